@@ -1,0 +1,308 @@
+import { TensorError } from './errors';
+import { collect, release, scope } from './scope';
+import { sameShape, showShape } from './shape';
+import { kernelsOf, state } from './state';
+import { type Tensor, viewOf, wrap } from './tensor';
+
+/** Gradients of an op's inputs, aligned with them; null where there is none. */
+export type Vjp = (
+  gys: readonly Tensor[],
+  needs: readonly boolean[],
+) => readonly (Tensor | null)[];
+
+interface Node {
+  readonly name: string;
+  readonly inputs: readonly Tensor[];
+  readonly outputs: readonly Tensor[];
+  readonly saved: readonly Tensor[];
+  readonly versions: readonly number[];
+  readonly vjp: Vjp;
+}
+
+/** @internal What one forward pass recorded, in order. */
+export interface Tape {
+  readonly id: number;
+  readonly nodes: Node[];
+}
+
+/** @internal True if a gradient can flow to one of these. */
+export function isTracked(inputs: readonly Tensor[]): boolean {
+  const tape = state.tape;
+  if (tape === null) return false;
+  for (const x of inputs) if (x.tapeId === tape.id) return true;
+  return false;
+}
+
+/**
+ * @internal Puts an op on the tape, if one records and an input is tracked. `saved` are the tensors whose values the
+ * vector-Jacobian product reads: they stay readable until then, and must not be written in place.
+ */
+export function record(
+  name: string,
+  outputs: readonly Tensor[],
+  inputs: readonly Tensor[],
+  saved: readonly Tensor[],
+  vjp: Vjp,
+): void {
+  const tape = state.tape;
+  if (tape === null || !isTracked(inputs)) return;
+  for (const s of saved) s.hold();
+  for (const y of outputs) y.tapeId = tape.id;
+  const versions = saved.map((s) => s.version);
+  tape.nodes.push({ name, inputs, outputs, saved, versions, vjp });
+}
+
+/** Runs fn without recording: no gradient flows through what it makes. */
+export function noGrad<T>(fn: () => T extends PromiseLike<unknown> ? never : T): T {
+  const { tape } = state;
+  state.tape = null;
+  try {
+    return fn();
+  } finally {
+    state.tape = tape;
+  }
+}
+
+/**
+ * The same values with no history: no gradient flows through. A view.
+ *
+ * @example
+ * ```ts
+ * import { detach, grad, mul, sum, tensor } from '@tessera-llm/tensor';
+ * const x = tensor([2, 3]);
+ * const [g] = grad(() => sum(mul(x, detach(x))), [x]);
+ * console.log(await g?.data()); // [2, 3], not [4, 6]
+ * ```
+ */
+export function detach<T extends Tensor>(x: T): Tensor<T['dtype']> {
+  return viewOf(x, x.shape);
+}
+
+function checkVersions(node: Node): void {
+  for (let i = 0; i < node.saved.length; i++) {
+    const s = node.saved[i];
+    if (s !== undefined && s.version !== node.versions[i]) {
+      throw new TensorError(
+        'stale',
+        `[${node.name}] a tensor of shape ${showShape(s.shape)} that the backward pass needs was written in place ` +
+          `(version ${node.versions[i]}, now ${s.version}); write it after the backward pass, or to a copy`,
+      );
+    }
+  }
+}
+
+/** Adds g to what is there; gradient tensors in the map are owned by it alone. */
+function accumulate(into: Map<Tensor, Tensor>, x: Tensor, g: Tensor): void {
+  if (!sameShape(x.shape, g.shape)) {
+    throw new TensorError(
+      'autograd',
+      `[autograd] expected a gradient of shape ${showShape(x.shape)}, got ${showShape(g.shape)}`,
+    );
+  }
+  const before = into.get(x);
+  if (before === undefined) {
+    into.set(x, viewOf(g, g.shape));
+  } else if (before.storage.refs === 1) {
+    kernelsOf(before.backend).addInPlace(before, g);
+  } else {
+    into.set(x, wrap(before.backend, kernelsOf(before.backend).binary('add', before, g)));
+    before.dispose();
+  }
+}
+
+function walk(tape: Tape, grads: Map<Tensor, Tensor>): void {
+  while (tape.nodes.length > 0) {
+    const node = tape.nodes.pop() as Node;
+    const incoming = node.outputs.map((y) => grads.get(y));
+    if (incoming.some((g) => g !== undefined)) {
+      checkVersions(node);
+      const { result: gxs, made } = collect(node.name, () => {
+        const gys = node.outputs.map((y, i) => incoming[i] ?? zerosOf(y));
+        const needs = node.inputs.map((x) => x.tapeId === tape.id);
+        return node.vjp(gys, needs);
+      });
+      node.inputs.forEach((x, i) => {
+        const g = gxs[i];
+        if (g && x.tapeId === tape.id) accumulate(grads, x, g);
+      });
+      for (const t of made) if (!t.kept) t.dispose();
+      for (const y of node.outputs) {
+        grads.get(y)?.dispose();
+        grads.delete(y);
+      }
+    }
+    for (const s of node.saved) s.unhold();
+  }
+}
+
+function zerosOf(x: Tensor): Tensor {
+  return wrap(x.backend, kernelsOf(x.backend).fill(x.shape, x.dtype, 0));
+}
+
+function dropTape(tape: Tape): void {
+  for (const node of tape.nodes) for (const s of node.saved) s.unhold();
+  tape.nodes.length = 0;
+}
+
+/** Outputs of a function, and gradients of what was asked for. */
+export interface VjpResult<T> {
+  readonly value: T;
+  readonly grads: Tensor[];
+}
+
+/**
+ * Vector-Jacobian product: runs `fn`, then walks back from its outputs with the gradients `upstream`.
+ * What fn makes and does not return is freed, as in `scope`, as soon as the walk has passed it.
+ *
+ * @param fn A synchronous function giving one tensor or several.
+ * @param wrt Tensors whose gradients are wanted.
+ * @param upstream One gradient for each output, of its shape; or a function of the outputs that gives them.
+ * @returns The outputs, and gradients aligned with `wrt` (zeros where fn does not depend on one).
+ * @throws TensorError `autograd` inside another gradient (first order only), `stale` after an in-place write.
+ *
+ * @example
+ * ```ts
+ * import { mul, tensor, vjp } from '@tessera-llm/tensor';
+ * const x = tensor([1, 2, 3]);
+ * const { grads } = vjp(() => [mul(x, x)], [x], [tensor([1, 0, 1])]);
+ * console.log(await grads[0]?.data()); // [2, 0, 6]
+ * ```
+ */
+export function vjp<T extends readonly Tensor[]>(
+  fn: () => T,
+  wrt: readonly Tensor[],
+  upstream: readonly Tensor[] | ((outputs: T) => readonly Tensor[]),
+): VjpResult<T> {
+  const { value, grads } = differentiate(fn, (outputs) => outputs, wrt, upstream);
+  return { value, grads };
+}
+
+/** @internal The common body of vjp and valueAndGrad. */
+function differentiate<R, T extends readonly Tensor[]>(
+  fn: () => R,
+  outputsOf: (result: R) => T,
+  wrt: readonly Tensor[],
+  upstream: readonly Tensor[] | ((outputs: T) => readonly Tensor[]),
+): VjpResult<R> {
+  if (state.tape !== null) {
+    throw new TensorError(
+      'autograd',
+      '[grad] second derivatives are not supported: a gradient was asked for inside a function being differentiated; ' +
+        'wrap it in noGrad() if no gradient need flow through it',
+    );
+  }
+  const tape: Tape = { id: state.nextTapeId++, nodes: [] };
+  const before = wrt.map((x) => x.tapeId);
+  for (const x of wrt) x.tapeId = tape.id;
+  state.tape = tape;
+  try {
+    const { result, made } = collect('grad', fn);
+    state.tape = null;
+    release(made, result);
+    const outputs = outputsOf(result);
+    const grads = scope(() => backward(tape, outputs, wrt, upstream));
+    return { value: result, grads };
+  } finally {
+    state.tape = null;
+    dropTape(tape);
+    wrt.forEach((x, i) => {
+      x.tapeId = before[i] ?? 0;
+    });
+  }
+}
+
+function backward<T extends readonly Tensor[]>(
+  tape: Tape,
+  outputs: T,
+  wrt: readonly Tensor[],
+  upstream: readonly Tensor[] | ((outputs: T) => readonly Tensor[]),
+): Tensor[] {
+  const gys = typeof upstream === 'function' ? upstream(outputs) : upstream;
+  if (gys.length !== outputs.length) {
+    throw new TensorError(
+      'autograd',
+      `[vjp] expected one upstream gradient for each of ${outputs.length} outputs, got ${gys.length}`,
+    );
+  }
+  const grads = new Map<Tensor, Tensor>();
+  outputs.forEach((y, i) => {
+    const g = gys[i];
+    if (g !== undefined && y.tapeId === tape.id) accumulate(grads, y, g);
+  });
+  // A wanted tensor may itself be an output of the tape only by being a leaf, so its gradient survives the walk.
+  walk(tape, grads);
+  const seen = new Map<Tensor, Tensor>();
+  return wrt.map((x) => {
+    const earlier = seen.get(x);
+    if (earlier !== undefined) return viewOf(earlier, earlier.shape);
+    const g = grads.get(x) ?? zerosOf(x);
+    seen.set(x, g);
+    return g;
+  });
+}
+
+/** The loss, further results that the function returned beside it, and the gradients. */
+export interface ValueAndGrad<A> {
+  readonly value: Tensor;
+  readonly aux: A;
+  readonly grads: Tensor[];
+}
+
+/**
+ * Value and gradients of a scalar function. `fn` returns the scalar, or `[scalar, aux]` where aux is anything that
+ * should outlive the call (tensors in it are not freed and get no gradient of their own).
+ *
+ * @param fn A synchronous function; its scalar may be of shape () or (1).
+ * @param wrt Tensors whose gradients are wanted, usually a model's parameters.
+ * @returns `value`, `aux` (undefined if none) and `grads`, aligned with `wrt`.
+ * @throws TensorError `autograd` for a result that is not a scalar or inside another gradient.
+ *
+ * @example
+ * ```ts
+ * import { mul, sum, tensor, valueAndGrad } from '@tessera-llm/tensor';
+ * const w = tensor([1, 2, 3]);
+ * const { value, grads } = valueAndGrad(() => sum(mul(w, w)), [w]);
+ * console.log(await value.item(), await grads[0]?.data()); // 14 [2, 4, 6]
+ * ```
+ */
+export function valueAndGrad(fn: () => Tensor, wrt: readonly Tensor[]): ValueAndGrad<undefined>;
+export function valueAndGrad<A>(
+  fn: () => readonly [Tensor, A],
+  wrt: readonly Tensor[],
+): ValueAndGrad<A>;
+export function valueAndGrad<A>(
+  fn: () => Tensor | readonly [Tensor, A],
+  wrt: readonly Tensor[],
+): ValueAndGrad<A | undefined> {
+  const scalarOf = (result: Tensor | readonly [Tensor, A]): readonly [Tensor] => {
+    const y = 'storage' in result ? result : result[0];
+    if (y.size !== 1) {
+      throw new TensorError(
+        'autograd',
+        `[grad] expected the function to return a scalar, got ${showShape(y.shape)}; reduce it with sum() or mean()`,
+      );
+    }
+    return [y];
+  };
+  const { value, grads } = differentiate(fn, scalarOf, wrt, ([y]) => [
+    wrap(y.backend, kernelsOf(y.backend).fill(y.shape, y.dtype, 1)),
+  ]);
+  return 'storage' in value
+    ? { value, aux: undefined, grads }
+    : { value: value[0], aux: value[1], grads };
+}
+
+/**
+ * Gradients of a scalar function; see `valueAndGrad`.
+ *
+ * @example
+ * ```ts
+ * import { exp, grad, sum, tensor } from '@tessera-llm/tensor';
+ * const x = tensor([0, 1]);
+ * const [g] = grad(() => sum(exp(x)), [x]);
+ * console.log(await g?.data()); // [1, 2.718…]
+ * ```
+ */
+export function grad(fn: () => Tensor, wrt: readonly Tensor[]): Tensor[] {
+  return scope(() => valueAndGrad(fn, wrt).grads);
+}

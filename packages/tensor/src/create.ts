@@ -1,0 +1,288 @@
+import type { Backend } from './backend/contract';
+import { defaultBackend } from './backends';
+import { type DType, byteSize } from './dtype';
+import { TensorError } from './errors';
+import { keyOf } from './random/key';
+import { encodeRaw } from './raw';
+import { keep } from './scope';
+import { checkShape, showShape, sizeOf } from './shape';
+import { kernelsOf } from './state';
+import { Storage, Tensor, wrap } from './tensor';
+
+/** Numbers, nested to any depth; all lists of a level have one length. */
+export type Nested = number | boolean | readonly Nested[];
+
+type HostArray = Float32Array | Int32Array | Uint8Array;
+
+function inferShape(values: Nested): number[] {
+  const shape: number[] = [];
+  let level: Nested = values;
+  while (typeof level === 'object') {
+    shape.push(level.length);
+    const first: Nested | undefined = level[0];
+    if (first === undefined) break;
+    level = first;
+  }
+  return shape;
+}
+
+function flattenInto(values: Nested, shape: readonly number[], axis: number, out: number[]): void {
+  if (typeof values !== 'object') {
+    if (axis !== shape.length) throwRagged(shape);
+    out.push(Number(values));
+    return;
+  }
+  if (axis >= shape.length || values.length !== shape[axis]) throwRagged(shape);
+  for (const v of values) flattenInto(v, shape, axis + 1, out);
+}
+
+function throwRagged(shape: readonly number[]): never {
+  throw new TensorError(
+    'shape',
+    `[tensor] expected nested lists of the one shape ${showShape(shape)}, got lists of different lengths`,
+  );
+}
+
+/** Settings of functions that make tensors. */
+export interface CreateOptions<D extends DType = DType> {
+  /** Default: float32, or the typed array's own. */
+  readonly dtype?: D;
+  /** Default: the process's; see `setBackend`. */
+  readonly backend?: Backend;
+}
+
+/** Settings of `tensor`. */
+export interface TensorOptions<D extends DType = DType> extends CreateOptions<D> {
+  /** Default: that of the nested lists, or one axis for a typed array. */
+  readonly shape?: readonly number[];
+}
+
+/**
+ * A tensor of the given values: a number, nested lists, or a typed array (copied).
+ *
+ * @param values Numbers give float32, Int32Array int32, Uint8Array uint8, unless `dtype` says otherwise.
+ * @throws TensorError `shape` for ragged lists or a shape that does not fit.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@tessera-llm/tensor';
+ * const m = tensor(new Float32Array([1, 2, 3, 4]), { shape: [2, 2] });
+ * console.log(m.shape, m.dtype); // [2, 2] 'float32'
+ * ```
+ */
+export function tensor(values: Int32Array, options?: TensorOptions<'int32'>): Tensor<'int32'>;
+export function tensor<D extends DType = 'float32'>(
+  values: Nested | HostArray,
+  options?: TensorOptions<D>,
+): Tensor<D>;
+export function tensor(values: Nested | HostArray, options: TensorOptions = {}): Tensor {
+  let flat: ArrayLike<number>;
+  let inferred: number[];
+  let natural: DType = 'float32';
+  if (ArrayBuffer.isView(values)) {
+    flat = values;
+    inferred = [values.length];
+    if (values instanceof Int32Array) natural = 'int32';
+    else if (values instanceof Uint8Array) natural = 'uint8';
+  } else {
+    inferred = inferShape(values);
+    const out: number[] = [];
+    flattenInto(values, inferred, 0, out);
+    flat = out;
+  }
+  const dtype = options.dtype ?? natural;
+  return fromBytes(encodeRaw(flat, dtype), options.shape ?? inferred, dtype, options);
+}
+
+/**
+ * A tensor of raw little-endian bytes, as a checkpoint holds them.
+ *
+ * @throws TensorError `shape` if the byte count is not that of the shape.
+ *
+ * @example
+ * ```ts
+ * import { fromBytes } from '@tessera-llm/tensor';
+ * const x = fromBytes(new Uint8Array([0, 0, 128, 63]), [1], 'float32');
+ * console.log(await x.item()); // 1
+ * ```
+ */
+export function fromBytes<D extends DType>(
+  bytes: Uint8Array,
+  shape: readonly number[],
+  dtype: D,
+  options: { readonly backend?: Backend } = {},
+): Tensor<D> {
+  checkShape('tensor', shape);
+  const expected = sizeOf(shape) * byteSize[dtype];
+  if (bytes.byteLength !== expected) {
+    const elements = bytes.byteLength / byteSize[dtype];
+    throw new TensorError(
+      'shape',
+      `[tensor] expected ${sizeOf(shape)} elements for the shape ${showShape(shape)}, got ${elements}`,
+    );
+  }
+  const backend = options.backend ?? defaultBackend();
+  return new Tensor(new Storage(backend, backend.upload(bytes)), 0, [...shape], dtype);
+}
+
+/**
+ * A tensor filled with one value; float32 unless told.
+ *
+ * @example
+ * ```ts
+ * import { full } from '@tessera-llm/tensor';
+ * console.log(await full([2], 7).data()); // [7, 7]
+ * ```
+ */
+export function full<D extends DType = 'float32'>(
+  shape: readonly number[],
+  value: number,
+  options: CreateOptions<D> = {},
+): Tensor<D> {
+  checkShape('full', shape);
+  const backend = options.backend ?? defaultBackend();
+  const dtype = options.dtype ?? ('float32' as D);
+  return wrap(backend, kernelsOf(backend).fill([...shape], dtype, value)) as Tensor<D>;
+}
+
+/** A tensor of zeros; float32 unless told. */
+export function zeros<D extends DType = 'float32'>(
+  shape: readonly number[],
+  options: CreateOptions<D> = {},
+): Tensor<D> {
+  return full(shape, 0, options);
+}
+
+/** A tensor of ones; float32 unless told. */
+export function ones<D extends DType = 'float32'>(
+  shape: readonly number[],
+  options: CreateOptions<D> = {},
+): Tensor<D> {
+  return full(shape, 1, options);
+}
+
+/** Zeros of another tensor's shape, dtype and backend. */
+export function zerosLike<D extends DType>(x: Tensor<D>): Tensor<D> {
+  return full(x.shape, 0, { dtype: x.dtype, backend: x.backend });
+}
+
+/** Ones of another tensor's shape, dtype and backend. */
+export function onesLike<D extends DType>(x: Tensor<D>): Tensor<D> {
+  return full(x.shape, 1, { dtype: x.dtype, backend: x.backend });
+}
+
+/**
+ * start, start + step, … below stop; with one argument from 0. float32 unless told.
+ *
+ * @example
+ * ```ts
+ * import { arange } from '@tessera-llm/tensor';
+ * console.log(await arange(3).data()); // [0, 1, 2]
+ * ```
+ */
+export function arange<D extends DType = 'float32'>(
+  start: number,
+  stop?: number,
+  options: CreateOptions<D> & { readonly step?: number } = {},
+): Tensor<D> {
+  const step = options.step ?? 1;
+  const [from, to] = stop === undefined ? [0, start] : [start, stop];
+  const count = Math.max(0, Math.ceil((to - from) / step));
+  if (!Number.isFinite(count)) {
+    throw new TensorError('value', `[arange] expected a step other than 0, got ${step}`);
+  }
+  const values = Array.from({ length: count }, (_, i) => from + i * step);
+  return tensor<D>(values, { ...options, shape: [count] });
+}
+
+/** The identity matrix (n, n), float32. */
+export function eye(n: number, options: { readonly backend?: Backend } = {}): Tensor<'float32'> {
+  checkShape('eye', [n]);
+  const values = new Float32Array(n * n);
+  for (let i = 0; i < n; i++) values[i * n + i] = 1;
+  return tensor(values, { ...options, shape: [n, n], dtype: 'float32' });
+}
+
+/** Settings of random tensors. */
+export interface RandomOptions {
+  /** Key of the generator: an integer below 2^53, or a bigint of 64 bits. The same seed gives the same values on every backend and thread count. */
+  readonly seed: number | bigint;
+  /** Which of the 2^64 sequences of the seed; default 0. */
+  readonly stream?: number | bigint;
+  readonly backend?: Backend;
+}
+
+function random(kind: 'uniform' | 'normal', shape: readonly number[], options: RandomOptions): Tensor<'float32'> {
+  checkShape(kind, shape);
+  const backend = options.backend ?? defaultBackend();
+  const key = keyOf(options.seed, options.stream ?? 0);
+  return wrap(backend, kernelsOf(backend).random(kind, [...shape], key)) as Tensor<'float32'>;
+}
+
+function affine(x: Tensor<'float32'>, scale: number, shift: number): Tensor<'float32'> {
+  const kernels = kernelsOf(x.backend);
+  const scalar = (v: number) => wrap(x.backend, kernels.fill([], 'float32', v));
+  let y = x;
+  for (const [fn, value, neutral] of [['mul', scale, 1], ['add', shift, 0]] as const) {
+    if (value === neutral) continue;
+    const s = scalar(value);
+    const next = wrap(x.backend, kernels.binary(fn, y, s)) as Tensor<'float32'>;
+    y.dispose();
+    s.dispose();
+    y = next;
+  }
+  return y;
+}
+
+/**
+ * Uniform random numbers in [low, high), float32, from Philox 4x32-10.
+ *
+ * @see Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3".
+ *
+ * @example
+ * ```ts
+ * import { uniform } from '@tessera-llm/tensor';
+ * const x = uniform([2, 3], { seed: 1, low: -1, high: 1 });
+ * console.log(x.shape); // [2, 3]
+ * ```
+ */
+export function uniform(
+  shape: readonly number[],
+  options: RandomOptions & { readonly low?: number; readonly high?: number },
+): Tensor<'float32'> {
+  const { low = 0, high = 1 } = options;
+  return affine(random('uniform', shape, options), high - low, low);
+}
+
+/**
+ * Normal random numbers, float32: Philox 4x32-10 and Box-Muller.
+ *
+ * @example
+ * ```ts
+ * import { normal } from '@tessera-llm/tensor';
+ * const w = normal([4, 4], { seed: 7, std: 0.02 });
+ * console.log(w.dtype); // 'float32'
+ * ```
+ */
+export function normal(
+  shape: readonly number[],
+  options: RandomOptions & { readonly mean?: number; readonly std?: number },
+): Tensor<'float32'> {
+  const { mean = 0, std = 1 } = options;
+  return affine(random('normal', shape, options), std, mean);
+}
+
+/**
+ * Marks a tensor as trainable and takes it out of every scope: a model's parameter.
+ *
+ * @example
+ * ```ts
+ * import { normal, parameter } from '@tessera-llm/tensor';
+ * const weight = parameter(normal([8, 4], { seed: 0, std: 0.02 }));
+ * console.log(weight.requiresGrad); // true
+ * ```
+ */
+export function parameter<T extends Tensor>(x: T): T {
+  x.requiresGrad = true;
+  return keep(x);
+}

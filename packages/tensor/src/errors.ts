@@ -1,0 +1,38 @@
+/** What went wrong, for programs; the message is for people. */
+export type TensorErrorCode =
+  | 'async'
+  | 'autograd'
+  | 'axis'
+  | 'backend'
+  | 'disposed'
+  | 'dtype'
+  | 'index_out_of_range'
+  | 'nan'
+  | 'out_of_memory'
+  | 'protocol'
+  | 'shape'
+  | 'stale'
+  | 'value';
+
+/**
+ * Every error that this package throws on purpose. The message names the op, what it expected and what came.
+ *
+ * @example
+ * ```ts
+ * import { TensorError, matmul, tensor } from '@tessera-llm/tensor';
+ * try {
+ *   matmul(tensor([[1, 2]]), tensor([[3, 4]]));
+ * } catch (error) {
+ *   console.log(error instanceof TensorError && error.code); // 'shape'
+ * }
+ * ```
+ */
+export class TensorError extends Error {
+  readonly code: TensorErrorCode;
+
+  constructor(code: TensorErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'TensorError';
+    this.code = code;
+  }
+}

@@ -1,0 +1,75 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+export { anomaly } from './anomaly';
+export {
+  detach,
+  grad,
+  noGrad,
+  valueAndGrad,
+  type ValueAndGrad,
+  vjp,
+  type Vjp,
+  type VjpResult,
+} from './autograd';
+export type {
+  AdamWAttrs,
+  AttentionAttrs,
+  AttentionLayout,
+  Backend,
+  BinaryFn,
+  Block,
+  CompareFn,
+  Compute,
+  CrossEntropyAttrs,
+  DropoutAttrs,
+  FusedKernels,
+  GateFn,
+  Guarantees,
+  Kernels,
+  MatmulAttrs,
+  NDArray,
+  PrimitiveKernels,
+  RandomKey,
+  ReduceFn,
+  ShareHandle,
+  StepFn,
+  UnaryFn,
+} from './backend/contract';
+export {
+  availableBackends,
+  defaultBackend,
+  memory,
+  setBackend,
+  setThreads,
+  withBackend,
+} from './backends';
+export { composedKernels } from './backend/composed/index';
+export { checkpoint } from './checkpoint';
+export {
+  arange,
+  type CreateOptions,
+  eye,
+  fromBytes,
+  full,
+  type Nested,
+  normal,
+  ones,
+  onesLike,
+  parameter,
+  type RandomOptions,
+  tensor,
+  type TensorOptions,
+  uniform,
+  zeros,
+  zerosLike,
+} from './create';
+export { customOp, type CustomOp } from './custom-op';
+export type { DataArrays, DType, FloatDType, RawArrays } from './dtype';
+export { byteSize, isFloat } from './dtype';
+export { TensorError, type TensorErrorCode } from './errors';
+export * from './ops/index';
+export { labelled, profile, type Profile, type TraceEvent } from './profile';
+export { hash32 } from './random/key';
+export { philox4x32 } from './random/philox';
+export { keep, type NotPromise, scope } from './scope';
+export { attach, share, type SharedTensorHandle } from './share';
+export { isTensor, type Storage, type Tensor } from './tensor';

@@ -1,0 +1,255 @@
+import type { Compute, CrossEntropyAttrs } from '../backend/contract';
+import { record } from '../autograd';
+import { tensor } from '../create';
+import { TensorError } from '../errors';
+import { sizeOf } from '../shape';
+import { type Tensor, isTensor } from '../tensor';
+import { kernelsFor, like, sameDtype, wantDtype, wantFloat, wantShape } from './common';
+import { abs, add, div, equal, exp, less, log, mul, neg, softplus, square, sub, where } from './elementwise';
+import { cast, gather } from './indexing';
+import { mean, sum } from './reduce';
+import { logSoftmax } from './softmax';
+import { reshape } from './view';
+
+/** What becomes of the losses of the elements. */
+export type Reduction = 'mean' | 'none' | 'sum';
+
+function reduced(losses: Tensor, reduction: Reduction): Tensor {
+  if (reduction === 'none') return losses;
+  return reduction === 'sum' ? sum(losses) : mean(losses);
+}
+
+function asIndex(op: string, targets: Int32Array | Tensor, x: Tensor): Tensor {
+  const index = isTensor(targets) ? targets : tensor(targets, { backend: x.backend });
+  wantDtype(op, index, 'targets', 'int32');
+  return index;
+}
+
+/** Throws for a host-known target that is neither a class nor ignored. */
+function checkTargets(op: string, targets: Int32Array | Tensor, classes: number, ignoreIndex: number): void {
+  if (isTensor(targets)) return;
+  for (const t of targets) {
+    if (t !== ignoreIndex && (t < 0 || t >= classes)) {
+      throw new TensorError(
+        'index_out_of_range',
+        `[${op}] expected targets from 0 to ${classes - 1}, or ${ignoreIndex} to ignore a row, got ${t}`,
+      );
+    }
+  }
+}
+
+/** Settings of `crossEntropy`. */
+export interface CrossEntropyOptions {
+  /** Default mean: over the targets that are not ignored (over their class weights, if given). */
+  readonly reduction?: Reduction;
+  /** Default -100, PyTorch's. */
+  readonly ignoreIndex?: number;
+  /** Share of the target given to all classes evenly; default 0. */
+  readonly labelSmoothing?: number;
+  /** Weight of each class (V). */
+  readonly weight?: Tensor;
+}
+
+/**
+ * -log softmax(logits)[target] for logits (…, V) and targets (…) of int32, as torch's cross_entropy. With label
+ * smoothing e: (1 - e) · nll + e · mean over classes of -log p.
+ *
+ * @throws TensorError `index_out_of_range` for a target outside the classes.
+ *
+ * @example
+ * ```ts
+ * import { crossEntropy, tensor } from '@tessera-llm/tensor';
+ * const loss = crossEntropy(tensor([[0, 0], [9, 9]]), new Int32Array([1, -100]));
+ * console.log(await loss.item()); // log 2: the second row is ignored
+ * ```
+ */
+export function crossEntropy(logits: Tensor, targets: Int32Array | Tensor, options: CrossEntropyOptions = {}): Tensor {
+  const { reduction = 'mean', ignoreIndex = -100, labelSmoothing = 0, weight } = options;
+  wantFloat('crossEntropy', logits, 'logits');
+  const classes = logits.shape[logits.rank - 1];
+  const lead = logits.shape.slice(0, -1);
+  if (classes === undefined) throw new TensorError('shape', '[crossEntropy] expected logits (…, V), got a scalar');
+  checkTargets('crossEntropy', targets, classes, ignoreIndex);
+  const rows = reshape(logits, [sizeOf(lead), classes]);
+  const index = reshape(asIndex('crossEntropy', targets, logits), [sizeOf(lead)]);
+  const kept = cast(notIgnored(index, ignoreIndex), 'float32');
+  if (weight !== undefined) return weightedCrossEntropy({ rows, index, kept, weight, reduction, labelSmoothing, lead });
+  const attrs: CrossEntropyAttrs = { ignoreIndex, labelSmoothing, scale: 1, softcap: null, temperature: 1 };
+  const r = kernelsFor('crossEntropy', rows, index).crossEntropy(rows, index, attrs);
+  const losses = like(logits, r.losses);
+  const lse = like(logits, r.lse);
+  record('crossEntropy', [losses], [rows], [rows, index, lse], ([gy]) => [
+    like(rows, kernelsFor('crossEntropy', rows).crossEntropyGrad(rows, index, lse, gy as Tensor, attrs)),
+  ]);
+  if (reduction === 'none') return reshape(losses, lead);
+  return reduction === 'sum' ? sum(losses) : div(sum(losses), sum(kept));
+}
+
+function notIgnored(index: Tensor, ignoreIndex: number): Tensor {
+  const k = kernelsFor('crossEntropy', index);
+  return like(index, k.compare('ne', index, like(index, k.fill([], 'int32', ignoreIndex))));
+}
+
+function weightedCrossEntropy(p: {
+  rows: Tensor;
+  index: Tensor;
+  kept: Tensor;
+  weight: Tensor;
+  reduction: Reduction;
+  labelSmoothing: number;
+  lead: readonly number[];
+}): Tensor {
+  const { rows, index, kept, weight, labelSmoothing } = p;
+  const classes = rows.shape[1] as number;
+  wantShape('crossEntropy', weight, 'weight', [classes]);
+  const logs = logSoftmax(rows);
+  // Ignored rows look up class 0 and are multiplied by 0.
+  const safe = where(equal(kept, 0), kernelZero(index), index);
+  const column = reshape(safe, [index.size, 1]);
+  const rowWeights = mul(like(weight, kernelsFor('crossEntropy', weight).indexSelect(weight, safe, 0)), kept);
+  const nll = mul(neg(reshape(gather(logs, column, { dim: 1 }), [index.size])), rowWeights);
+  const smooth = mul(neg(mean(mul(logs, weight), { dims: 1 })), kept);
+  const losses = add(mul(nll, 1 - labelSmoothing), mul(smooth, labelSmoothing));
+  if (p.reduction === 'none') return reshape(losses, p.lead);
+  return p.reduction === 'sum' ? sum(losses) : div(sum(losses), sum(rowWeights));
+}
+
+function kernelZero(index: Tensor): Tensor {
+  return like(index, kernelsFor('crossEntropy', index).fill([], 'int32', 0));
+}
+
+/** Cross-entropy against a distribution: -Σ target · log softmax(logits) over the last axis. */
+export function softCrossEntropy(logits: Tensor, targets: Tensor, options: { readonly reduction?: Reduction } = {}): Tensor {
+  sameDtype('softCrossEntropy', logits, targets);
+  wantShape('softCrossEntropy', targets, 'targets', logits.shape);
+  return reduced(neg(sum(mul(logSoftmax(logits), targets), { dims: -1 })), options.reduction ?? 'mean');
+}
+
+/** Settings of `linearCrossEntropy`. */
+export interface LinearCrossEntropyOptions {
+  readonly bias?: Tensor | null;
+  readonly ignoreIndex?: number;
+  readonly labelSmoothing?: number;
+  /** Factor of the logits; default 1. */
+  readonly scale?: number;
+  /** c · tanh(logit / c) after the scale; default off. */
+  readonly softcap?: number | null;
+  /** Divides the logits last; default 1. */
+  readonly temperature?: number;
+  readonly compute?: Compute;
+}
+
+/**
+ * The cross-entropy of logits = hidden · weightᵀ + bias without ever holding the logits: hidden (N, C), weight (V, C),
+ * targets (N) → losses (N), which are the negative log-probabilities of the targets; ignored rows give 0.
+ *
+ * @throws TensorError `index_out_of_range` for a target outside the vocabulary.
+ *
+ * @example
+ * ```ts
+ * import { linearCrossEntropy, normal, sum } from '@tessera-llm/tensor';
+ * const losses = linearCrossEntropy(normal([2, 4], { seed: 0 }), normal([9, 4], { seed: 1 }), new Int32Array([3, -100]));
+ * console.log(losses.shape, (await losses.data())[1]); // [2] 0
+ * ```
+ */
+export function linearCrossEntropy(
+  ...args: readonly [hidden: Tensor, weight: Tensor, targets: Int32Array | Tensor, options?: LinearCrossEntropyOptions]
+): Tensor {
+  const [hidden, weight, targets, options = {}] = args;
+  const { bias = null, ignoreIndex = -100, labelSmoothing = 0, compute = 'float32' } = options;
+  wantFloat('linearCrossEntropy', hidden, 'hidden');
+  wantShape('linearCrossEntropy', hidden, 'hidden', [null, null]);
+  wantShape('linearCrossEntropy', weight, 'weight', [null, hidden.shape[1] as number]);
+  const vocabulary = weight.shape[0] as number;
+  if (bias !== null) wantShape('linearCrossEntropy', bias, 'bias', [vocabulary]);
+  checkTargets('linearCrossEntropy', targets, vocabulary, ignoreIndex);
+  const index = asIndex('linearCrossEntropy', targets, hidden);
+  wantShape('linearCrossEntropy', index, 'targets', [hidden.shape[0] as number]);
+  const temperature = options.temperature ?? 1;
+  if (!(temperature > 0)) {
+    throw new TensorError('value', `[linearCrossEntropy] expected temperature > 0, got ${temperature}`);
+  }
+  const attrs: CrossEntropyAttrs = {
+    ignoreIndex,
+    labelSmoothing,
+    scale: options.scale ?? 1,
+    softcap: options.softcap ?? null,
+    temperature,
+  };
+  const inputs = bias === null ? [hidden, weight] : [hidden, weight, bias];
+  const r = kernelsFor('linearCrossEntropy', ...inputs, index).linearCrossEntropy(hidden, weight, bias, index, compute, attrs);
+  const losses = like(hidden, r.losses);
+  const lse = like(hidden, r.lse);
+  record('linearCrossEntropy', [losses], inputs, [...inputs, index, lse], ([gy], needs) => {
+    const wants = { hidden: needs[0] === true, weight: needs[1] === true, bias: needs[2] === true };
+    const g = kernelsFor('linearCrossEntropy', hidden).linearCrossEntropyGrad(
+      hidden, weight, bias, index, lse, gy as Tensor, compute, attrs, wants,
+    );
+    return [g.ghidden, g.gweight, g.gbias].slice(0, inputs.length).map((x) => x && like(hidden, x));
+  });
+  return losses;
+}
+
+/** Binary cross-entropy of logits x against targets z in [0, 1]: max(x, 0) - x z + log(1 + e^-|x|). */
+export function bceWithLogits(logits: Tensor, targets: Tensor, options: { readonly reduction?: Reduction } = {}): Tensor {
+  sameDtype('bceWithLogits', logits, targets);
+  return reduced(sub(softplus(logits), mul(logits, targets)), options.reduction ?? 'mean');
+}
+
+/**
+ * KL(target ‖ input), as torch's kl_div: `input` holds log-probabilities, `target` probabilities or, with `logTarget`,
+ * log-probabilities. Elements with target 0 count 0. `batchmean` divides the sum by the first extent.
+ */
+export function klDiv(
+  input: Tensor,
+  target: Tensor,
+  options: { readonly reduction?: Reduction | 'batchmean'; readonly logTarget?: boolean } = {},
+): Tensor {
+  const { reduction = 'mean', logTarget = false } = options;
+  wantFloat('klDiv', input, 'input');
+  sameDtype('klDiv', input, target);
+  const present = where(equal(target, 0), 1, target);
+  const pointwise = logTarget
+    ? mul(exp(target), sub(target, input))
+    : where(equal(target, 0), 0, mul(present, sub(log(present), input)));
+  if (reduction === 'batchmean') return div(sum(pointwise), input.shape[0] ?? 1);
+  return reduced(pointwise, reduction);
+}
+
+/** (input - target)². */
+export function mseLoss(input: Tensor, target: Tensor, options: { readonly reduction?: Reduction } = {}): Tensor {
+  return reduced(square(sub(input, target)), options.reduction ?? 'mean');
+}
+
+/** |input - target|. */
+export function l1Loss(input: Tensor, target: Tensor, options: { readonly reduction?: Reduction } = {}): Tensor {
+  return reduced(abs(sub(input, target)), options.reduction ?? 'mean');
+}
+
+/** d² / (2 beta) where d = |input - target| < beta, else d - beta / 2. beta default 1. */
+export function smoothL1Loss(
+  input: Tensor,
+  target: Tensor,
+  options: { readonly reduction?: Reduction; readonly beta?: number } = {},
+): Tensor {
+  const { beta = 1 } = options;
+  if (!(beta >= 0)) throw new TensorError('value', `[smoothL1Loss] expected beta >= 0, got ${beta}`);
+  if (beta === 0) return l1Loss(input, target, options);
+  const d = abs(sub(input, target));
+  const losses = where(less(d, beta), mul(square(d), 0.5 / beta), sub(d, beta / 2));
+  return reduced(losses, options.reduction ?? 'mean');
+}
+
+/** Negative log-likelihood of targets (N) under log-probabilities (N, V). */
+export function nllLoss(
+  logProbs: Tensor,
+  targets: Int32Array,
+  options: { readonly reduction?: Reduction } = {},
+): Tensor {
+  wantShape('nllLoss', logProbs, 'logProbs', [targets.length, null]);
+  checkTargets('nllLoss', targets, logProbs.shape[1] as number, Number.NaN);
+  const column = tensor(targets, { shape: [targets.length, 1], backend: logProbs.backend });
+  const losses = neg(reshape(gather(logProbs, column, { dim: 1 }), [targets.length]));
+  return reduced(losses, options.reduction ?? 'mean');
+}
+

@@ -1,0 +1,137 @@
+import type { Compute, MatmulAttrs } from '../backend/contract';
+import { record } from '../autograd';
+import { TensorError } from '../errors';
+import { broadcastShapes, showShape, sizeOf } from '../shape';
+import type { Tensor } from '../tensor';
+import { kernelsFor, like, sameDtype, unbroadcast, wantFloat, wantShape } from './common';
+import { reshape } from './view';
+
+/** Settings of a matrix product. */
+export interface MatmulOptions {
+  /** a is stored as (…, K, M). */
+  readonly transposeA?: boolean;
+  /** b is stored as (…, N, K). */
+  readonly transposeB?: boolean;
+  /** Precision of the inputs; sums are float32. Default float32. */
+  readonly compute?: Compute;
+}
+
+function product(a: Tensor, b: Tensor, attrs: MatmulAttrs): Tensor {
+  return like(a, kernelsFor('matmul', a, b).matmul(a, b, attrs));
+}
+
+/** The product of operands of rank 2 or more, on the tape. */
+function matmulRaw(a: Tensor, b: Tensor, attrs: MatmulAttrs): Tensor {
+  const { transposeA, transposeB } = attrs;
+  const y = product(a, b, attrs);
+  record('matmul', [y], [a, b], [a, b], ([gy], needs) => {
+    const g = gy as Tensor;
+    const times = (p: Tensor, q: Tensor, tp: boolean, tq: boolean) =>
+      product(p, q, { ...attrs, transposeA: tp, transposeB: tq });
+    const ga = () => (transposeA ? times(b, g, transposeB, true) : times(g, b, false, !transposeB));
+    const gb = () => (transposeB ? times(g, a, true, transposeA) : times(a, g, !transposeA, false));
+    return [
+      needs[0] ? unbroadcast(ga(), a.shape) : null,
+      needs[1] ? unbroadcast(gb(), b.shape) : null,
+    ];
+  });
+  return y;
+}
+
+/**
+ * Matrix product a (…, M, K) · b (…, K, N) → (…, M, N), as torch.matmul: leading axes broadcast, operands of rank 1
+ * are contracted, K = 0 gives zeros. float32 sums in an order that depends on K alone.
+ *
+ * @throws TensorError `shape`, `dtype`
+ *
+ * @example
+ * ```ts
+ * import { matmul, tensor } from '@tessera-llm/tensor';
+ * const y = matmul(tensor([[1, 2], [3, 4]]), tensor([[1], [1]]));
+ * console.log(await y.data()); // [3, 7]
+ * ```
+ */
+export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
+  const { transposeA = false, transposeB = false, compute = 'float32' } = options;
+  wantFloat('matmul', a, 'a');
+  wantFloat('matmul', b, 'b');
+  sameDtype('matmul', a, b);
+  if (a.rank === 0 || b.rank === 0) {
+    throw new TensorError('shape', `[matmul] expected operands with at least one axis, got ${showShape(a.shape)} x ${showShape(b.shape)}`);
+  }
+  const vectorA = a.rank === 1;
+  const vectorB = b.rank === 1;
+  const left = vectorA ? reshape(a, transposeA ? [a.size, 1] : [1, a.size]) : a;
+  const right = vectorB ? reshape(b, transposeB ? [1, b.size] : [b.size, 1]) : b;
+  const [m, ka] = ends(left, transposeA);
+  const [kb, n] = ends(right, transposeB);
+  if (ka !== kb) {
+    const hint = b.rank >= 2 && b.shape[b.rank - (transposeB ? 2 : 1)] === ka ? '; transpose b, or use linear()' : '';
+    throw new TensorError(
+      'shape',
+      `[matmul] expected (…, M, K) x (…, K, N), got ${showShape(left.shape)}${transposeA ? 'ᵀ' : ''} x ${showShape(right.shape)}${transposeB ? 'ᵀ' : ''}${hint}`,
+    );
+  }
+  const lead = broadcastShapes('matmul', left.shape.slice(0, -2), right.shape.slice(0, -2));
+  const attrs: MatmulAttrs = { transposeA, transposeB, compute, out: 'float32' };
+  // Many matrices times one are one tall product.
+  const tall = right.rank === 2 && left.rank > 2 && !transposeA;
+  const y = tall
+    ? matmulRaw(reshape(left, [sizeOf(left.shape.slice(0, -1)), ka]), right, attrs)
+    : matmulRaw(left, right, attrs);
+  const shape = [...lead, ...(vectorA ? [] : [m]), ...(vectorB ? [] : [n])];
+  return shape.length === y.rank && !tall ? y : reshape(y, shape);
+}
+
+function ends(x: Tensor, transposed: boolean): [number, number] {
+  const [p, q] = x.shape.slice(-2) as [number, number];
+  return transposed ? [q, p] : [p, q];
+}
+
+/**
+ * x Wᵀ + b over the last axis: x (…, K), weight (M, K), bias (M) → (…, M), as torch.nn.functional.linear.
+ *
+ * @param options.compute bfloat16 rounds x and weight (and, in the backward pass, the incoming gradient) to bfloat16
+ *   before the products; sums stay float32.
+ * @throws TensorError `shape`, `dtype`
+ *
+ * @example
+ * ```ts
+ * import { linear, tensor } from '@tessera-llm/tensor';
+ * const y = linear(tensor([1, 2]), tensor([[1, 0], [0, 1], [1, 1]]), { bias: tensor([0, 0, 10]) });
+ * console.log(await y.data()); // [1, 2, 13]
+ * ```
+ */
+export function linear(
+  x: Tensor,
+  weight: Tensor,
+  options: { readonly bias?: Tensor | null; readonly compute?: Compute } = {},
+): Tensor {
+  const { bias = null, compute = 'float32' } = options;
+  wantFloat('linear', x);
+  wantFloat('linear', weight, 'weight');
+  wantShape('linear', weight, 'weight', [null, null]);
+  const [m, k] = weight.shape as [number, number];
+  if (x.rank === 0 || x.shape[x.rank - 1] !== k) {
+    throw new TensorError(
+      'shape',
+      `[linear] expected x of shape (…, ${k}) for weight ${showShape(weight.shape)}, got ${showShape(x.shape)}`,
+    );
+  }
+  if (bias !== null) wantShape('linear', bias, 'bias', [m]);
+  const rows = reshape(x, [sizeOf(x.shape.slice(0, -1)), k]);
+  const inputs = bias === null ? [rows, weight] : [rows, weight, bias];
+  const y = like(x, kernelsFor('linear', ...inputs).linear(rows, weight, bias, compute));
+  record('linear', [y], inputs, [rows, weight], ([gy], needs) => {
+    const g = gy as Tensor;
+    const attrs = { compute, out: 'float32', transposeB: false } as const;
+    const grads: (Tensor | null)[] = [
+      needs[0] ? product(g, weight, { ...attrs, transposeA: false }) : null,
+      needs[1] ? product(g, rows, { ...attrs, transposeA: true }) : null,
+    ];
+    if (bias !== null) grads.push(needs[2] ? like(g, kernelsFor('linear', g).reduce('sum', g, [0])) : null);
+    return grads;
+  });
+  return x.rank === 2 ? y : reshape(y, [...x.shape.slice(0, -1), m]);
+}
+

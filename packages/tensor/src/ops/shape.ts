@@ -1,0 +1,295 @@
+import { record } from '../autograd';
+import { tensor } from '../create';
+import { TensorError } from '../errors';
+import { broadcastShapes, normalizeAxes, normalizeAxis, sameShape, showShape, sizeOf } from '../shape';
+import { type Tensor, viewOf } from '../tensor';
+import { kernelsFor, like, sameDtype, unbroadcast } from './common';
+import { where } from './elementwise';
+import { indexSelect } from './indexing';
+import { reshape, unsqueeze } from './view';
+
+/**
+ * Axes in another order.
+ *
+ * @example
+ * ```ts
+ * import { permute, zeros } from '@tessera-llm/tensor';
+ * console.log(permute(zeros([2, 3, 4]), [2, 0, 1]).shape); // [4, 2, 3]
+ * ```
+ */
+export function permute(x: Tensor, axes: readonly number[]): Tensor {
+  const order = axes.map((a) => normalizeAxis('permute', a, x.rank));
+  if (new Set(order).size !== x.rank) {
+    throw new TensorError(
+      'axis',
+      `[permute] expected each of ${x.rank} axes once, got (${axes.join(', ')})`,
+    );
+  }
+  const k = kernelsFor('permute', x);
+  if (order.every((a, i) => a === i)) return reshape(x, x.shape);
+  const y = like(x, k.permute(x, order));
+  const inverse = order.map((_, i) => order.indexOf(i));
+  record('permute', [y], [x], [], ([gy]) => [like(x, kernelsFor('permute', gy as Tensor).permute(gy as Tensor, inverse))]);
+  return y;
+}
+
+/** Swaps two axes; by default the last two. */
+export function transpose(x: Tensor, a = -2, b = -1): Tensor {
+  const i = normalizeAxis('transpose', a, x.rank);
+  const j = normalizeAxis('transpose', b, x.rank);
+  const order = x.shape.map((_, axis) => (axis === i ? j : axis === j ? i : axis));
+  return permute(x, order);
+}
+
+/** x repeated along axes of extent 1 (and new leading axes) to the given shape. */
+export function broadcastTo(x: Tensor, shape: readonly number[]): Tensor {
+  if (!sameShape(broadcastShapes('broadcastTo', x.shape, shape), shape)) {
+    throw new TensorError(
+      'shape',
+      `[broadcastTo] expected a shape that ${showShape(x.shape)} broadcasts to, got ${showShape(shape)}`,
+    );
+  }
+  const y = like(x, kernelsFor('broadcastTo', x).broadcastTo(x, [...shape]));
+  record('broadcastTo', [y], [x], [], ([gy]) => [unbroadcast(gy as Tensor, x.shape)]);
+  return y;
+}
+
+/** One axis of a slice, as in Python: missing ends are the axis's own; negative ones count from the end. */
+export interface SliceRange {
+  readonly start?: number;
+  readonly stop?: number;
+  readonly step?: number;
+}
+
+function resolveRange(range: SliceRange | null, extent: number): [start: number, step: number, count: number] {
+  const step = range?.step ?? 1;
+  if (!Number.isInteger(step) || step === 0) {
+    throw new TensorError('value', `[slice] expected a step of a non-zero integer, got ${step}`);
+  }
+  const low = step > 0 ? 0 : -1;
+  const high = step > 0 ? extent : extent - 1;
+  const place = (v: number | undefined, otherwise: number): number => {
+    if (v === undefined) return otherwise;
+    if (!Number.isInteger(v)) throw new TensorError('value', `[slice] expected integers, got ${v}`);
+    return Math.min(Math.max(v < 0 ? v + extent : v, low), high);
+  };
+  const start = place(range?.start, step > 0 ? low : high);
+  const stop = place(range?.stop, step > 0 ? high : low);
+  return [start, step, Math.max(0, Math.ceil((stop - start) / step))];
+}
+
+/**
+ * Part of a tensor: one range (or null for the whole) per axis, in order; axes not named stay whole.
+ * A slice of the first axis with step 1 is a view, everything else a copy.
+ *
+ * @example
+ * ```ts
+ * import { arange, reshape, slice } from '@tessera-llm/tensor';
+ * const x = reshape(arange(6), [2, 3]);
+ * console.log(await slice(x, [null, { start: -2 }]).data()); // [1, 2, 4, 5]
+ * ```
+ */
+export function slice(x: Tensor, ranges: readonly (SliceRange | null)[]): Tensor {
+  if (ranges.length > x.rank) {
+    throw new TensorError('axis', `[slice] expected at most ${x.rank} ranges, got ${ranges.length}`);
+  }
+  const resolved = x.shape.map((n, i) => resolveRange(ranges[i] ?? null, n));
+  const starts = resolved.map(([start]) => start);
+  const steps = resolved.map(([, step]) => step);
+  const shape = resolved.map(([, , count]) => count);
+  const leading = resolved.every(([, step, count], i) => (i === 0 ? step === 1 : step === 1 && count === x.shape[i]));
+  const k = kernelsFor('slice', x);
+  const y =
+    leading && x.rank > 0
+      ? viewOf(x, shape, x.offset + (starts[0] as number) * sizeOf(x.shape.slice(1)))
+      : like(x, k.slice(x, starts, steps, shape));
+  record('slice', [y], [x], [], ([gy]) => [
+    like(x, kernelsFor('slice', gy as Tensor).sliceScatter(gy as Tensor, starts, steps, x.shape)),
+  ]);
+  return y;
+}
+
+/** `length` entries of an axis from `start`. */
+export function narrow(
+  x: Tensor,
+  options: { readonly dim: number; readonly start: number; readonly length: number },
+): Tensor {
+  const axis = normalizeAxis('narrow', options.dim, x.rank);
+  const { start, length } = options;
+  const extent = x.shape[axis] as number;
+  if (!(start >= 0 && length >= 0 && start + length <= extent)) {
+    throw new TensorError(
+      'index_out_of_range',
+      `[narrow] expected 0 <= start and start + length <= ${extent}, got start ${start}, length ${length}`,
+    );
+  }
+  const ranges = x.shape.map((_, i) => (i === axis ? { start, stop: start + length } : null));
+  return slice(x, ranges);
+}
+
+/** Consecutive parts of an axis, of the given sizes (which add up to it), or of one size (the last may be smaller). */
+export function split(x: Tensor, sizes: number | readonly number[], options: { readonly dim?: number } = {}): Tensor[] {
+  const axis = normalizeAxis('split', options.dim ?? 0, x.rank);
+  const extent = x.shape[axis] as number;
+  let parts: readonly number[];
+  if (typeof sizes === 'number') {
+    if (!Number.isInteger(sizes) || sizes < 1) {
+      throw new TensorError('value', `[split] expected a positive size, got ${sizes}`);
+    }
+    const count = Math.max(1, Math.ceil(extent / sizes));
+    parts = Array.from({ length: count }, (_, i) => Math.min(sizes, extent - i * sizes));
+  } else {
+    parts = sizes;
+    const total = parts.reduce((a, b) => a + b, 0);
+    if (total !== extent) {
+      throw new TensorError(
+        'shape',
+        `[split] expected sizes that add up to ${extent}, got (${parts.join(', ')}) = ${total}`,
+      );
+    }
+  }
+  let start = 0;
+  return parts.map((length) => {
+    const part = narrow(x, { dim: axis, start, length });
+    start += length;
+    return part;
+  });
+}
+
+/** `count` parts of an axis, of equal size (the last may be smaller). */
+export function chunk(x: Tensor, count: number, options: { readonly dim?: number } = {}): Tensor[] {
+  const axis = normalizeAxis('chunk', options.dim ?? 0, x.rank);
+  if (!Number.isInteger(count) || count < 1) {
+    throw new TensorError('value', `[chunk] expected a positive count, got ${count}`);
+  }
+  return split(x, Math.max(1, Math.ceil((x.shape[axis] as number) / count)), { dim: axis });
+}
+
+/**
+ * Tensors one after the other along an axis.
+ *
+ * @example
+ * ```ts
+ * import { concat, tensor } from '@tessera-llm/tensor';
+ * console.log(await concat([tensor([1]), tensor([2, 3])]).data()); // [1, 2, 3]
+ * ```
+ */
+export function concat(xs: readonly Tensor[], options: { readonly dim?: number } = {}): Tensor {
+  const first = xs[0];
+  if (first === undefined) throw new TensorError('value', '[concat] expected at least one tensor, got none');
+  const axis = normalizeAxis('concat', options.dim ?? 0, first.rank);
+  for (const x of xs) {
+    sameDtype('concat', first, x);
+    const fits = x.rank === first.rank && x.shape.every((n, i) => i === axis || n === first.shape[i]);
+    if (!fits) {
+      throw new TensorError(
+        'shape',
+        `[concat] expected shapes equal but for axis ${axis}, got ${showShape(first.shape)} and ${showShape(x.shape)}`,
+      );
+    }
+  }
+  const y = like(first, kernelsFor('concat', ...xs).concat(xs, axis));
+  record('concat', [y], xs, [], ([gy], needs) => {
+    const parts = split(gy as Tensor, xs.map((x) => x.shape[axis] as number), { dim: axis });
+    return parts.map((g, i) => (needs[i] ? g : null));
+  });
+  return y;
+}
+
+/** Tensors of one shape along a new axis. */
+export function stack(xs: readonly Tensor[], options: { readonly dim?: number } = {}): Tensor {
+  const first = xs[0];
+  if (first === undefined) throw new TensorError('value', '[stack] expected at least one tensor, got none');
+  const axis = normalizeAxis('stack', options.dim ?? 0, first.rank + 1);
+  return concat(
+    xs.map((x) => unsqueeze(x, axis)),
+    { dim: axis },
+  );
+}
+
+/** x with `value` around it: entries added before and after each axis. */
+export function pad(
+  x: Tensor,
+  options: { readonly before: readonly number[]; readonly after: readonly number[]; readonly value?: number },
+): Tensor {
+  const { before, after, value = 0 } = options;
+  if (before.length !== x.rank || after.length !== x.rank || [...before, ...after].some((n) => !(n >= 0))) {
+    throw new TensorError('shape', `[pad] expected ${x.rank} non-negative entries in before and after`);
+  }
+  const y = like(x, kernelsFor('pad', x).pad(x, before, after, value));
+  record('pad', [y], [x], [], ([gy]) => [
+    slice(
+      gy as Tensor,
+      x.shape.map((n, i) => ({ start: before[i] as number, stop: (before[i] as number) + n })),
+    ),
+  ]);
+  return y;
+}
+
+/** Entries of the given axes in reverse order. */
+export function flip(x: Tensor, options: { readonly dims?: number | readonly number[] } = {}): Tensor {
+  const axes = normalizeAxes('flip', options.dims, x.rank);
+  return slice(
+    x,
+    x.shape.map((_, i) => (axes.includes(i) ? { step: -1 } : null)),
+  );
+}
+
+/** Entries of an axis moved on by `shift`, around the end. */
+export function roll(x: Tensor, options: { readonly shift: number; readonly dim: number }): Tensor {
+  const axis = normalizeAxis('roll', options.dim, x.rank);
+  const extent = x.shape[axis] as number;
+  if (extent === 0) return reshape(x, x.shape);
+  const cut = extent - (((options.shift % extent) + extent) % extent);
+  const [head, tail] = split(x, [cut, extent - cut], { dim: axis });
+  return concat([tail as Tensor, head as Tensor], { dim: axis });
+}
+
+/** The whole tensor `repeats[i]` times along axis i (torch.repeat). */
+export function repeat(x: Tensor, repeats: readonly number[]): Tensor {
+  if (repeats.length < x.rank || repeats.some((n) => !Number.isInteger(n) || n < 0)) {
+    throw new TensorError('shape', `[repeat] expected at least ${x.rank} non-negative counts, got (${repeats.join(', ')})`);
+  }
+  const lead = repeats.length - x.rank;
+  const shape = repeats.map((_, i) => (i < lead ? 1 : (x.shape[i - lead] as number)));
+  const spread = reshape(
+    x,
+    shape.flatMap((n) => [1, n]),
+  );
+  const wide = broadcastTo(
+    spread,
+    shape.flatMap((n, i) => [repeats[i] as number, n]),
+  );
+  return reshape(
+    wide,
+    shape.map((n, i) => n * (repeats[i] as number)),
+  );
+}
+
+/** Each entry of an axis `repeats` times in a row. */
+export function repeatInterleave(x: Tensor, options: { readonly repeats: number; readonly dim: number }): Tensor {
+  const axis = normalizeAxis('repeatInterleave', options.dim, x.rank);
+  const extent = x.shape[axis] as number;
+  const index = Int32Array.from({ length: extent * options.repeats }, (_, i) => Math.floor(i / options.repeats));
+  return indexSelect(x, tensor(index, { backend: x.backend }), { dim: axis });
+}
+
+function triangle(op: string, x: Tensor, keep: (row: number, column: number) => boolean): Tensor {
+  if (x.rank < 2) throw new TensorError('shape', `[${op}] expected at least 2 axes, got ${showShape(x.shape)}`);
+  const [rows, columns] = x.shape.slice(-2) as [number, number];
+  const mask = new Uint8Array(rows * columns);
+  for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) mask[i * columns + j] = keep(i, j) ? 1 : 0;
+  return where(tensor(mask, { shape: [rows, columns], dtype: 'bool', backend: x.backend }), x, 0);
+}
+
+/** The lower triangle of the last two axes, up to the given diagonal; zeros above. */
+export function tril(x: Tensor, options: { readonly diagonal?: number } = {}): Tensor {
+  const { diagonal = 0 } = options;
+  return triangle('tril', x, (i, j) => j - i <= diagonal);
+}
+
+/** The upper triangle of the last two axes, from the given diagonal; zeros below. */
+export function triu(x: Tensor, options: { readonly diagonal?: number } = {}): Tensor {
+  const { diagonal = 0 } = options;
+  return triangle('triu', x, (i, j) => j - i >= diagonal);
+}

@@ -1,0 +1,80 @@
+import { intercepting } from './intercept';
+import type { NotPromise } from './scope';
+import { state } from './state';
+
+/** One complete event of Chrome's trace format; times in microseconds. */
+export interface TraceEvent {
+  readonly name: string;
+  readonly cat: string;
+  readonly ph: 'X' | 'C';
+  readonly ts: number;
+  readonly dur: number;
+  readonly pid: number;
+  readonly tid: number;
+  readonly args: Readonly<Record<string, number | string>>;
+}
+
+/** What `profile` measured. */
+export interface Profile<T> {
+  readonly result: T;
+  /** For chrome://tracing or Perfetto: `JSON.stringify({ traceEvents })`. */
+  readonly traceEvents: readonly TraceEvent[];
+  /** Calls and milliseconds by kernel, the most expensive first. */
+  readonly kernels: readonly { readonly name: string; readonly calls: number; readonly ms: number }[];
+  /** By module path ('' outside any): milliseconds, bytes that its forward passes left alive, and the most alive while they ran. */
+  readonly modules: readonly {
+    readonly path: string;
+    readonly ms: number;
+    readonly keptBytes: number;
+    readonly peakBytes: number;
+  }[];
+}
+
+/**
+ * Runs fn and records every kernel: a Chrome trace, a table by kernel, and time and live memory by module.
+ *
+ * @example
+ * ```ts
+ * import { matmul, normal, profile } from '@tessera-llm/tensor';
+ * const x = normal([64, 64], { seed: 0 });
+ * const { kernels } = profile(() => matmul(x, x));
+ * console.log(kernels[0]?.name); // 'matmul'
+ * ```
+ */
+export function profile<T>(fn: () => NotPromise<T>): Profile<T> {
+  const traceEvents: TraceEvent[] = [];
+  const kernels = new Map<string, { calls: number; ms: number }>();
+  const modules = new Map<string, { ms: number; keptBytes: number; peakBytes: number }>();
+  let live = -1;
+  const result = intercepting((call) => {
+    const path = state.labels.join('.');
+    const ms = call.endMs - call.startMs;
+    const now = call.backend.memory().liveBytes;
+    const grown = live < 0 ? 0 : now - live;
+    live = now;
+    const common = { pid: 1, tid: 1, ts: call.startMs * 1000 };
+    traceEvents.push({ ...common, name: call.name, cat: 'kernel', ph: 'X', dur: ms * 1000, args: { module: path } });
+    traceEvents.push({ ...common, name: 'live bytes', cat: 'memory', ph: 'C', dur: 0, args: { bytes: now } });
+    const k = kernels.get(call.name) ?? { calls: 0, ms: 0 };
+    kernels.set(call.name, { calls: k.calls + 1, ms: k.ms + ms });
+    const m = modules.get(path) ?? { ms: 0, keptBytes: 0, peakBytes: 0 };
+    modules.set(path, { ms: m.ms + ms, keptBytes: m.keptBytes + grown, peakBytes: Math.max(m.peakBytes, now) });
+  }, fn) as T;
+  const byTime = <E extends { ms: number }>(entries: E[]): E[] => entries.sort((a, b) => b.ms - a.ms);
+  return {
+    result,
+    traceEvents,
+    kernels: byTime([...kernels].map(([name, k]) => ({ name, ...k }))),
+    modules: byTime([...modules].map(([path, m]) => ({ path, ...m }))),
+  };
+}
+
+/** Names what fn computes in profiles and anomaly messages: modules call it with their own name. */
+export function labelled<T>(name: string, fn: () => T): T {
+  state.labels.push(name);
+  try {
+    return fn();
+  } finally {
+    state.labels.pop();
+  }
+}

@@ -1,0 +1,109 @@
+import { TensorError } from './errors';
+import { state } from './state';
+import { type Tensor, isTensor } from './tensor';
+
+/** What a synchronous function may return; a promise is a type error. */
+export type NotPromise<T> = T extends PromiseLike<unknown> ? never : T;
+
+function isThenable(value: unknown): boolean {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'then' in value &&
+    typeof value.then === 'function'
+  );
+}
+
+/** Calls `visit` with every tensor inside arrays, plain objects, maps and sets. */
+function forEachTensor(value: unknown, visit: (tensor: Tensor) => void, seen = new Set<unknown>()): void {
+  if (typeof value !== 'object' || value === null || seen.has(value)) return;
+  if (isTensor(value)) return visit(value);
+  seen.add(value);
+  if (Array.isArray(value) || value instanceof Set) {
+    for (const item of value) forEachTensor(item, visit, seen);
+  } else if (value instanceof Map) {
+    for (const item of value.values()) forEachTensor(item, visit, seen);
+  } else {
+    const prototype: unknown = Object.getPrototypeOf(value);
+    if (prototype === Object.prototype || prototype === null) {
+      for (const item of Object.values(value)) forEachTensor(item, visit, seen);
+    }
+  }
+}
+
+/** @internal Runs fn with a scope of its own and gives what it made beside the result; nothing is freed. */
+export function collect<T>(what: string, fn: () => T): { result: T; made: Tensor[] } {
+  const made: Tensor[] = [];
+  const depth = state.scopes.length;
+  state.scopes.push(made);
+  let result: T;
+  try {
+    result = fn();
+  } catch (error) {
+    state.scopes.length = depth;
+    for (const t of made) if (!t.kept) t.dispose();
+    throw error;
+  }
+  state.scopes.length = depth;
+  if (isThenable(result)) {
+    for (const t of made) if (!t.kept) t.dispose();
+    throw new TensorError(
+      'async',
+      `[${what}] expected a synchronous function, got one that returns a promise; await outside: ` +
+        `const y = ${what}(() => …); await y.data()`,
+    );
+  }
+  return { result, made };
+}
+
+/** @internal Frees what was made, but for what the result holds, which moves to the enclosing scope. */
+export function release(made: readonly Tensor[], result: unknown): void {
+  const returned = new Set<Tensor>();
+  forEachTensor(result, (t) => returned.add(t));
+  const parent = state.scopes[state.scopes.length - 1];
+  for (const t of made) {
+    if (t.kept) continue;
+    if (!returned.has(t)) t.dispose();
+    else if (parent !== undefined) parent.push(t);
+  }
+}
+
+/**
+ * Runs `fn` and frees every tensor that it made and did not return. Tensors inside returned arrays, plain objects,
+ * maps and sets count as returned; so do those that `keep` or `parameter` took out.
+ *
+ * @param fn A synchronous function.
+ * @returns What fn returns.
+ * @throws TensorError `async` if fn returns a promise.
+ *
+ * @example
+ * ```ts
+ * import { mul, scope, sum, tensor } from '@tessera-llm/tensor';
+ * const x = tensor([1, 2, 3]);
+ * const energy = scope(() => sum(mul(x, x))); // the product is freed here
+ * console.log(await energy.item()); // 14
+ * ```
+ */
+export function scope<T>(fn: () => NotPromise<T>): T {
+  const { result, made } = collect('scope', fn);
+  release(made, result);
+  return result;
+}
+
+/**
+ * Takes a tensor out of every scope: it lives until `dispose`.
+ *
+ * @example
+ * ```ts
+ * import { keep, scope, tensor } from '@tessera-llm/tensor';
+ * const cache: { last?: ReturnType<typeof tensor> } = {};
+ * scope(() => {
+ *   cache.last = keep(tensor([1, 2]));
+ * });
+ * console.log(cache.last?.disposed); // false
+ * ```
+ */
+export function keep<T extends Tensor>(tensor: T): T {
+  tensor.kept = true;
+  return tensor;
+}
