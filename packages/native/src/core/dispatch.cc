@@ -1,0 +1,82 @@
+#include "core/dispatch.h"
+
+#include <cstring>
+#include <vector>
+
+// build.mjs writes families.inc: one line TS_FAMILY_TABLE(isa, family) for each object that it compiled.
+#define TS_FAMILY_TABLE(isa, family)          \
+  namespace ts::isa {                         \
+  extern const ts::KernelTable family##_table; \
+  }
+#include "families.inc"
+#undef TS_FAMILY_TABLE
+
+namespace ts {
+namespace {
+
+struct Compiled {
+  Isa isa;
+  const char* family;
+  const KernelTable* table;
+};
+
+#define TS_FAMILY_TABLE(isa, family) Compiled{Isa::isa, #family, &ts::isa::family##_table},
+const Compiled compiled[] = {
+#include "families.inc"
+};
+#undef TS_FAMILY_TABLE
+
+std::vector<const KernelEntry*> collect(Isa isa) {
+  // In the order of families.inc, so that a kernel has one number whatever the instruction family.
+  std::vector<const Compiled*> chosen;
+  for (const Compiled& candidate : compiled) {
+    const bool allowed = candidate.isa == isa || (candidate.isa < isa && candidate.isa != Isa::neon && isa != Isa::neon) ||
+                         candidate.isa == Isa::baseline;
+    if (!allowed) continue;
+    bool known = false;
+    for (const Compiled*& other : chosen) {
+      if (std::strcmp(other->family, candidate.family) != 0) continue;
+      known = true;
+      if (other->isa < candidate.isa) other = &candidate;
+    }
+    if (!known) chosen.push_back(&candidate);
+  }
+  std::vector<const KernelEntry*> out;
+  for (const Compiled* family : chosen) {
+    for (int i = 0; i < family->table->count; ++i) out.push_back(&family->table->entries[i]);
+  }
+  return out;
+}
+
+const std::vector<const KernelEntry*>& kernels_of(Isa isa) {
+  static const std::vector<const KernelEntry*>* tables = [] {
+    auto* made = new std::vector<const KernelEntry*>[kIsaCount];
+    for (int i = 0; i < kIsaCount; ++i) made[i] = collect(static_cast<Isa>(i));
+    return made;
+  }();
+  return tables[static_cast<int>(isa)];
+}
+
+}  // namespace
+
+int kernel_count(Isa isa) { return static_cast<int>(kernels_of(isa).size()); }
+
+const KernelEntry& kernel(Isa isa, int id) { return *kernels_of(isa)[static_cast<size_t>(id)]; }
+
+int find_kernel(Isa isa, const char* name) {
+  const auto& list = kernels_of(isa);
+  for (size_t i = 0; i < list.size(); ++i) {
+    if (std::strcmp(list[i]->name, name) == 0) return static_cast<int>(i);
+  }
+  return -1;
+}
+
+Status run_kernel(int id, Args& args) {
+  static const std::vector<const KernelEntry*>& best = kernels_of(best_isa());
+  if (id < 0 || static_cast<size_t>(id) >= best.size()) {
+    return fail(Status::unknown_kernel, "[native] expected a kernel number below %zu, got %d", best.size(), id);
+  }
+  return best[static_cast<size_t>(id)]->fn(args);
+}
+
+}  // namespace ts

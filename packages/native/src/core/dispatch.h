@@ -1,0 +1,17 @@
+// The kernels of the best instruction family that this machine runs, by number.
+#pragma once
+
+#include "core/cpu.h"
+#include "core/kernel.h"
+
+namespace ts {
+
+// A family of kernels without a build for `isa` comes from the next lower one that has it.
+int kernel_count(Isa isa);
+const KernelEntry& kernel(Isa isa, int id);
+// -1 where there is none.
+int find_kernel(Isa isa, const char* name);
+
+Status run_kernel(int id, Args& args);
+
+}  // namespace ts

@@ -1,0 +1,213 @@
+#include "core/pool.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#if defined(__linux__)
+#include <sched.h>
+#endif
+
+namespace ts {
+namespace {
+
+constexpr int kMaxThreads = 256;
+
+// Chunks per thread: enough to even out a thread that the system took away, few enough that taking one costs nothing.
+constexpr int64_t kChunksPerThread = 4;
+
+// About 20 µs: the gap between two kernels of one step. Waking a sleeping thread costs more.
+constexpr int kSpins = 1500;
+
+struct Job {
+  RangeFn fn;
+  void* context;
+  int64_t n;
+  int64_t chunk;
+  int limit;  // threads that may work on it
+  std::atomic<int64_t> next{0};
+  std::atomic<int> slots{1};  // 0 is the caller's
+  std::atomic<int> workers{0};
+};
+
+struct Pool {
+  std::mutex mutex;
+  std::vector<Job*> jobs;
+  std::atomic<uint32_t> posted{0};
+  std::atomic<uint32_t> finished{0};
+  std::atomic<int> sleeping{0};
+  std::atomic<int> size{1};  // threads in use, a caller's included
+  int started = 0;
+};
+
+thread_local bool inside_job = false;
+
+inline void pause() {
+#if defined(__x86_64__) || defined(_M_X64)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+void work_on(Job& job, int slot) {
+  for (;;) {
+    const int64_t begin = job.next.fetch_add(job.chunk, std::memory_order_relaxed);
+    if (begin >= job.n) return;
+    job.fn(job.context, begin, std::min(begin + job.chunk, job.n), slot);
+  }
+}
+
+// Takes part in a job that still has ranges and room; false if there is none.
+bool help(Pool& pool) {
+  Job* job = nullptr;
+  int slot = 0;
+  {
+    std::lock_guard lock(pool.mutex);
+    for (Job* candidate : pool.jobs) {
+      if (candidate->next.load(std::memory_order_relaxed) >= candidate->n) continue;
+      if (candidate->slots.load(std::memory_order_relaxed) >= candidate->limit) continue;
+      slot = candidate->slots.fetch_add(1, std::memory_order_relaxed);
+      candidate->workers.fetch_add(1, std::memory_order_relaxed);
+      job = candidate;
+      break;
+    }
+  }
+  if (job == nullptr) return false;
+  work_on(*job, slot);
+  // The job lives on its caller's stack and may be gone right after this; what is notified lives in the pool.
+  if (job->workers.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+    pool.finished.fetch_add(1, std::memory_order_release);
+    pool.finished.notify_all();
+  }
+  return true;
+}
+
+void worker_loop(Pool& pool) {
+  inside_job = true;
+  uint32_t seen = pool.posted.load(std::memory_order_acquire);
+  for (;;) {
+    while (help(pool)) {
+    }
+    for (int spin = 0; spin < kSpins && pool.posted.load(std::memory_order_acquire) == seen; ++spin) pause();
+    uint32_t now = pool.posted.load(std::memory_order_acquire);
+    if (now == seen) {
+      pool.sleeping.fetch_add(1, std::memory_order_seq_cst);
+      pool.posted.wait(seen, std::memory_order_seq_cst);
+      pool.sleeping.fetch_sub(1, std::memory_order_seq_cst);
+      now = pool.posted.load(std::memory_order_acquire);
+    }
+    seen = now;
+  }
+}
+
+void grow(Pool& pool, int count) {
+  std::lock_guard lock(pool.mutex);
+  while (pool.started < count - 1) {
+    try {
+      std::thread(worker_loop, std::ref(pool)).detach();
+    } catch (const std::system_error&) {
+      break;  // fewer threads work just as well
+    }
+    ++pool.started;
+  }
+  pool.size.store(std::min(count, pool.started + 1), std::memory_order_relaxed);
+}
+
+// Never destroyed: its threads run until the process ends.
+Pool& pool() {
+  static Pool* instance = [] {
+    Pool* made = new Pool;
+    grow(*made, available_threads());
+    return made;
+  }();
+  return *instance;
+}
+
+#if defined(__linux__)
+// Processors that a CPU quota amounts to, rounded up; 0 where there is none.
+int quota_threads() {
+  long long quota = -1, period = 100000;
+  if (FILE* file = std::fopen("/sys/fs/cgroup/cpu.max", "r")) {
+    char text[64] = "";
+    if (std::fscanf(file, "%63s %lld", text, &period) == 2 && std::strcmp(text, "max") != 0) {
+      std::sscanf(text, "%lld", &quota);
+    }
+    std::fclose(file);
+  } else if (FILE* v1 = std::fopen("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "r")) {
+    if (std::fscanf(v1, "%lld", &quota) != 1) quota = -1;
+    std::fclose(v1);
+    if (FILE* other = std::fopen("/sys/fs/cgroup/cpu/cpu.cfs_period_us", "r")) {
+      if (std::fscanf(other, "%lld", &period) != 1) period = 100000;
+      std::fclose(other);
+    }
+  }
+  if (quota <= 0 || period <= 0) return 0;
+  return static_cast<int>((quota + period - 1) / period);
+}
+#endif
+
+}  // namespace
+
+int available_threads() {
+  int count = static_cast<int>(std::thread::hardware_concurrency());
+#if defined(__linux__)
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof set, &set) == 0) count = CPU_COUNT(&set);
+  const int quota = quota_threads();
+  if (quota > 0) count = std::min(count, quota);
+#endif
+  return std::clamp(count, 1, kMaxThreads);
+}
+
+int threads() { return pool().size.load(std::memory_order_relaxed); }
+
+void set_threads(int count) { grow(pool(), std::clamp(count, 1, kMaxThreads)); }
+
+void parallel_ranges(int64_t n, int64_t grain, RangeFn fn, void* context) {
+  if (n <= 0) return;
+  if (grain < 1) grain = 1;
+  if (n <= grain || inside_job) return fn(context, 0, n, 0);
+  Pool& p = pool();
+  const int limit = p.size.load(std::memory_order_relaxed);
+  if (limit <= 1) return fn(context, 0, n, 0);
+  const int64_t grains = (n + grain - 1) / grain;
+  const int64_t per_chunk = std::max<int64_t>(1, grains / (limit * kChunksPerThread));
+  Job job;
+  job.fn = fn;
+  job.context = context;
+  job.n = n;
+  job.chunk = per_chunk * grain;
+  job.limit = static_cast<int>(std::min<int64_t>(limit, grains));
+  {
+    std::lock_guard lock(p.mutex);
+    p.jobs.push_back(&job);
+  }
+  p.posted.fetch_add(1, std::memory_order_seq_cst);
+  if (p.sleeping.load(std::memory_order_seq_cst) > 0) p.posted.notify_all();
+  inside_job = true;
+  work_on(job, 0);
+  inside_job = false;
+  {
+    std::lock_guard lock(p.mutex);
+    p.jobs.erase(std::find(p.jobs.begin(), p.jobs.end(), &job));
+  }
+  for (int spin = 0; job.workers.load(std::memory_order_acquire) != 0; ++spin) {
+    if (spin < kSpins) {
+      pause();
+      continue;
+    }
+    const uint32_t before = p.finished.load(std::memory_order_acquire);
+    if (job.workers.load(std::memory_order_acquire) == 0) break;
+    p.finished.wait(before, std::memory_order_acquire);
+  }
+}
+
+}  // namespace ts
