@@ -1,0 +1,46 @@
+const brand = Symbol.for('tessera.formats.error');
+
+/**
+ * What went wrong, as a stable word to switch on.
+ *
+ * - `invalid_file`: the bytes are not a well-formed safetensors file
+ * - `invalid_index`: a shard index is malformed, points outside its folder or disagrees with its shards
+ * - `invalid_json`: a JSON file is malformed, too large or not an object
+ * - `missing_file`, `missing_tensor`: a file or a tensor that was asked for is absent
+ * - `unsupported_dtype`: the conversion asked for does not exist for this dtype
+ * - `invalid_argument`: the caller's tensors, names or options are inconsistent
+ * - `read_failed`, `write_failed`: the operating system refused; `cause` has its error
+ */
+export type FormatsErrorCode =
+  | 'invalid_file'
+  | 'invalid_index'
+  | 'invalid_json'
+  | 'missing_file'
+  | 'missing_tensor'
+  | 'unsupported_dtype'
+  | 'invalid_argument'
+  | 'read_failed'
+  | 'write_failed';
+
+/** The one error class of this package; `code` says what kind it is, the message what was expected and what came. */
+export class FormatsError extends Error {
+  override readonly name = 'FormatsError';
+  readonly code: FormatsErrorCode;
+
+  constructor(code: FormatsErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+    Object.defineProperty(this, brand, { value: true });
+  }
+}
+
+/** True for a {@link FormatsError}, also one made by a second copy of this package in the same process. */
+export function isFormatsError(value: unknown): value is FormatsError {
+  return typeof value === 'object' && value !== null && brand in value;
+}
+
+/** The `code` of a Node system error (`ENOSPC`, `ENOENT`, ...), or undefined for anything else. */
+export function systemCode(error: unknown): string | undefined {
+  if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code;
+  return undefined;
+}

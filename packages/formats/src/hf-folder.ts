@@ -1,0 +1,51 @@
+import { join } from 'node:path';
+import { FormatsError, isFormatsError } from './errors.js';
+import { type JsonObject, readJsonFile, writeJsonFile } from './json-file.js';
+
+/** File names of a Hugging Face model folder. */
+export const hfFiles = {
+  config: 'config.json',
+  generationConfig: 'generation_config.json',
+  tokenizer: 'tokenizer.json',
+  tokenizerConfig: 'tokenizer_config.json',
+} as const;
+
+/**
+ * Reads a folder's `config.json` as it is: keys stay in snake_case, values unchecked but for
+ * `model_type`, which every use of it needs.
+ *
+ * @throws FormatsError `missing_file`, `read_failed`, `invalid_json`
+ */
+export async function readConfig(folder: string): Promise<JsonObject & { readonly model_type: string }> {
+  const path = join(folder, hfFiles.config);
+  const config = await readJsonFile(path);
+  const { model_type } = config;
+  if (typeof model_type !== 'string') {
+    throw new FormatsError('invalid_json', `[readConfig] expected model_type to be a string, got ${JSON.stringify(model_type) ?? 'nothing'} (${path})`);
+  }
+  return { ...config, model_type };
+}
+
+/** Writes a folder's `config.json` atomically. @throws FormatsError `write_failed` */
+export async function writeConfig(folder: string, config: JsonObject & { readonly model_type: string }): Promise<void> {
+  await writeJsonFile(join(folder, hfFiles.config), config);
+}
+
+/**
+ * Reads a folder's `generation_config.json`; undefined if it has none, as many models do.
+ *
+ * @throws FormatsError `read_failed`, `invalid_json`
+ */
+export async function readGenerationConfig(folder: string): Promise<JsonObject | undefined> {
+  try {
+    return await readJsonFile(join(folder, hfFiles.generationConfig));
+  } catch (error) {
+    if (isFormatsError(error) && error.code === 'missing_file') return undefined;
+    throw error;
+  }
+}
+
+/** Writes a folder's `generation_config.json` atomically. @throws FormatsError `write_failed` */
+export async function writeGenerationConfig(folder: string, config: JsonObject): Promise<void> {
+  await writeJsonFile(join(folder, hfFiles.generationConfig), config);
+}

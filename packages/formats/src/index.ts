@@ -1,0 +1,32 @@
+export { type FileContent, writeFileAtomic, writeFolderAtomic } from './atomic.js';
+export { type ByteSource, bytesSource, openFile } from './byte-source.js';
+export { FormatsError, type FormatsErrorCode, isFormatsError } from './errors.js';
+export {
+  bfloat16ToFloat32,
+  float16ToFloat32,
+  float32ToBfloat16,
+  float32ToFloat16,
+  type TypedArrayOf,
+  type TypedArrays,
+  toFloat32,
+  toTypedArray,
+} from './floats.js';
+export { hfFiles, readConfig, readGenerationConfig, writeConfig, writeGenerationConfig } from './hf-folder.js';
+export { type JsonObject, type JsonValue, readJsonFile, writeJsonFile } from './json-file.js';
+export { type CheckpointWriteOptions, openCheckpoint, writeCheckpoint } from './safetensors/checkpoint.js';
+export {
+  dtypeBits,
+  type RawTensor,
+  type SafetensorsDType,
+  safetensorsDTypes,
+  tensorByteLength,
+} from './safetensors/dtype.js';
+export type { SafetensorsHeader, TensorInfo } from './safetensors/header.js';
+export { openSafetensors, type ParsedSafetensors, parseSafetensors, type TensorReader } from './safetensors/read.js';
+export {
+  type NamedTensors,
+  type SafetensorsWriteOptions,
+  serializeSafetensors,
+  type TensorToWrite,
+  writeSafetensors,
+} from './safetensors/write.js';
