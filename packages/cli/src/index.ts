@@ -1,0 +1,3 @@
+export { CliError, type CliErrorCode, describeError, exitCodes } from './errors';
+export { type Environment, main } from './main';
+export type { Streams } from './output';

@@ -1,0 +1,153 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { CliError, describeError, exitCodes } from './errors';
+import { Output, type Streams } from './output';
+
+/** Where a command runs: streams, and the signal that Ctrl-C raises. */
+export interface Environment extends Streams {
+  readonly signal?: AbortSignal;
+}
+
+const exitCodeHelp = `
+Exit codes: ${exitCodes.ok} done, ${exitCodes.failure} failed, ${exitCodes.usage} wrong command line or configuration, \
+${exitCodes.interrupted} interrupted (training resumes with --resume).`;
+
+/**
+ * Runs the `tessera` command.
+ *
+ * @param args The command line after the program's name.
+ * @returns The exit code; see {@link exitCodes}.
+ *
+ * @example
+ * ```ts
+ * import { main } from '@tessera-llm/cli';
+ * const code = await main(['info', 'no-such-folder'], { stdout: process.stdout, stderr: { write: () => {} } });
+ * console.log(code); // 1
+ * ```
+ */
+export async function main(args: readonly string[], environment: Environment): Promise<number> {
+  const json = args.includes('--json');
+  const output = new Output(environment, json);
+  let code: number = exitCodes.ok;
+  const program = createProgram(environment, output);
+  try {
+    await program.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    code = report(error, output, args.includes('--stack'));
+  }
+  return code;
+}
+
+function report(error: unknown, output: Output, stack: boolean): number {
+  if (error instanceof CommanderError) {
+    // Commander has written its message; asking for help or the version is no error.
+    if (error.exitCode === 0) return exitCodes.ok;
+    if (output.json) output.result({ error: { code: 'usage', message: error.message } }, '');
+    return exitCodes.usage;
+  }
+  const { code, message } = describeError(error);
+  output.note(`tessera: ${message}`);
+  if (stack && error instanceof Error) output.note(error.stack ?? '');
+  if (output.json) output.result({ error: { code, message } }, '');
+  return error instanceof CliError ? error.exitCode : exitCodes.failure;
+}
+
+function createProgram(environment: Environment, output: Output): Command {
+  const context = { output, signal: environment.signal ?? new AbortController().signal };
+  const program = new Command('tessera');
+  const configure = (command: Command): Command =>
+    command
+      .exitOverride()
+      .configureOutput({
+        writeOut: (text) => environment.stdout.write(text),
+        writeErr: (text) => environment.stderr.write(text),
+      })
+      .addHelpText('after', exitCodeHelp);
+  const shared = (command: Command): Command =>
+    configure(command)
+      .option('--json', 'write one JSON document to standard output, everything else to standard error')
+      .addOption(new Option('--stack', 'show where an error was thrown').hideHelp());
+
+  const computing = (command: Command): Command =>
+    shared(command).option('--backend <name>', 'native or reference; default: native if it can be loaded');
+
+  configure(program)
+    .description('Train, run and inspect language models. Subcommands: --help after each shows its options.')
+    .showHelpAfterError('(tessera --help lists the commands)');
+
+  const tokenizer = configure(program.command('tokenizer')).description('work with tokenizers');
+  shared(tokenizer.command('train'))
+    .description('train a byte-level BPE tokenizer on text files and write a tokenizer.json')
+    .argument('<files...>', 'UTF-8 text files')
+    .requiredOption('--vocab-size <n>', 'entries of the vocabulary, special tokens included', wholeNumber(1))
+    .requiredOption('--out <file>', 'the tokenizer.json to write')
+    .option('--special <token...>', 'special tokens; the first one begins every document', ['<|endoftext|>'])
+    .option('--min-frequency <n>', 'pairs that are rarer are not merged', wholeNumber(1), 2)
+    .action(async (files: string[], options) => {
+      const { trainTokenizer } = await import('./commands/tokenizer-train');
+      await trainTokenizer(files, options, context);
+    });
+
+  computing(program.command('train'))
+    .description('train a language model as a configuration file says (README: the format)')
+    .argument('<config>', 'JSON file')
+    .requiredOption('--out <folder>', 'folder of the run: log.jsonl, run.json, checkpoints/, model/')
+    .option('--steps <n>', 'steps of the run, instead of the number in the configuration', wholeNumber(1))
+    .option('--resume', 'continue from the newest checkpoint in the folder')
+    .action(async (config: string, options) => {
+      const { trainModel } = await import('./commands/train');
+      await trainModel(config, options, context);
+    });
+
+  computing(program.command('generate'))
+    .description('continue a prompt, or answer messages')
+    .argument('<model>', 'model folder in Hugging Face format')
+    .option('--prompt <text>', 'text to continue')
+    .option('--messages <file>', 'JSON file: an array of {role, content}, formatted by the model’s chat template')
+    .option('--max-tokens <n>', 'most tokens to generate', wholeNumber(0), 128)
+    .option('--temperature <t>', '0 takes the likeliest token', realNumber(0), 1)
+    .option('--top-k <k>', 'sample among the k likeliest tokens', wholeNumber(1))
+    .option('--top-p <p>', 'sample among the likeliest tokens that hold p of the probability', realNumber(0, 1))
+    .option('--min-p <p>', 'drop tokens below p times the likeliest one’s probability', realNumber(0, 1))
+    .option('--seed <n>', 'the same seed gives the same text', wholeNumber(0), 0)
+    .addOption(new Option('--compute <dtype>', 'inputs of matrix products').choices(['float32', 'bfloat16']).default('float32'))
+    .option('--logprobs', 'also give the log-probability of every generated token')
+    .action(async (model: string, options) => {
+      const { generateText } = await import('./commands/generate');
+      await generateText(model, options, context);
+    });
+
+  shared(program.command('info'))
+    .description('summarise a checkpoint: architecture, parameters, tokenizer')
+    .argument('<model>', 'model folder in Hugging Face format')
+    .action(async (model: string) => {
+      const { showInfo } = await import('./commands/info');
+      await showInfo(model, context);
+    });
+  return program;
+}
+
+/** What every command is given. */
+export interface CommandContext {
+  readonly output: Output;
+  readonly signal: AbortSignal;
+}
+
+function wholeNumber(least: number): (text: string) => number {
+  return (text) => {
+    const n = Number(text);
+    if (text.trim() === '' || !Number.isSafeInteger(n) || n < least) {
+      throw new InvalidArgumentError(`expected a whole number of at least ${least}.`);
+    }
+    return n;
+  };
+}
+
+function realNumber(least: number, most = Number.POSITIVE_INFINITY): (text: string) => number {
+  return (text) => {
+    const x = Number(text);
+    if (text.trim() === '' || !(x >= least && x <= most) || !Number.isFinite(x)) {
+      throw new InvalidArgumentError(`expected a number from ${least}${Number.isFinite(most) ? ` to ${most}` : ''}.`);
+    }
+    return x;
+  };
+}

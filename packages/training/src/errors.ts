@@ -1,0 +1,40 @@
+/**
+ * What went wrong, as a stable word to switch on.
+ *
+ * - `value`: an argument is out of its range
+ * - `data`: the training or held-out text does not suit the run (empty, too short, ids outside the vocabulary)
+ * - `non_finite`: the loss or the gradient became NaN or infinite
+ * - `checkpoint`: a checkpoint is missing, malformed, or belongs to another run
+ * - `log`: the log can't be written
+ */
+export type TrainingErrorCode = 'checkpoint' | 'data' | 'log' | 'non_finite' | 'value';
+
+/**
+ * Every error that this package throws on purpose: it names the function, what it expected and what came.
+ *
+ * @example
+ * ```ts
+ * import { TrainingError, sparkline } from '@tessera-llm/training';
+ * try {
+ *   sparkline([1, 2], 0);
+ * } catch (error) {
+ *   console.log(error instanceof TrainingError && error.code); // 'value'
+ * }
+ * ```
+ */
+export class TrainingError extends Error {
+  readonly code: TrainingErrorCode;
+
+  constructor(code: TrainingErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'TrainingError';
+    this.code = code;
+  }
+}
+
+/** @internal Throws `value` unless n is a whole number of at least `least`. */
+export function checkCount(where: string, name: string, n: number, least = 1): void {
+  if (!Number.isSafeInteger(n) || n < least) {
+    throw new TrainingError('value', `[${where}] expected ${name} to be a whole number of at least ${least}, got ${n}`);
+  }
+}
