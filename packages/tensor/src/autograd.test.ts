@@ -1,0 +1,215 @@
+import { describe, expect, it } from 'vitest';
+import {
+  TensorError,
+  add,
+  addInPlace,
+  checkpoint,
+  customOp,
+  detach,
+  exp,
+  grad,
+  keep,
+  memory,
+  mul,
+  noGrad,
+  ones,
+  reshape,
+  scope,
+  sin,
+  square,
+  sum,
+  tensor,
+  valueAndGrad,
+  vjp,
+} from './index';
+
+const code = (fn: () => unknown): string | undefined => {
+  try {
+    fn();
+  } catch (error) {
+    return error instanceof TensorError ? error.code : String(error);
+  }
+  return undefined;
+};
+
+describe('valueAndGrad', () => {
+  it('gives the value and one gradient for each tensor, zeros where there is no dependence', async () => {
+    const a = tensor([1, 2]);
+    const b = tensor([3, 4]);
+    const { value, grads } = valueAndGrad(() => sum(mul(a, a)), [a, b]);
+    expect(await value.item()).toBe(5);
+    expect([...(await grads[0]!.data())]).toEqual([2, 4]);
+    expect([...(await grads[1]!.data())]).toEqual([0, 0]);
+  });
+
+  it('adds the gradients of several uses', () => {
+    const x = tensor([2]);
+    const [g] = grad(() => sum(add(mul(x, x), add(x, x))), [x]);
+    expect(g!.dataSync()[0]).toBe(6);
+  });
+
+  it('keeps aux results and frees the rest', () => {
+    const x = tensor([1, 2, 3]);
+    const before = memory().tensors;
+    const { value, aux, grads } = valueAndGrad(() => {
+      const y = exp(sin(x));
+      return [sum(y), { y }] as const;
+    }, [x]);
+    expect(aux.y.disposed).toBe(false);
+    expect(memory().tensors).toBe(before + 3);
+    for (const t of [value, aux.y, ...grads]) t.dispose();
+    expect(memory().tensors).toBe(before);
+  });
+
+  it('lets the function free its temporaries with scope()', () => {
+    const x = tensor([0.5]);
+    const [g] = grad(() => scope(() => sum(square(sin(x)))), [x]);
+    expect(g!.dataSync()[0]).toBeCloseTo(Math.sin(1), 5);
+  });
+
+  it('stops at detach and noGrad', () => {
+    const x = tensor([3]);
+    expect(grad(() => sum(mul(x, detach(x))), [x])[0]!.dataSync()[0]).toBe(3);
+    expect(grad(() => sum(mul(x, noGrad(() => mul(x, 2)))), [x])[0]!.dataSync()[0]).toBe(6);
+  });
+
+  it('refuses second derivatives, tensors that are no scalars, and promises', () => {
+    const x = tensor([1, 2]);
+    expect(code(() => grad(() => sum(grad(() => sum(mul(x, x)), [x])[0]!), [x]))).toBe('autograd');
+    expect(code(() => grad(() => mul(x, x), [x]))).toBe('autograd');
+    const promised = (async () => sum(x)) as unknown as () => ReturnType<typeof sum>;
+    expect(code(() => grad(promised, [x]))).toBe('async');
+  });
+
+  it('refuses a backward pass through a tensor that was written in place', () => {
+    const x = tensor([1, 2]);
+    expect(
+      code(() =>
+        grad(() => {
+          const y = mul(x, x);
+          const z = mul(y, y);
+          addInPlace(y, ones([2]));
+          return sum(z);
+        }, [x]),
+      ),
+    ).toBe('stale');
+  });
+
+  it('goes on working after a function threw', () => {
+    const x = tensor([1]);
+    expect(() =>
+      grad(() => {
+        throw new Error('mine');
+      }, [x]),
+    ).toThrow('mine');
+    expect(grad(() => sum(mul(x, x)), [x])[0]!.dataSync()[0]).toBe(2);
+  });
+});
+
+describe('vjp', () => {
+  it('applies the upstream gradients of several outputs together', () => {
+    const x = tensor([1, 2]);
+    const { grads } = vjp(() => [mul(x, 2), reshape(x, [2, 1])], [x], [tensor([1, 1]), ones([2, 1])]);
+    expect([...grads[0]!.dataSync()]).toEqual([3, 3]);
+  });
+});
+
+describe('checkpoint', () => {
+  it('gives the same value and gradients as the plain function', () => {
+    const x = tensor([0.3, -0.2]);
+    const w = tensor([2, 3]);
+    const f = (h: typeof x, v: typeof x) => sum(exp(mul(sin(h), v)));
+    const plain = valueAndGrad(() => f(x, w), [x, w]);
+    const again = valueAndGrad(() => checkpoint(([h, v]) => f(h!, v!), [x, w]), [x, w]);
+    expect(again.value.dataSync()).toEqual(plain.value.dataSync());
+    plain.grads.forEach((g, i) => expect(again.grads[i]!.dataSync()).toEqual(g.dataSync()));
+  });
+
+  it('holds fewer bytes until the backward pass', () => {
+    const x = ones([1000]);
+    const chain = (h: typeof x) => sum(exp(sin(exp(sin(h)))));
+    const held = (fn: () => ReturnType<typeof sum>) => {
+      let bytes = 0;
+      vjp(() => [fn()], [x], (out) => {
+        bytes = memory().liveBytes;
+        return [ones(out[0]!.shape)];
+      });
+      return bytes;
+    };
+    expect(held(() => checkpoint(([h]) => chain(h!), [x]))).toBeLessThan(held(() => chain(x)) - 8000);
+  });
+});
+
+describe('customOp', () => {
+  const cube = customOp<null>({
+    name: 'cube',
+    forward: ([x], _attrs, save) => {
+      save(x!);
+      return mul(x!, square(x!));
+    },
+    backward: (gy, [x]) => [mul(gy, mul(square(x!), 3))],
+  });
+
+  it('is differentiated by its own rule', () => {
+    const x = tensor([2]);
+    expect(grad(() => sum(cube([x], null)), [x])[0]!.dataSync()[0]).toBe(12);
+  });
+
+  it('refuses gradients of another shape or number', () => {
+    const bad = customOp<null>({ name: 'bad', forward: ([x]) => mul(x!, 1), backward: () => [] });
+    const x = tensor([1, 2]);
+    expect(code(() => grad(() => sum(bad([x], null)), [x]))).toBe('autograd');
+  });
+});
+
+describe('scope', () => {
+  it('frees what was made and not returned, also when it throws', () => {
+    const before = memory().tensors;
+    const y = scope(() => mul(tensor([1, 2]), 3));
+    expect(memory().tensors).toBe(before + 1);
+    expect(() =>
+      scope(() => {
+        tensor([1]);
+        throw new Error('x');
+      }),
+    ).toThrow();
+    expect(memory().tensors).toBe(before + 1);
+    y.dispose();
+  });
+
+  it('returns tensors inside arrays, objects and maps, and leaves kept ones alone', () => {
+    const { r, kept } = scope(() => {
+      const kept = keep(tensor([9]));
+      return { r: { list: [tensor([1])], map: new Map([['a', tensor([2])]]) }, kept: [kept] };
+    });
+    expect(r.list[0]!.disposed).toBe(false);
+    expect(r.map.get('a')!.disposed).toBe(false);
+    expect(kept[0]!.disposed).toBe(false);
+    kept[0]!.dispose();
+  });
+
+  it('refuses promises, so that interleaved async users lose nothing', async () => {
+    expect(code(() => scope((async () => 1) as unknown as () => number))).toBe('async');
+    const user = async (v: number) => {
+      const x = scope(() => tensor([v]));
+      await Promise.resolve();
+      const y = scope(() => mul(x, 2));
+      await Promise.resolve();
+      return y.item();
+    };
+    expect(await Promise.all([user(1), user(2), user(3)])).toEqual([2, 4, 6]);
+  });
+
+  it('makes a disposed tensor throw', () => {
+    let lost = tensor([1]);
+    scope(() => {
+      lost = mul(tensor([1]), 2);
+    });
+    expect(code(() => mul(lost, 2))).toBe('disposed');
+  });
+
+  it('keeps a storage while a view of it lives', () => {
+    const v = scope(() => reshape(tensor([1, 2, 3, 4]), [2, 2]));
+    expect([...v.dataSync()]).toEqual([1, 2, 3, 4]);
+  });
+});

@@ -1,0 +1,61 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import * as t from '../index';
+import { checkGradients } from '../testing';
+
+describe.each(t.availableBackends())('losses on %s', (backend) => {
+  const before = t.defaultBackend();
+  beforeAll(() => t.setBackend(backend));
+  afterAll(() => t.setBackend(before));
+  const random = (shape: number[], seed: number) => t.normal(shape, { seed });
+  const targets = new Int32Array([2, -100, 0]);
+
+  it('crossEntropy: gradient by finite differences', () => {
+    for (const reduction of ['mean', 'sum', 'none'] as const) {
+      checkGradients(([x]) => t.crossEntropy(x!, targets, { reduction, labelSmoothing: 0.1 }), [random([3, 5], 1)]);
+    }
+    const weight = t.uniform([5], { seed: 8 });
+    checkGradients(([x]) => t.crossEntropy(x!, targets, { weight, labelSmoothing: 0.2 }), [random([3, 5], 1)]);
+  });
+
+  it('linearCrossEntropy: gradient by finite differences', () => {
+    const inputs = [random([3, 4], 1), random([7, 4], 2), random([7], 3)];
+    const options = { labelSmoothing: 0.1, scale: 1.5, softcap: 3, temperature: 0.7 };
+    checkGradients(([h, w, bias]) => t.linearCrossEntropy(h!, w!, targets, { ...options, bias: bias! }), inputs);
+    checkGradients(([h, w]) => t.linearCrossEntropy(h!, w!, targets), inputs.slice(0, 2));
+  });
+
+  it('linearCrossEntropy agrees with crossEntropy of the logits, over several vocabulary chunks', () => {
+    const h = random([5, 16], 1);
+    const w = random([5000, 16], 2);
+    const want = [0, 4999, -100, 17, 2048];
+    const fused = t.linearCrossEntropy(h, w, Int32Array.from(want)).dataSync();
+    const plain = t.crossEntropy(t.linear(h, w), Int32Array.from(want), { reduction: 'none' }).dataSync();
+    fused.forEach((v, i) => expect(Math.abs(v - plain[i]!)).toBeLessThan(2e-5));
+    expect(fused[2]).toBe(0);
+  });
+
+  it('a row has the same bits alone and among others', () => {
+    const h = random([9, 32], 1);
+    const w = random([300, 32], 2);
+    const ids = Int32Array.from({ length: 9 }, (_, i) => i * 30);
+    const whole = t.linearCrossEntropy(h, w, ids).dataSync();
+    const alone = t.linearCrossEntropy(t.slice(h, [{ start: 4, stop: 5 }]), w, ids.slice(4, 5)).dataSync();
+    expect(alone[0]).toBe(whole[4]);
+  });
+
+  it('other losses: gradient by finite differences', () => {
+    const p = () => t.softmax(random([3, 4], 5));
+    checkGradients(([x]) => t.klDiv(t.logSoftmax(x!), p(), { reduction: 'batchmean' }), [random([3, 4], 1)]);
+    checkGradients(([x]) => t.softCrossEntropy(x!, p()), [random([3, 4], 1)]);
+    checkGradients(([x]) => t.bceWithLogits(x!, p()), [random([3, 4], 1)]);
+    for (const loss of [t.mseLoss, t.l1Loss, t.smoothL1Loss]) {
+      checkGradients(([x, y]) => loss(x!, y!), [random([3, 4], 1), random([3, 4], 2)]);
+    }
+    checkGradients(([x]) => t.nllLoss(t.logSoftmax(x!), new Int32Array([1, 0, 3])), [random([3, 4], 1)]);
+  });
+
+  it('refuses targets outside the classes', () => {
+    expect(() => t.crossEntropy(random([1, 3], 1), new Int32Array([3]))).toThrow('targets from 0 to 2');
+    expect(() => t.linearCrossEntropy(random([1, 2], 1), random([3, 2], 1), new Int32Array([-1]))).toThrow('got -1');
+  });
+});

@@ -1,0 +1,135 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import * as t from '../index';
+import { checkGradients } from '../testing';
+
+describe.each(t.availableBackends())('transformer ops on %s', (backend) => {
+  const before = t.defaultBackend();
+  beforeAll(() => t.setBackend(backend));
+  afterAll(() => t.setBackend(before));
+  const random = (shape: number[], seed: number) => t.normal(shape, { seed });
+
+  it('softmax, logSoftmax, logSumExp: gradient by finite differences on any axis', () => {
+    for (const dim of [0, 1, -1]) {
+      checkGradients(([x]) => t.softmax(x!, { dim }), [random([2, 3, 4], 1)]);
+      checkGradients(([x]) => t.logSoftmax(x!, { dim }), [random([2, 3, 4], 1)]);
+      checkGradients(([x]) => t.logSumExp(x!, { dim }), [random([2, 3, 4], 1)]);
+    }
+  });
+
+  it('softmax does not overflow and gives zeros for a row of -Infinity', () => {
+    expect([...t.softmax(t.tensor([1e30, 1e30])).dataSync()]).toEqual([0.5, 0.5]);
+    const low = Number.NEGATIVE_INFINITY;
+    expect([...t.softmax(t.tensor([[low, low], [0, low]])).dataSync()]).toEqual([0, 0, 1, 0]);
+  });
+
+  it('norms: gradient by finite differences', () => {
+    const inputs = [random([3, 8], 1), random([8], 2), random([8], 3)];
+    checkGradients(([x, weight, bias]) => t.layerNorm(x!, { weight: weight!, bias: bias! }), inputs);
+    checkGradients(([x]) => t.layerNorm(x!), inputs.slice(0, 1));
+    checkGradients(([x, weight]) => t.rmsNorm(x!, { weight: weight!, offset: 1 }), inputs.slice(0, 2));
+    checkGradients(([x]) => t.rmsNorm(x!), inputs.slice(0, 1));
+    checkGradients(([x, weight, bias]) => t.groupNorm(x!, { groups: 2, weight: weight!, bias: bias! }), [
+      random([2, 4, 3], 1), random([4], 2), random([4], 3),
+    ]);
+  });
+
+  it('rope, gated, dropout: gradient by finite differences', () => {
+    const angle = t.uniform([3, 2], { seed: 9 });
+    for (const interleaved of [false, true]) {
+      checkGradients(([x]) => t.rope(x!, t.cos(angle), t.sin(angle), { interleaved }), [random([3, 2, 6], 1)]);
+    }
+    for (const activation of ['silu', 'geluErf', 'geluTanh', 'relu2', 'sigmoid', 'identity', 'quickGelu'] as const) {
+      checkGradients(([g, u]) => t.gated(g!, u!, { activation }), [random([2, 5], 1), random([2, 5], 2)]);
+    }
+    const rowKeys = new Int32Array([0, 0, 0, 1]);
+    checkGradients(([x]) => t.dropout(x!, { p: 0.5, seed: 1, stream: 2, rowKeys }), [random([2, 6], 1)]);
+  });
+
+  it('rope turns and its angle adds up: q·k depends on the distance alone', () => {
+    const q = random([1, 1, 4], 1);
+    const k = random([1, 1, 4], 2);
+    const at = (x: t.Tensor, p: number) => t.rope(x, t.tensor([[Math.cos(p), Math.cos(p / 9)]]), t.tensor([[Math.sin(p), Math.sin(p / 9)]]));
+    const score = (i: number, j: number) => t.sum(t.mul(at(q, i), at(k, j))).dataSync()[0] as number;
+    expect(score(5, 2)).toBeCloseTo(score(13, 10), 4);
+  });
+
+  it('dropout of a row does not depend on the batch, and keeps about 1 - p', () => {
+    const x = t.ones([2, 4000]);
+    const both = t.dropout(x, { p: 0.3, seed: 5, stream: 1, rowKeys: new Int32Array([7, 0, 7, 1]) }).dataSync();
+    const second = t.dropout(t.ones([1, 4000]), { p: 0.3, seed: 5, stream: 1, rowKeys: new Int32Array([7, 1]) }).dataSync();
+    expect(second).toEqual(both.slice(4000));
+    const kept = both.filter((v) => v > 0).length / both.length;
+    expect(Math.abs(kept - 0.7)).toBeLessThan(0.03);
+    expect(() => t.dropout(x, { p: 1, seed: 0, stream: 0, rowKeys: new Int32Array(4) })).toThrow('0 <= p < 1');
+  });
+});
+
+describe.each(t.availableBackends())('attention on %s', (backend) => {
+  const before = t.defaultBackend();
+  beforeAll(() => t.setBackend(backend));
+  afterAll(() => t.setBackend(before));
+  const random = (shape: number[], seed: number) => t.normal(shape, { seed });
+  const qkv = (rows: number, heads: number, keyHeads: number, width: number) =>
+    [random([rows, heads, width], 1), random([rows, keyHeads, width], 2), random([rows, keyHeads, width], 3)] as const;
+
+  it('gradient by finite differences, with window, softcap and sinks', () => {
+    const layout = t.selfLayout(new Int32Array([0, 4, 7]));
+    const [q, k, v] = qkv(7, 4, 2, 3);
+    checkGradients(([a, b, c]) => t.attention(a!, b!, c!, { layout }), [q, k, v]);
+    checkGradients(([a, b, c]) => t.attention(a!, b!, c!, { layout, window: 2, softcap: 2 }), [q, k, v]);
+    checkGradients(([a, b, c, s]) => t.attention(a!, b!, c!, { layout, sinks: s! }), [q, k, v, random([4], 4)]);
+    checkGradients(([a, b, c]) => t.attention(a!, b!, c!, { layout, causal: false }), [q, k, v]);
+  });
+
+  it('agrees with dense attention on each document', () => {
+    const [q, k, v] = qkv(7, 4, 2, 8);
+    const whole = t.attention(q, k, v, { layout: t.selfLayout(new Int32Array([0, 4, 7])) }).dataSync();
+    const dense = (x: t.Tensor) => t.unsqueeze(t.permute(t.slice(x, [{ start: 4 }]), [1, 0, 2]), 0);
+    const part = t.scaledDotProductAttention(dense(q), dense(k), dense(v), { causal: true });
+    const rows = t.permute(t.squeeze(part, 0), [1, 0, 2]).dataSync();
+    rows.forEach((x, i) => expect(Math.abs(x - whole[4 * 32 + i]!)).toBeLessThan(1e-5));
+  });
+
+  it.each(['float32', 'bfloat16'] as const)(
+    'a row has the same bits in the whole prompt, in chunks, one by one, and from pages in any order (%s)',
+    (compute) => {
+      const rows = 200;
+      const [q, k, v] = qkv(rows, 4, 2, 16);
+      const options = { compute, window: 150 };
+      const whole = t.attention(q, k, v, { layout: t.selfLayout(new Int32Array([0, rows])), ...options }).dataSync();
+      // Pages of 64 rows, laid out backwards in a larger store.
+      const store = (x: t.Tensor) => {
+        const y = t.zeros([400, 2, 16]);
+        t.writeRowsInPlace(y, Int32Array.from({ length: rows }, (_, j) => 320 - 64 * Math.floor(j / 64) + (j % 64)), x);
+        return y;
+      };
+      const [ks, vs] = [store(k), store(v)];
+      for (const [start, stop] of [[0, 1], [63, 65], [64, 200], [130, 131], [199, 200]] as const) {
+        const layout = {
+          queryOffsets: new Int32Array([0, stop - start]),
+          queryStarts: new Int32Array([start]),
+          keyLengths: new Int32Array([stop]),
+          pageOffsets: new Int32Array([0, 4]),
+          pageRows: new Int32Array([320, 256, 192, 128]),
+          pageSize: 64,
+        };
+        const part = t.attention(t.slice(q, [{ start, stop }]), ks, vs, { layout, ...options }).dataSync();
+        expect(part).toEqual(whole.slice(start * 64, stop * 64));
+      }
+    },
+  );
+
+  it('gives 0 for a row with no visible key', () => {
+    const x = random([1, 1, 2, 4], 1);
+    const y = t.scaledDotProductAttention(x, x, x, { padding: [0, 0] });
+    expect([...y.dataSync()]).toEqual(new Array(8).fill(0));
+  });
+
+  it('refuses layouts that point outside the keys', () => {
+    const [q, k, v] = qkv(3, 2, 1, 4);
+    expect(() => t.attention(q, k, v, { layout: t.selfLayout(new Int32Array([0, 5])) })).toThrow(t.TensorError);
+    const layout = { ...t.selfLayout(new Int32Array([0, 3])), pageRows: new Int32Array([2]) };
+    expect(() => t.attention(q, k, v, { layout })).toThrow('begins at row 2 of 3');
+    expect(() => t.attention(q, random([3, 2, 5], 1), v, { layout })).toThrow('Hq a multiple of Hkv');
+  });
+});

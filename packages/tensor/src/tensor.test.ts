@@ -1,0 +1,157 @@
+import { inspect } from 'node:util';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from './raw';
+import {
+  TensorError,
+  anomaly,
+  arange,
+  attach,
+  full,
+  hash32,
+  isTensor,
+  labelled,
+  log,
+  matmul,
+  memory,
+  normal,
+  profile,
+  reshape,
+  share,
+  slice,
+  tensor,
+  uniform,
+  zeros,
+} from './index';
+
+describe('tensor', () => {
+  it('takes numbers, nested lists and typed arrays', () => {
+    expect(tensor(3).shape).toEqual([]);
+    expect(tensor([[1, 2, 3], [4, 5, 6]]).shape).toEqual([2, 3]);
+    expect(tensor(new Int32Array([1, 2])).dtype).toBe('int32');
+    expect([...tensor([true, false], { dtype: 'bool' }).dataSync()]).toEqual([1, 0]);
+    expect(tensor([]).shape).toEqual([0]);
+  });
+
+  it('refuses ragged lists and shapes that do not fit', () => {
+    expect(() => tensor([[1, 2], [3]])).toThrow(TensorError);
+    expect(() => tensor([1, 2, 3], { shape: [2, 2] })).toThrow('4 elements');
+    expect(() => zeros([-1])).toThrow('non-negative');
+  });
+
+  it('is recognised by a brand', () => {
+    expect(isTensor(tensor([1]))).toBe(true);
+    expect(isTensor({ shape: [] })).toBe(false);
+  });
+
+  it('shares memory with reshapes and leading slices', () => {
+    const x = arange(12);
+    const bytes = memory().liveBytes;
+    const y = slice(reshape(x, [4, 3]), [{ start: 1, stop: 3 }]);
+    expect(memory().liveBytes).toBe(bytes);
+    expect([...y.dataSync()]).toEqual([3, 4, 5, 6, 7, 8]);
+  });
+
+  it('is freed by using', () => {
+    const before = memory().tensors;
+    {
+      using x = zeros([3]);
+      expect(x.size).toBe(3);
+    }
+    expect(memory().tensors).toBe(before);
+  });
+});
+
+describe('printing', () => {
+  it('shows shape, dtype and values', () => {
+    const text = inspect(tensor([[1, 2], [3, 4.5]]));
+    expect(text).toContain('(2, 2) float32');
+    expect(text).toContain('4.5000');
+  });
+
+  it('summarises large tensors and names special values', () => {
+    expect(String(zeros([100, 100]))).toContain('…');
+    expect(String(zeros([100, 100])).length).toBeLessThan(1000);
+    expect(String(tensor([Number.NaN, Number.POSITIVE_INFINITY]))).toMatch(/nan.*inf/);
+    expect(String(zeros([0, 3]))).toContain('(0, 3)');
+  });
+});
+
+describe('16-bit floats', () => {
+  it('widen and round back without change', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 0xffff }), (bits) => {
+        if (!Number.isNaN(fromBfloat16(bits))) expect(toBfloat16(fromBfloat16(bits))).toBe(bits);
+        if (!Number.isNaN(fromFloat16(bits))) expect(toFloat16(fromFloat16(bits))).toBe(bits);
+      }),
+    );
+  });
+
+  it('round to the nearest', () => {
+    fc.assert(
+      fc.property(fc.float({ min: -60000, max: 60000, noNaN: true }), (x) => {
+        const bits = toFloat16(x);
+        const got = Math.abs(fromFloat16(bits) - x);
+        for (const other of [bits - 1, bits + 1]) {
+          const value = fromFloat16(other & 0xffff);
+          if (Number.isFinite(value)) expect(got).toBeLessThanOrEqual(Math.abs(value - x));
+        }
+      }),
+    );
+    expect(Number.isNaN(fromBfloat16(toBfloat16(Number.NaN)))).toBe(true);
+    expect(fromFloat16(toFloat16(1e6))).toBe(Number.POSITIVE_INFINITY);
+  });
+});
+
+describe('random numbers', () => {
+  it('depend on seed and stream alone', () => {
+    const draw = (seed: number, stream: number) => [...uniform([5], { seed, stream }).dataSync()];
+    expect(draw(1, 0)).toEqual(draw(1, 0));
+    expect(draw(1, 0)).not.toEqual(draw(2, 0));
+    expect(draw(1, 0)).not.toEqual(draw(1, 1));
+    expect([...uniform([3], { seed: 4 }).dataSync()]).toEqual([...uniform([9], { seed: 4 }).dataSync()].slice(0, 3));
+  });
+
+  it('have the moments of their distributions', () => {
+    const x = normal([20000], { seed: 3, mean: 1, std: 2 }).dataSync();
+    const mean = x.reduce((a, b) => a + b, 0) / x.length;
+    const variance = x.reduce((a, b) => a + (b - mean) ** 2, 0) / x.length;
+    expect(Math.abs(mean - 1)).toBeLessThan(0.06);
+    expect(Math.abs(variance - 4)).toBeLessThan(0.2);
+  });
+
+  it('refuse seeds that are no integers', () => {
+    expect(() => uniform([1], { seed: 1.5 })).toThrow('seed');
+  });
+
+  it('hash paths to different streams', () => {
+    expect(hash32('a.0')).not.toBe(hash32('a.1'));
+  });
+});
+
+describe('anomaly', () => {
+  it('names the kernel and module that first made a NaN', () => {
+    expect(() => anomaly(() => labelled('model.norm', () => log(tensor([-1]))))).toThrow(/log in model\.norm/);
+    expect([...anomaly(() => log(tensor([1]))).dataSync()]).toEqual([0]);
+  });
+});
+
+describe('profile', () => {
+  it('records kernels, a trace and memory by module', () => {
+    const x = normal([32, 32], { seed: 0 });
+    const p = profile(() => labelled('block', () => matmul(x, full([32, 32], 1))));
+    expect(p.result.shape).toEqual([32, 32]);
+    expect(p.kernels.map((k) => k.name)).toContain('matmul');
+    expect(p.traceEvents.some((e) => e.ph === 'X' && e.name === 'matmul')).toBe(true);
+    expect(p.modules[0]?.path).toBe('block');
+  });
+});
+
+describe('share', () => {
+  it('gives a handle that posts to a thread and attaches to the same memory', () => {
+    const x = tensor([1, 2, 3]);
+    const y = attach(structuredClone(share(x)));
+    x.dispose();
+    expect([...y.dataSync()]).toEqual([1, 2, 3]);
+  });
+});

@@ -1,0 +1,3 @@
+import { build } from '@tessera-llm/config/tsup';
+
+export default build();

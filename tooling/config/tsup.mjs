@@ -1,0 +1,16 @@
+import { defineConfig } from 'tsup';
+
+/** The build of every package: ESM for Node 20 (`using` lowered) and types, each entry one file. */
+export function build(entry = ['src/index.ts'], options = {}) {
+  return defineConfig({
+    entry,
+    format: ['esm'],
+    target: 'es2022',
+    platform: 'node',
+    dts: true,
+    clean: true,
+    sourcemap: true,
+    treeshake: true,
+    ...options,
+  });
+}
