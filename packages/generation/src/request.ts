@@ -1,0 +1,106 @@
+import { GenerationError } from './errors';
+import { type SamplingOptions, checkSampling } from './sampler';
+import type { TextStream } from './text-stop';
+
+/** Why a sequence ended: an end id, a stop id or string, or the limit of its length. */
+export type StopReason = 'end' | 'stop' | 'length';
+
+/** What to generate for one prompt. */
+export interface GenerateOptions extends SamplingOptions {
+  /** New tokens at most; default 128. Fewer if the model's learned positions end before. */
+  readonly maxTokens?: number;
+  /** Number of this sample among several of one prompt: another number, other draws. Default 0. */
+  readonly choice?: number;
+  /** Ids that end the text, usually `endIds` of an opened model. The id is in `ids`, its text not in `text`. */
+  readonly endIds?: readonly number[];
+  /** Ids and strings that end the text; strings need `decoder`. Neither appears in `text`. */
+  readonly stop?: readonly (number | string)[];
+  /** Makes the decoder of one sequence, for `text` and stop strings: a tokenizer's streaming decode. */
+  readonly decoder?: () => TextStream;
+  /**
+   * Log-probabilities: true, or a number of most likely alternatives to give beside each token's own. They are `raw`:
+   * log-softmax of the model's logits, before temperature and filters, the same bits as in training and evaluation.
+   */
+  readonly logprobs?: boolean | number;
+  /** Ids from here on are never drawn: the tokenizer's size, where a model's vocabulary is padded beyond it. */
+  readonly vocabLimit?: number;
+  /**
+   * Declared length of the sequence, for rotary scalings that depend on length; default: prompt and maxTokens.
+   */
+  readonly maxLength?: number;
+}
+
+/** One prompt of a batch. */
+export interface GenerateRequest extends GenerateOptions {
+  readonly promptIds: ArrayLike<number>;
+}
+
+/** A token and its log-probability. */
+export interface TokenLogprob {
+  readonly id: number;
+  readonly logprob: number;
+}
+
+/** One new token of one sequence. */
+export interface TokenEvent {
+  /** Number of the request. */
+  readonly index: number;
+  readonly id: number;
+  /** Text that became certain with this token ('' without a decoder). */
+  readonly text: string;
+  /** Raw log-probability; null unless asked for. */
+  readonly logprob: number | null;
+  /** The most likely tokens in descending order; empty unless asked for. */
+  readonly topLogprobs: readonly TokenLogprob[];
+  /** Set on the last token of a sequence. */
+  readonly stopReason: StopReason | null;
+}
+
+/** A finished sequence. */
+export interface GenerateResult {
+  /** The new tokens, an end or stop id included. */
+  readonly ids: readonly number[];
+  /** Their text without end and stop ('' without a decoder). */
+  readonly text: string;
+  /** One for each id; empty unless asked for. */
+  readonly logprobs: readonly number[];
+  readonly topLogprobs: readonly (readonly TokenLogprob[])[];
+  readonly stopReason: StopReason;
+}
+
+/** @internal Checks a request. @throws GenerationError `prompt`, `value` */
+export function checkRequest(request: GenerateRequest, positionLimit: number, vocabSize: number): void {
+  checkSampling(request);
+  const { promptIds, maxTokens = 128, stop = [], decoder, logprobs = false, vocabLimit = vocabSize } = request;
+  if (promptIds.length === 0) {
+    throw new GenerationError(
+      'prompt',
+      '[generate] expected at least one token in the prompt, got none; start with the beginning-of-sequence token',
+    );
+  }
+  if (promptIds.length >= positionLimit) {
+    throw new GenerationError(
+      'prompt',
+      `[generate] expected a prompt of fewer than ${positionLimit} tokens, the model's positions, got ${promptIds.length}`,
+    );
+  }
+  const expect = (ok: boolean, what: string, got: unknown): void => {
+    if (!ok) throw new GenerationError('value', `[generate] expected ${what}, got ${got}`);
+  };
+  expect(Number.isInteger(maxTokens) && maxTokens >= 1, 'maxTokens to be a whole number above 0', maxTokens);
+  expect(
+    typeof logprobs === 'boolean' || (Number.isInteger(logprobs) && logprobs >= 0),
+    'logprobs to be true, false or a whole number',
+    logprobs,
+  );
+  expect(
+    Number.isInteger(vocabLimit) && vocabLimit >= 1 && vocabLimit <= vocabSize,
+    `vocabLimit from 1 to ${vocabSize}`,
+    vocabLimit,
+  );
+  expect(
+    decoder !== undefined || stop.every((s) => typeof s === 'number'),
+    'a decoder where stop holds strings',
+    'none',
+  );
+}

@@ -1,0 +1,169 @@
+import {
+  type Compute,
+  type Tensor,
+  div,
+  linear,
+  linearCrossEntropy,
+  mul,
+  neg,
+  tanh,
+} from '@tessera-llm/tensor';
+import type { Batch } from './batch';
+import type { KVCache } from './cache';
+import { checkIds } from './embedding';
+import { LayersError } from './errors';
+import { Module } from './module';
+import { PagedKVCache } from './paged-cache';
+
+/** How hidden states become logits: softcap(scale * (transform(h) weightᵀ + bias)). */
+export interface Head {
+  /** (V, C) */
+  readonly weight: Tensor;
+  /** (V) */
+  readonly bias?: Tensor;
+  readonly scale?: number;
+  /** softcap * tanh(logit / softcap) */
+  readonly softcap?: number;
+  /** What stands between the model's last norm and the projection, as in masked-language-model heads. */
+  readonly transform?: (hidden: Tensor) => Tensor;
+}
+
+/** Settings of `CausalLM.logProbs`. */
+export interface LogProbOptions {
+  /** Log-probabilities of logits / temperature; 1. */
+  readonly temperature?: number;
+}
+
+/**
+ * A language model as losses, samplers and engines see it: hidden states of a ragged batch, and a head from which
+ * logits or log-probabilities of chosen rows follow, so that nobody holds the logits of all rows.
+ */
+export interface CausalLM extends Module {
+  /** V */
+  readonly vocabSize: number;
+  /** Positions that exist: the size of a learned table, Infinity for rotary ones. */
+  readonly positionLimit: number;
+  readonly compute: Compute;
+  readonly head: Head;
+  /**
+   * Hidden states after the final norm, (N, C) for the N rows of the batch; feeds the batch's cache.
+   *
+   * @throws LayersError `token_out_of_range`, `position_out_of_range`, `shape`, `value`, `cache`, `cache_full`
+   */
+  hidden(batch: Batch): Tensor;
+  /** rows (M, C) of hidden states -> (M, V). */
+  logits(rows: Tensor): Tensor;
+  /** Log-probability of targets[m] after rows (M, C): (M). The same bits in training, evaluation and decoding. */
+  logProbs(rows: Tensor, targets: Int32Array, options?: LogProbOptions): Tensor;
+  /** An empty cache with room for `capacity` tokens over all sequences. */
+  createCache(capacity: number): KVCache;
+}
+
+/** What `CausalLMModule` needs to know of an architecture to make caches for it. */
+export interface CausalLMDims {
+  readonly vocabSize: number;
+  readonly positionLimit: number;
+  readonly layers: number;
+  readonly numKeyValueHeads: number;
+  readonly headDim: number;
+  readonly compute: Compute;
+}
+
+/**
+ * Base of the models: an architecture gives `hidden` and `head`, the rest of the contract follows.
+ *
+ * @example
+ * ```ts
+ * import { type Batch, CausalLMModule, Embedding, type Head, initializer } from '@tessera-llm/layers';
+ * import type { Tensor } from '@tessera-llm/tensor';
+ * // A bigram model: the next token depends on the current one only.
+ * class Bigram extends CausalLMModule {
+ *   readonly embed = new Embedding(10, 4, { init: initializer({ seed: 1 }) });
+ *   constructor() {
+ *     super({ vocabSize: 10, positionLimit: 100, layers: 1, numKeyValueHeads: 1, headDim: 1, compute: 'float32' });
+ *   }
+ *   get head(): Head {
+ *     return { weight: this.embed.weight };
+ *   }
+ *   hidden(batch: Batch): Tensor {
+ *     return this.embed.forward(batch.ids);
+ *   }
+ * }
+ * ```
+ */
+export abstract class CausalLMModule extends Module implements CausalLM {
+  readonly #dims: CausalLMDims;
+
+  constructor(dims: CausalLMDims) {
+    super();
+    this.#dims = dims;
+  }
+
+  get vocabSize(): number {
+    return this.#dims.vocabSize;
+  }
+
+  get positionLimit(): number {
+    return this.#dims.positionLimit;
+  }
+
+  get compute(): Compute {
+    return this.#dims.compute;
+  }
+
+  abstract get head(): Head;
+
+  abstract hidden(batch: Batch): Tensor;
+
+  logits(rows: Tensor): Tensor {
+    const { weight, bias = null, scale = 1, softcap, transform } = this.head;
+    const h = transform === undefined ? rows : transform(rows);
+    const y = linear(h, weight, { bias, compute: this.compute });
+    const scaled = scale === 1 ? y : mul(y, scale);
+    return softcap === undefined ? scaled : mul(tanh(div(scaled, softcap)), softcap);
+  }
+
+  logProbs(rows: Tensor, targets: Int32Array, options: LogProbOptions = {}): Tensor {
+    checkIds('logProbs', targets, this.vocabSize);
+    return neg(tokenLosses(this, rows, targets, options));
+  }
+
+  createCache(capacity: number): KVCache {
+    const { layers, numKeyValueHeads, headDim, compute } = this.#dims;
+    return new PagedKVCache({ layers, numKeyValueHeads, headDim, compute, capacity });
+  }
+}
+
+/** Settings of `tokenLosses`. */
+export interface TokenLossOptions extends LogProbOptions {
+  /** Rows with this target give 0 and no gradient; -100. */
+  readonly ignoreIndex?: number;
+  /** Part of the target's probability spread over the vocabulary; 0. */
+  readonly labelSmoothing?: number;
+}
+
+/**
+ * Cross-entropy -log p(targets[m]) of every row (M, C), without ever holding (M, V): (M).
+ *
+ * @throws LayersError `value` for a temperature that is not above 0.
+ */
+export function tokenLosses(
+  model: CausalLM,
+  rows: Tensor,
+  targets: Int32Array,
+  options: TokenLossOptions = {},
+): Tensor {
+  const { temperature = 1, ignoreIndex = -100, labelSmoothing = 0 } = options;
+  if (!(temperature > 0)) {
+    throw new LayersError('value', `[logProbs] expected a temperature above 0, got ${temperature}`);
+  }
+  const { transform, weight, ...head } = model.head;
+  const hidden = transform === undefined ? rows : transform(rows);
+  return linearCrossEntropy(hidden, weight, targets, {
+    ...head,
+    temperature,
+    ignoreIndex,
+    labelSmoothing,
+    compute: model.compute,
+  });
+}

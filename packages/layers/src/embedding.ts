@@ -1,0 +1,56 @@
+import { type Tensor, embedding } from '@tessera-llm/tensor';
+import { LayersError, checkCount } from './errors';
+import type { Init } from './init';
+import { Module } from './module';
+
+/** Settings of Embedding. */
+export interface EmbeddingOptions {
+  readonly init: Init;
+  /** Standard deviation of the new table; default: the initializer's. */
+  readonly std?: number;
+}
+
+/**
+ * A table of vectors: row i of the result is row ids[i] of `weight` (V, C). Also the learned positions of GPT-2.
+ *
+ * @example
+ * ```ts
+ * import { Embedding, initializer } from '@tessera-llm/layers';
+ * const tokens = new Embedding(100, 8, { init: initializer({ seed: 1 }) });
+ * console.log(tokens.forward(new Int32Array([3, 99])).shape); // [2, 8]
+ * ```
+ */
+export class Embedding extends Module {
+  readonly weight: Tensor; // (V, C)
+
+  constructor(count: number, width: number, { init, std }: EmbeddingOptions) {
+    super();
+    checkCount('Embedding', 'count', count);
+    checkCount('Embedding', 'width', width);
+    this.weight = init.normal([count, width], std);
+  }
+
+  /**
+   * @param ids (N), each from 0 to V-1.
+   * @returns (N, C) float32.
+   * @throws LayersError `token_out_of_range`
+   */
+  forward(ids: Int32Array): Tensor {
+    checkIds('Embedding', ids, this.weight.shape[0] ?? 0);
+    return embedding(this.weight, ids);
+  }
+}
+
+/** @internal Throws `token_out_of_range` for the first id outside 0 … count-1. */
+export function checkIds(where: string, ids: Int32Array, count: number): void {
+  for (let n = 0; n < ids.length; n++) {
+    const id = ids[n] ?? 0;
+    if (id < 0 || id >= count) {
+      throw new LayersError(
+        'token_out_of_range',
+        `[${where}] expected token ids from 0 to ${count - 1}, got ${id} at row ${n}; ` +
+          'does the tokenizer belong to this model?',
+      );
+    }
+  }
+}

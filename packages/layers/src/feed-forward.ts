@@ -1,0 +1,128 @@
+import {
+  type Compute,
+  type GateFn,
+  type Tensor,
+  gated,
+  geluErf,
+  geluTanh,
+  quickGelu,
+  relu,
+  relu2,
+  silu,
+} from '@tessera-llm/tensor';
+import { LayersError } from './errors';
+import type { Init } from './init';
+import { Linear } from './linear';
+import { Module } from './module';
+
+/** Activation names of Hugging Face configs and the functions that they mean. */
+export const activations = {
+  gelu: geluErf,
+  gelu_new: geluTanh,
+  gelu_pytorch_tanh: geluTanh,
+  quick_gelu: quickGelu,
+  relu,
+  relu2,
+  silu,
+  swish: silu,
+} as const satisfies Record<string, (x: Tensor) => Tensor>;
+
+/** A key of `activations`. */
+export type ActivationName = keyof typeof activations;
+
+const gates: Readonly<Record<ActivationName, GateFn>> = {
+  gelu: 'geluErf',
+  gelu_new: 'geluTanh',
+  gelu_pytorch_tanh: 'geluTanh',
+  quick_gelu: 'quickGelu',
+  relu: 'relu',
+  relu2: 'relu2',
+  silu: 'silu',
+  swish: 'silu',
+};
+
+/** @throws LayersError `value` for a name that `activations` lacks. */
+export function activationName(name: string): ActivationName {
+  if (Object.hasOwn(activations, name)) return name as ActivationName;
+  throw new LayersError(
+    'value',
+    `[activation] expected one of ${Object.keys(activations).join(', ')}, got ${JSON.stringify(name)}`,
+  );
+}
+
+/** Settings of the feed-forward layers. */
+export interface FeedForwardOptions {
+  readonly init: Init;
+  /** C, the width of the residual stream. */
+  readonly width: number;
+  /** F, the width inside. */
+  readonly innerWidth: number;
+  readonly activation?: ActivationName;
+  readonly bias?: boolean;
+  readonly compute?: Compute;
+}
+
+/**
+ * fc2(act(fc1(x))), the feed-forward of the original transformer; biases and exact GELU by default.
+ *
+ * @example
+ * ```ts
+ * import { FeedForward, initializer } from '@tessera-llm/layers';
+ * import { tensor } from '@tessera-llm/tensor';
+ * const mlp = new FeedForward({ init: initializer({ seed: 1 }), width: 2, innerWidth: 8 });
+ * console.log(mlp.forward(tensor([[1, 2]])).shape); // [1, 2]
+ * ```
+ */
+export class FeedForward extends Module {
+  readonly fc1: Linear;
+  readonly fc2: Linear;
+  readonly #activation: (x: Tensor) => Tensor;
+
+  constructor({ width, innerWidth, activation = 'gelu', ...options }: FeedForwardOptions) {
+    super();
+    this.fc1 = new Linear(width, innerWidth, options);
+    this.fc2 = new Linear(innerWidth, width, options);
+    this.#activation = activations[activation];
+  }
+
+  /** (N, C) -> (N, C) */
+  forward(x: Tensor): Tensor {
+    return this.fc2.forward(this.#activation(this.fc1.forward(x)));
+  }
+}
+
+/**
+ * down_proj(act(gate_proj(x)) * up_proj(x)), SwiGLU by default (Shazeer 2020, arXiv:2002.05202). Names are Llama's.
+ *
+ * @example
+ * ```ts
+ * import { GatedFeedForward, initializer } from '@tessera-llm/layers';
+ * import { tensor } from '@tessera-llm/tensor';
+ * const mlp = new GatedFeedForward({ init: initializer({ seed: 1 }), width: 2, innerWidth: 8 });
+ * console.log(mlp.forward(tensor([[1, 2]])).shape); // [1, 2]
+ * ```
+ */
+export class GatedFeedForward extends Module {
+  readonly gate_proj: Linear;
+  readonly up_proj: Linear;
+  readonly down_proj: Linear;
+  readonly #activation: GateFn;
+
+  constructor(options: FeedForwardOptions) {
+    super();
+    const { width, innerWidth, activation = 'silu', bias = false } = options;
+    const settings = { ...options, bias };
+    this.gate_proj = new Linear(width, innerWidth, settings);
+    this.up_proj = new Linear(width, innerWidth, settings);
+    this.down_proj = new Linear(innerWidth, width, settings);
+    this.#activation = gates[activation];
+  }
+
+  /** (N, C) -> (N, C) */
+  forward(x: Tensor): Tensor {
+    const inner = gated(this.gate_proj.forward(x), this.up_proj.forward(x), {
+      activation: this.#activation,
+    });
+    return this.down_proj.forward(inner);
+  }
+}

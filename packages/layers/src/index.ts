@@ -1,0 +1,64 @@
+export {
+  type AttendOptions,
+  type Memory,
+  MultiHeadAttention,
+  type MultiHeadAttentionOptions,
+  attend,
+} from './attention';
+export {
+  type Batch,
+  type BatchCache,
+  type BatchExtras,
+  type BatchRng,
+  type Capture,
+  type PaddedOptions,
+  type Segments,
+  type UnpaddedBatch,
+  batchFromPadded,
+  batchFromSequences,
+  checkSegments,
+} from './batch';
+export type { CacheRows, CacheShape, CacheStep, KVCache } from './cache';
+export {
+  type CausalLM,
+  type CausalLMDims,
+  CausalLMModule,
+  type Head,
+  type LogProbOptions,
+  type TokenLossOptions,
+  tokenLosses,
+} from './causal-lm';
+export { Dropout } from './dropout';
+export { Embedding, type EmbeddingOptions } from './embedding';
+export { LayersError, type LayersErrorCode } from './errors';
+export {
+  type ActivationName,
+  FeedForward,
+  type FeedForwardOptions,
+  GatedFeedForward,
+  activationName,
+  activations,
+} from './feed-forward';
+export { type Init, type InitializerOptions, blank, initializer } from './init';
+export { Conv1D, Linear, type LinearOptions } from './linear';
+export {
+  type LanguageModelLossOptions,
+  countTargets,
+  ignoreIndex,
+  languageModelLoss,
+  nextTokenTargets,
+} from './loss';
+export { Module } from './module';
+export { LayerNorm, type LayerNormOptions, RMSNorm, type RMSNormOptions } from './norm';
+export { PagedKVCache, type PagedKVCacheOptions } from './paged-cache';
+export { type Pass, type PassOptions, beginPass, endPass, runLayers } from './pass';
+export { sinusoidalPositions } from './positions';
+export { DecoderBlock, EncoderBlock, type PostNormOptions } from './post-norm';
+export { PreNormBlock, type PreNormBlockOptions } from './pre-norm';
+export {
+  type RopeContext,
+  type RopeFrequencies,
+  type RopeParameters,
+  inverseFrequencies,
+} from './rope-scaling';
+export { Rotary, type RotaryOptions, type RotaryTables } from './rotary';

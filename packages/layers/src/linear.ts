@@ -1,0 +1,92 @@
+import { type Compute, type Tensor, add, linear, matmul } from '@tessera-llm/tensor';
+import { LayersError, checkCount } from './errors';
+import type { Init } from './init';
+import { Module } from './module';
+
+/** Settings of Linear and Conv1D. */
+export interface LinearOptions {
+  readonly init: Init;
+  /** Whether a bias is added; true as in PyTorch. */
+  readonly bias?: boolean;
+  /** Standard deviation of the new weight; default: the initializer's. */
+  readonly std?: number;
+  /** Precision of the product's inputs; accumulation is always float32. */
+  readonly compute?: Compute;
+}
+
+/**
+ * Affine map y = x Wᵀ + b with `weight` (out, in), PyTorch's layout.
+ *
+ * x (…, in) float32 gives (…, out) float32.
+ *
+ * @example
+ * ```ts
+ * import { Linear, initializer } from '@tessera-llm/layers';
+ * import { tensor } from '@tessera-llm/tensor';
+ * const layer = new Linear(3, 2, { init: initializer({ seed: 1 }) });
+ * console.log(layer.forward(tensor([[1, 2, 3]])).shape); // [1, 2]
+ * ```
+ */
+export class Linear extends Module {
+  readonly weight: Tensor; // (out, in)
+  readonly bias: Tensor | null; // (out)
+  readonly #compute: Compute;
+
+  constructor(inFeatures: number, outFeatures: number, options: LinearOptions) {
+    super();
+    checkCount('Linear', 'inFeatures', inFeatures);
+    checkCount('Linear', 'outFeatures', outFeatures);
+    const { init, bias = true, compute = 'float32' } = options;
+    this.weight = init.normal([outFeatures, inFeatures], options.std);
+    this.bias = bias ? init.constant([outFeatures], 0) : null;
+    this.#compute = compute;
+  }
+
+  /** @throws TensorError `shape` if the last axis of x is not `in`. */
+  forward(x: Tensor): Tensor {
+    return linear(x, this.weight, { bias: this.bias, compute: this.#compute });
+  }
+}
+
+/**
+ * The same map in GPT-2's layout: y = x W + b with `weight` (in, out).
+ *
+ * @example
+ * ```ts
+ * import { Conv1D, initializer } from '@tessera-llm/layers';
+ * console.log(new Conv1D(3, 2, { init: initializer({ seed: 1 }) }).weight.shape); // [3, 2]
+ * ```
+ */
+export class Conv1D extends Module {
+  readonly weight: Tensor; // (in, out)
+  readonly bias: Tensor | null; // (out)
+  readonly #compute: Compute;
+
+  constructor(inFeatures: number, outFeatures: number, options: LinearOptions) {
+    super();
+    checkCount('Conv1D', 'inFeatures', inFeatures);
+    checkCount('Conv1D', 'outFeatures', outFeatures);
+    const { init, bias = true, compute = 'float32' } = options;
+    this.weight = init.normal([inFeatures, outFeatures], options.std);
+    this.bias = bias ? init.constant([outFeatures], 0) : null;
+    this.#compute = compute;
+  }
+
+  /** x (N, in) -> (N, out). */
+  forward(x: Tensor): Tensor {
+    const y = matmul(x, this.weight, { compute: this.#compute });
+    return this.bias === null ? y : add(y, this.bias);
+  }
+}
+
+/** @internal Heads of width D side by side must fill the projection. */
+export function checkHeads(where: string, heads: number, kvHeads: number): void {
+  checkCount(where, 'numHeads', heads);
+  checkCount(where, 'numKeyValueHeads', kvHeads);
+  if (heads % kvHeads !== 0) {
+    throw new LayersError(
+      'value',
+      `[${where}] expected the number of query heads to be a multiple of the number of key heads, got ${heads} and ${kvHeads}`,
+    );
+  }
+}

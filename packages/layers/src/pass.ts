@@ -1,0 +1,74 @@
+import { type AttentionLayout, type Backend, type Tensor, scope, selfLayout } from '@tessera-llm/tensor';
+import { type Segments, checkSegments } from './batch';
+import type { CacheStep } from './cache';
+import type { Rotary, RotaryTables } from './rotary';
+
+/** What all layers of one forward pass share. */
+export interface Pass<S extends Segments = Segments> {
+  readonly batch: S;
+  /** Where the keys of self-attention lie. */
+  readonly layout: AttentionLayout;
+  readonly cache: CacheStep | null;
+  readonly rope: RotaryTables | null;
+  /** Attention maps of this pass, in order; the model moves them to the batch's capture. */
+  readonly maps: Tensor[];
+}
+
+/** Settings of `beginPass`. */
+export interface PassOptions {
+  readonly backend: Backend;
+  readonly rotary?: Rotary | null;
+}
+
+/**
+ * Starts a forward pass: checks the batch, reserves room in its cache and makes the rotary tables, once for all layers.
+ * The caller ends it with `endPass`.
+ *
+ * @throws LayersError `shape`, `value`, `cache`, `cache_full`, `position_out_of_range`
+ */
+export function beginPass<S extends Segments>(
+  batch: S,
+  { backend, rotary = null }: PassOptions,
+): Pass<S> {
+  const { offsets, positions, cache } = batch;
+  checkSegments(batch, positions.length);
+  const step = cache === undefined ? null : cache.store.begin({ slots: cache.slots, offsets });
+  return {
+    batch,
+    layout: step === null ? selfLayout(offsets) : step.layout,
+    cache: step,
+    rope: rotary === null ? null : rotary.tables(batch, backend),
+    maps: [],
+  };
+}
+
+/** Ends a pass that went well: its rows count in the cache, and its attention maps go to the capture. */
+export function endPass(pass: Pass): void {
+  pass.cache?.commit();
+  pass.batch.capture?.attentions?.push(...pass.maps);
+}
+
+/**
+ * Runs the layers of a model one after another, each in a memory scope of its own: what a layer made and nobody needs
+ * later (the tape keeps what gradients need) is freed before the next one.
+ *
+ * @param input (N, C); belongs to this function from here on.
+ * @returns The output of the last layer; each layer's input is in the batch's capture, if it asks for hidden states.
+ */
+export function runLayers<L>(
+  pass: Pass,
+  input: Tensor,
+  layers: readonly L[],
+  forward: (layer: L, x: Tensor) => Tensor,
+): Tensor {
+  const hiddenStates = pass.batch.capture?.hiddenStates;
+  let x = input;
+  for (const layer of layers) {
+    hiddenStates?.push(x);
+    // Maps that the layer recorded must outlive the scope, so they are returned with the result.
+    const [y] = scope((): [Tensor, readonly Tensor[]] => [forward(layer, x), pass.maps]);
+    if (hiddenStates === undefined) x.dispose();
+    x = y;
+  }
+  return x;
+}

@@ -1,0 +1,45 @@
+import { initializer } from '@tessera-llm/layers';
+import type { ComputeOptions, Model } from './architecture';
+import type { Gpt2ConfigInput } from './gpt2';
+import type { LlamaConfigInput } from './llama';
+import { architectureOf } from './registry';
+
+/** A configuration to make a model of: config.json's names; what is left out has transformers' default. */
+export type ModelConfigInput = Gpt2ConfigInput | LlamaConfigInput;
+
+/** Settings of `createModel`. */
+export interface CreateModelOptions extends ComputeOptions {
+  /** Decides every weight. */
+  readonly seed: number | bigint;
+}
+
+/**
+ * A new model with random weights: normal with standard deviation `initializer_range`, biases 0, norms 1, and GPT-2's
+ * smaller start of the residual branches, as transformers does.
+ *
+ * @throws ModelsError `invalid_config`, `unsupported_architecture`
+ *
+ * @example
+ * ```ts
+ * import { createModel } from '@tessera-llm/models';
+ * const model = createModel(
+ *   {
+ *     model_type: 'llama',
+ *     vocab_size: 100,
+ *     hidden_size: 32,
+ *     intermediate_size: 64,
+ *     num_hidden_layers: 2,
+ *     num_attention_heads: 4,
+ *     num_key_value_heads: 2,
+ *   },
+ *   { seed: 1 },
+ * );
+ * console.log(model.parameterCount());
+ * ```
+ */
+export function createModel(config: ModelConfigInput, { seed, ...options }: CreateModelOptions): Model {
+  const blueprint = architectureOf(config.model_type).blueprint(config);
+  const std = blueprint.config['initializer_range'];
+  const init = initializer({ seed, ...(typeof std === 'number' ? { std } : {}) });
+  return blueprint.build({ ...options, init });
+}

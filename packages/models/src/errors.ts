@@ -1,0 +1,36 @@
+/** What went wrong, for programs; the message is for people. */
+export type ModelsErrorCode =
+  /** A config.json with a wrong or contradictory field. */
+  | 'invalid_config'
+  /** A model_type that no file of this package implements. */
+  | 'unsupported_architecture'
+  /** Weights that belong to another architecture than config.json says. */
+  | 'wrong_architecture'
+  /** Weights that lack tensors, hold unknown ones, or have other shapes than the configuration asks for. */
+  | 'invalid_checkpoint'
+  /** Weights stored in a dtype that can't be loaded. */
+  | 'unsupported_dtype';
+
+/**
+ * Every error that this package throws on purpose. Files that can't be read or aren't well formed throw the
+ * FormatsError of `@tessera-llm/formats`.
+ *
+ * @example
+ * ```ts
+ * import { ModelsError, createModel } from '@tessera-llm/models';
+ * try {
+ *   createModel({ model_type: 'llama', num_attention_heads: 3, num_key_value_heads: 2 }, { seed: 1 });
+ * } catch (error) {
+ *   console.log(error instanceof ModelsError && error.code); // 'invalid_config'
+ * }
+ * ```
+ */
+export class ModelsError extends Error {
+  readonly code: ModelsErrorCode;
+
+  constructor(code: ModelsErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'ModelsError';
+    this.code = code;
+  }
+}
