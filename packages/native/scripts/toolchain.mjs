@@ -34,7 +34,7 @@ export const families = {
 // the compiler happens to see. No -ffast-math for the same reason.
 const common = [
   '-std=c++20', '-O3', '-fPIC', '-fvisibility=hidden', '-ffp-contract=off', '-fno-math-errno', '-fno-trapping-math',
-  '-Wall', '-Wextra', '-Wno-psabi', '-pthread',
+  '-Wall', '-Wextra', '-Wno-psabi', '-Wno-maybe-uninitialized', '-pthread',
 ];
 // An exception would need frames of another instruction family's library code.
 const kernelFlags = ['-fno-exceptions', '-fno-rtti'];

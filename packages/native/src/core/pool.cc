@@ -19,9 +19,6 @@ namespace {
 
 constexpr int kMaxThreads = 256;
 
-// Chunks per thread: enough to even out a thread that the system took away, few enough that taking one costs nothing.
-constexpr int64_t kChunksPerThread = 4;
-
 // About 20 µs: the gap between two kernels of one step. Waking a sleeping thread costs more.
 constexpr int kSpins = 1500;
 
@@ -29,7 +26,7 @@ struct Job {
   RangeFn fn;
   void* context;
   int64_t n;
-  int64_t chunk;
+  int64_t grain;
   int limit;  // threads that may work on it
   std::atomic<int64_t> next{0};
   std::atomic<int> slots{1};  // 0 is the caller's
@@ -56,11 +53,16 @@ inline void pause() {
 #endif
 }
 
+// Ranges shrink towards the end: half of an even share of what is left. Large ones cost little to take, small last ones
+// let the threads finish together.
 void work_on(Job& job, int slot) {
-  for (;;) {
-    const int64_t begin = job.next.fetch_add(job.chunk, std::memory_order_relaxed);
-    if (begin >= job.n) return;
-    job.fn(job.context, begin, std::min(begin + job.chunk, job.n), slot);
+  int64_t begin = job.next.load(std::memory_order_relaxed);
+  while (begin < job.n) {
+    const int64_t share = (job.n - begin) / (2 * job.limit) / job.grain * job.grain;
+    const int64_t end = std::min(begin + std::max(share, job.grain), job.n);
+    if (!job.next.compare_exchange_weak(begin, end, std::memory_order_relaxed)) continue;
+    job.fn(job.context, begin, end, slot);
+    begin = job.next.load(std::memory_order_relaxed);
   }
 }
 
@@ -179,12 +181,11 @@ void parallel_ranges(int64_t n, int64_t grain, RangeFn fn, void* context) {
   const int limit = p.size.load(std::memory_order_relaxed);
   if (limit <= 1) return fn(context, 0, n, 0);
   const int64_t grains = (n + grain - 1) / grain;
-  const int64_t per_chunk = std::max<int64_t>(1, grains / (limit * kChunksPerThread));
   Job job;
   job.fn = fn;
   job.context = context;
   job.n = n;
-  job.chunk = per_chunk * grain;
+  job.grain = grain;
   job.limit = static_cast<int>(std::min<int64_t>(limit, grains));
   {
     std::lock_guard lock(p.mutex);

@@ -23,12 +23,10 @@ void parallel_ranges(int64_t n, int64_t grain, RangeFn fn, void* context);
 
 // parallel_for(n, grain, [&](int64_t begin, int64_t end, int slot) { … });
 template <class F>
-inline void parallel_for(int64_t n, int64_t grain, F&& fn) {
+inline void parallel_for(int64_t n, int64_t grain, const F& fn) {
   parallel_ranges(
       n, grain,
-      [](void* context, int64_t begin, int64_t end, int slot) {
-        (*static_cast<F*>(context))(begin, end, slot);
-      },
+      [](void* context, int64_t begin, int64_t end, int slot) { (*static_cast<const F*>(context))(begin, end, slot); },
       const_cast<void*>(static_cast<const void*>(&fn)));
 }
 

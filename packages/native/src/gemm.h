@@ -1,0 +1,47 @@
+// Matrix products C = A B (+ bias) with a fixed order of summation, for the kernel files of this instruction family.
+//
+// Every element of C is ((s0 + s1) + s2) + …, where s_i is the sum over the i-th block of kBlockK (float32) or kBlockKPairs * 2
+// (bfloat16) values of k, made by fused multiply-adds in ascending k from zero (bfloat16 on processors with the
+// instruction: in ascending pairs). Nothing else (the number of rows, their place, threads, packing, batches) enters.
+#pragma once
+
+#include "core/kernel.h"
+#include "core/memory.h"
+#include "simd.h"
+
+namespace ts::TS_ISA {
+
+enum class Compute : int { float32 = 0, bfloat16 = 1 };
+
+// A strided matrix of float32 or bfloat16; one of the strides is 1. Strides count elements.
+struct Matrix {
+  const void* data;
+  DType dtype;
+  int64_t row_stride;
+  int64_t col_stride;
+};
+
+struct Product {
+  int64_t m, n, k;
+  Matrix a;                // (m, k)
+  Matrix b;                // (k, n); not read where packed_b is given
+  const void* packed_b;    // what pack_b wrote for the same n, k and compute, or null
+  void* c;                 // (m, n), rows ldc elements apart
+  int64_t ldc;
+  DType out;               // float32, bfloat16 or float16
+  const float* bias;       // (n) or null, added last
+  Compute compute;
+};
+
+// All threads; small products stay on the caller's. out_of_memory is the only failure.
+Status multiply(const Product& product);
+
+// One product on this thread with the caller's scratch: for use inside parallel_for.
+size_t multiply_scratch_bytes(int64_t m, int64_t k);
+void multiply_serial(const Product& product, void* scratch);
+
+// B packed once for many products.
+size_t packed_b_bytes(int64_t n, int64_t k, Compute compute);
+void pack_b(const Matrix& b, int64_t n, int64_t k, Compute compute, void* out);
+
+}  // namespace ts::TS_ISA

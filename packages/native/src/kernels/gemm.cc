@@ -1,0 +1,341 @@
+// isa: avx512bf16
+// Matrix products: the drivers over packed panels, and the kernels matmul, linear and pack_weight.
+#include "gemm.h"
+
+#include "core/pool.h"
+#include "kernels/gemm_pack.h"
+#include "kernels/gemm_tile.h"
+
+namespace ts::TS_ISA {
+namespace {
+
+// A task's block of C: its part of A (rows x kBlockK) and of C stay in the second-level cache.
+constexpr int64_t kTaskM = 16 * kTileM;
+constexpr int64_t kTaskN = 8 * kTileN;
+
+// Packed A and packed B are made in pieces of at most this many bytes, so that they are read back from the last-level cache.
+constexpr int64_t kPieceBytes = int64_t{8} << 20;
+
+// Up to this many rows B is packed block by block into the scratch of the thread that uses it at once.
+constexpr int64_t kFewRows = 4 * kTileM;
+
+// Products with fewer multiply-adds stay on one thread: waking another costs more.
+constexpr int64_t kParallelWork = 1 << 16;
+
+constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+constexpr int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
+constexpr int64_t align64(int64_t bytes) { return (bytes + 63) / 64 * 64; }
+
+template <class T>
+int64_t packed_a_bytes(int64_t m, int64_t k) {
+  return align64(ceil_div(m, kTileM) * kTileM * words_of<T>(k) * T::a_words * 4);
+}
+template <class T>
+int64_t packed_bytes(int64_t n, int64_t k) {
+  return align64(ceil_div(n, kTileN) * kTileN * words_of<T>(k) * 4);
+}
+
+// Columns [first, last) of an operand.
+Matrix columns(const Matrix& x, int64_t first) {
+  const size_t offset = static_cast<size_t>(first * x.col_stride) * dtype_bytes(x.dtype);
+  return {static_cast<const char*>(x.data) + offset, x.dtype, x.row_stride, x.col_stride};
+}
+Matrix rows(const Matrix& x, int64_t first) {
+  const size_t offset = static_cast<size_t>(first * x.row_stride) * dtype_bytes(x.dtype);
+  return {static_cast<const char*>(x.data) + offset, x.dtype, x.row_stride, x.col_stride};
+}
+
+// Where a block of C is summed: the result itself if it is float32, else a float32 scratch that finish() converts.
+struct Sums {
+  float* data;
+  int64_t ld;
+};
+
+Sums sums_of(const Product& p, int64_t i, int64_t j, int64_t cols, void* scratch) {
+  if (p.out == DType::float32) return {static_cast<float*>(p.c) + i * p.ldc + j, p.ldc};
+  return {static_cast<float*>(scratch), ceil_div(cols, kLanes) * kLanes};
+}
+
+void finish(const Product& p, const Sums& sums, int64_t i, int64_t j, int64_t m, int64_t n) {
+  if (p.out == DType::float32) return;
+  for (int64_t r = 0; r < m; ++r) {
+    uint16_t* out = static_cast<uint16_t*>(p.c) + (i + r) * p.ldc + j;
+    for (int64_t c = 0; c < n; c += kLanes) {
+      const int count = static_cast<int>(min64(kLanes, n - c));
+      const vf x = load_n(sums.data + r * sums.ld + c, count);
+      store_words_n(out + c, p.out == DType::bfloat16 ? to_bf16(x) : to_f16(x), count);
+    }
+  }
+}
+
+void fill_without_k(const Product& p) {
+  float* row = static_cast<float*>(p.c);
+  for (int64_t i = 0; i < p.m; ++i) {
+    for (int64_t j = 0; j < p.n; ++j) {
+      const float value = p.bias == nullptr ? 0.0f : p.bias[j];
+      if (p.out == DType::float32) {
+        row[i * p.ldc + j] = value;
+      } else {
+        static_cast<uint16_t*>(p.c)[i * p.ldc + j] = p.out == DType::bfloat16 ? to_bf16(value) : to_f16(value);
+      }
+    }
+  }
+}
+
+// C block (m rows from i, n columns from j) from whole packed panels; b is at column j.
+template <class T>
+void block_from_panels(const Product& p, const void* a, const void* b, int64_t i, int64_t j, int64_t m, int64_t n, void* sums_scratch) {
+  using Word = typename T::Word;
+  const int64_t words = words_of<T>(p.k);
+  const Sums sums = sums_of(p, i, j, n, sums_scratch);
+  for (int64_t w = 0; w < words; w += T::block) {
+    const int64_t count = min64(T::block, words - w);
+    const bool last = w + count == words;
+    block_product<T>(static_cast<const Word*>(a) + w * kTileM * T::a_words, words * kTileM * T::a_words, m,
+                     static_cast<const Word*>(b) + w * kTileN, words * kTileN, n, count, sums.data, sums.ld, w == 0,
+                     last && p.bias != nullptr ? p.bias + j : nullptr);
+  }
+  finish(p, sums, i, j, m, n);
+}
+
+// The same with B packed here, one block of k at a time.
+template <class T>
+void block_packing_b(const Product& p, const void* a, int64_t j, int64_t n, void* b_scratch, void* sums_scratch) {
+  using Word = typename T::Word;
+  const int64_t words = words_of<T>(p.k);
+  const Sums sums = sums_of(p, 0, j, n, sums_scratch);
+  for (int64_t w = 0; w < words; w += T::block) {
+    const int64_t count = min64(T::block, words - w);
+    const int64_t k0 = w * T::per_word;
+    const int64_t k = min64(count * T::per_word, p.k - k0);
+    pack_b_panels<T>(rows(columns(p.b, j), k0), n, k, 0, ceil_div(n, kTileN), b_scratch);
+    block_product<T>(static_cast<const Word*>(a) + w * kTileM * T::a_words, words * kTileM * T::a_words, p.m,
+                     static_cast<const Word*>(b_scratch), count * kTileN, n, count, sums.data, sums.ld, w == 0,
+                     w + count == words && p.bias != nullptr ? p.bias + j : nullptr);
+  }
+  finish(p, sums, 0, j, p.m, n);
+}
+
+// Bytes of a thread's scratch: a block of B and the float32 sums of `m` rows.
+template <class T>
+int64_t thread_b_bytes() {
+  return T::block * kTaskN * 4;
+}
+int64_t thread_sums_bytes(const Product& p, int64_t m) { return p.out == DType::float32 ? 0 : align64(m * kTaskN * 4); }
+
+template <class T>
+Status multiply_few_rows(const Product& p) {
+  const int64_t a_bytes = packed_a_bytes<T>(p.m, p.k);
+  const int64_t b_bytes = p.packed_b == nullptr ? thread_b_bytes<T>() : 0;
+  const int64_t per_thread = b_bytes + thread_sums_bytes(p, p.m);
+  const bool parallel = p.m * p.n * p.k >= kParallelWork;
+  Scratch scratch(static_cast<size_t>(a_bytes + per_thread * (parallel ? threads() : 1)));
+  if (!scratch) return fail(Status::out_of_memory, "[matmul] no memory for %lld packed bytes", static_cast<long long>(a_bytes));
+  pack_a_panels<T>(p.a, p.m, p.k, 0, ceil_div(p.m, kTileM), scratch.as<void>());
+  const int64_t panel_words = words_of<T>(p.k) * kTileN;
+  // Four panels are enough work for a task with one row: 16 KB to 128 KB of B.
+  constexpr int64_t step = 4 * kTileN;
+  const auto body = [&](int64_t begin, int64_t end, int slot) {
+    char* own = scratch.as<char>(static_cast<size_t>(a_bytes + per_thread * slot));
+    for (int64_t j = begin; j < end; j += kTaskN) {
+      const int64_t n = min64(kTaskN, end - j);
+      if (p.packed_b != nullptr) {
+        const auto* b = static_cast<const typename T::Word*>(p.packed_b) + j / kTileN * panel_words;
+        block_from_panels<T>(p, scratch.as<void>(), b, 0, j, p.m, n, own + b_bytes);
+      } else {
+        block_packing_b<T>(p, scratch.as<void>(), j, n, own, own + b_bytes);
+      }
+    }
+  };
+  if (parallel) {
+    parallel_for(p.n, step, body);
+  } else {
+    body(0, p.n, 0);
+  }
+  return Status::ok;
+}
+
+template <class T>
+Status multiply_many_rows(const Product& p) {
+  const int64_t words = words_of<T>(p.k);
+  const int64_t a_row_bytes = words * T::a_words * 4, b_col_bytes = words * 4;
+  const int64_t piece_m = min64(p.m, ceil_div(kPieceBytes / a_row_bytes + 1, kTaskM) * kTaskM);
+  const int64_t piece_n = min64(p.n, ceil_div(kPieceBytes / b_col_bytes + 1, kTaskN) * kTaskN);
+  const int64_t a_bytes = packed_a_bytes<T>(piece_m, p.k);
+  const int64_t b_bytes = p.packed_b == nullptr ? packed_bytes<T>(piece_n, p.k) : 0;
+  const int64_t per_thread = thread_sums_bytes(p, kTaskM);
+  Scratch scratch(static_cast<size_t>(a_bytes + b_bytes + per_thread * threads()));
+  if (!scratch) return fail(Status::out_of_memory, "[matmul] no memory for %lld packed bytes", static_cast<long long>(a_bytes + b_bytes));
+  void* const packed_a = scratch.as<void>();
+  void* const packed_b = scratch.as<void>(static_cast<size_t>(a_bytes));
+  for (int64_t i0 = 0; i0 < p.m; i0 += piece_m) {
+    const int64_t m = min64(piece_m, p.m - i0);
+    const int64_t a_panels = ceil_div(m, kTileM);
+    const Matrix a = rows(p.a, i0);
+    for (int64_t j0 = 0; j0 < p.n; j0 += piece_n) {
+      const int64_t n = min64(piece_n, p.n - j0);
+      const bool pack_a_now = j0 == 0;
+      const bool pack_b_now = p.packed_b == nullptr && (i0 == 0 || piece_n < p.n);
+      const Matrix b = columns(p.b, j0);
+      const int64_t from_a = pack_a_now ? a_panels : 0;
+      const int64_t from_b = pack_b_now ? ceil_div(n, kTileN) : 0;
+      parallel_for(from_a + from_b, 1, [&](int64_t begin, int64_t end, int) {
+        if (begin < from_a) pack_a_panels<T>(a, m, p.k, begin, min64(end, from_a), packed_a);
+        if (end > from_a) pack_b_panels<T>(b, n, p.k, begin < from_a ? 0 : begin - from_a, end - from_a, packed_b);
+      });
+      const void* bp = p.packed_b == nullptr ? packed_b : static_cast<const typename T::Word*>(p.packed_b) + j0 * words;
+      const int64_t task_rows = ceil_div(m, kTaskM);
+      parallel_for(task_rows * ceil_div(n, kTaskN), 1, [&](int64_t begin, int64_t end, int slot) {
+        for (int64_t task = begin; task < end; ++task) {
+          const int64_t i = task % task_rows * kTaskM, j = task / task_rows * kTaskN;
+          block_from_panels<T>(p, static_cast<const typename T::Word*>(packed_a) + i * words * T::a_words,
+                               static_cast<const typename T::Word*>(bp) + j * words, i0 + i, j0 + j, min64(kTaskM, m - i),
+                               min64(kTaskN, n - j), scratch.as<char>(static_cast<size_t>(a_bytes + b_bytes + per_thread * slot)));
+        }
+      });
+    }
+  }
+  return Status::ok;
+}
+
+template <class T>
+Status multiply_as(const Product& p) {
+  return p.m <= kFewRows ? multiply_few_rows<T>(p) : multiply_many_rows<T>(p);
+}
+
+template <class T>
+void serial_as(const Product& p, char* scratch) {
+  const int64_t a_bytes = packed_a_bytes<T>(min64(p.m, kTaskM), p.k);
+  for (int64_t i = 0; i < p.m; i += kTaskM) {
+    Product part = p;
+    part.m = min64(kTaskM, p.m - i);
+    part.a = rows(p.a, i);
+    part.c = static_cast<char*>(p.c) + static_cast<size_t>(i * p.ldc) * dtype_bytes(p.out);
+    pack_a_panels<T>(part.a, part.m, p.k, 0, ceil_div(part.m, kTileM), scratch);
+    for (int64_t j = 0; j < p.n; j += kTaskN) {
+      const int64_t n = min64(kTaskN, p.n - j);
+      if (p.packed_b != nullptr) {
+        const auto* b = static_cast<const typename T::Word*>(p.packed_b) + j * words_of<T>(p.k);
+        block_from_panels<T>(part, scratch, b, 0, j, part.m, n, scratch + a_bytes + thread_b_bytes<T>());
+      } else {
+        block_packing_b<T>(part, scratch, j, n, scratch + a_bytes, scratch + a_bytes + thread_b_bytes<T>());
+      }
+    }
+  }
+}
+
+}  // namespace
+
+Status multiply(const Product& p) {
+  if (p.m <= 0 || p.n <= 0) return Status::ok;
+  if (p.k <= 0) {
+    fill_without_k(p);
+    return Status::ok;
+  }
+  return p.compute == Compute::bfloat16 ? multiply_as<BFloat16>(p) : multiply_as<Float32>(p);
+}
+
+size_t multiply_scratch_bytes(int64_t m, int64_t k) {
+  const int64_t rows = min64(m, kTaskM);
+  const int64_t a = packed_a_bytes<BFloat16>(rows, k) > packed_a_bytes<Float32>(rows, k) ? packed_a_bytes<BFloat16>(rows, k)
+                                                                                        : packed_a_bytes<Float32>(rows, k);
+  return static_cast<size_t>(a + thread_b_bytes<Float32>() + align64(kTaskM * kTaskN * 4));
+}
+
+void multiply_serial(const Product& p, void* scratch) {
+  if (p.m <= 0 || p.n <= 0) return;
+  if (p.k <= 0) return fill_without_k(p);
+  if (p.compute == Compute::bfloat16) return serial_as<BFloat16>(p, static_cast<char*>(scratch));
+  serial_as<Float32>(p, static_cast<char*>(scratch));
+}
+
+size_t packed_b_bytes(int64_t n, int64_t k, Compute compute) {
+  return static_cast<size_t>(compute == Compute::bfloat16 ? packed_bytes<BFloat16>(n, k) : packed_bytes<Float32>(n, k));
+}
+
+void pack_b(const Matrix& b, int64_t n, int64_t k, Compute compute, void* out) {
+  parallel_for(ceil_div(n, kTileN), 1, [&](int64_t begin, int64_t end, int) {
+    if (compute == Compute::bfloat16) {
+      pack_b_panels<BFloat16>(b, n, k, begin, end, out);
+    } else {
+      pack_b_panels<Float32>(b, n, k, begin, end, out);
+    }
+  });
+}
+
+namespace {
+
+// A stored matrix (rows, cols), or its transpose seen as one.
+Matrix dense(const void* data, DType dtype, int64_t cols, bool transposed) {
+  return transposed ? Matrix{data, dtype, 1, cols} : Matrix{data, dtype, cols, 1};
+}
+
+// args: 0 a, 1 b, 2 c, 3 m, 4 n, 5 k, 6 a is stored (k, m), 7 b is stored (n, k), 8 dtype of a, 9 of b, 10 of c, 11 compute,
+// 12 number of batch axes, then for each axis its length and the strides of a and b in matrices (0 where they broadcast).
+Status matmul(Args& args) {
+  const int64_t m = args.size(3), n = args.size(4), k = args.size(5);
+  const bool ta = args.flag(6), tb = args.flag(7);
+  const DType da = args.dtype(8), db = args.dtype(9), dc = args.dtype(10);
+  const int axes = args.integer(12);
+  int64_t batch = 1;
+  for (int axis = 0; axis < axes; ++axis) batch *= args.size(13 + 3 * axis);
+  if (batch == 0 || m == 0 || n == 0) return Status::ok;
+  const auto one = [&](int64_t index) {
+    int64_t ia = 0, ib = 0, rest = index;
+    for (int axis = axes - 1; axis >= 0; --axis) {
+      const int64_t length = args.size(13 + 3 * axis), place = rest % length;
+      rest /= length;
+      ia += place * args.size(14 + 3 * axis);
+      ib += place * args.size(15 + 3 * axis);
+    }
+    const char* a = args.ptr<const char>(0) + static_cast<size_t>(ia * m * k) * dtype_bytes(da);
+    const char* b = args.ptr<const char>(1) + static_cast<size_t>(ib * k * n) * dtype_bytes(db);
+    char* c = args.ptr<char>(2) + static_cast<size_t>(index * m * n) * dtype_bytes(dc);
+    return Product{m,       n, k, dense(a, da, ta ? m : k, ta), dense(b, db, tb ? k : n, tb), nullptr, c, n, dc,
+                   nullptr, static_cast<Compute>(args.integer(11))};
+  };
+  // Many small products: one thread each. Few large ones: all threads in each.
+  const bool split_batch = batch >= 2 * threads() || (batch > 1 && m * n * k < kParallelWork);
+  if (!split_batch) {
+    for (int64_t i = 0; i < batch; ++i) {
+      const Status status = multiply(one(i));
+      if (status != Status::ok) return status;
+    }
+    return Status::ok;
+  }
+  const size_t per_thread = multiply_scratch_bytes(m, k);
+  Scratch scratch(per_thread * static_cast<size_t>(threads()));
+  if (!scratch) return fail(Status::out_of_memory, "[matmul] no memory for %zu scratch bytes", per_thread);
+  const int64_t grain = m * n * k >= kParallelWork ? 1 : ceil_div(kParallelWork, m * n * k + 1);
+  parallel_for(batch, grain, [&](int64_t begin, int64_t end, int slot) {
+    for (int64_t i = begin; i < end; ++i) multiply_serial(one(i), scratch.as<char>(per_thread * static_cast<size_t>(slot)));
+  });
+  return Status::ok;
+}
+
+// y (n, m) = x (n, k) weight (m, k)ᵀ + bias (m).
+// args: 0 x, 1 weight, 2 bias or 0, 3 y, 4 n, 5 m, 6 k, 7 dtype of x, 8 of weight, 9 of y, 10 compute, 11 packed weight or 0.
+Status linear(Args& args) {
+  const int64_t k = args.size(6);
+  return multiply({args.size(4), args.size(5), k, dense(args.ptr<void>(0), args.dtype(7), k, false),
+                   dense(args.ptr<void>(1), args.dtype(8), k, true), args.ptr<void>(11), args.ptr<void>(3), args.size(5), args.dtype(9),
+                   args.ptr<float>(2), static_cast<Compute>(args.integer(10))});
+}
+
+// args: 0 m, 1 k, 2 compute; bytes of a packed weight (m, k) into 0.
+Status packed_weight_bytes(Args& args) {
+  args.set(0, static_cast<double>(packed_b_bytes(args.size(0), args.size(1), static_cast<Compute>(args.integer(2)))));
+  return Status::ok;
+}
+
+// args: 0 weight (m, k), 1 packed, 2 m, 3 k, 4 dtype of weight, 5 compute.
+Status pack_weight(Args& args) {
+  const int64_t k = args.size(3);
+  pack_b(dense(args.ptr<void>(0), args.dtype(4), k, true), args.size(2), k, static_cast<Compute>(args.integer(5)), args.ptr<void>(1));
+  return Status::ok;
+}
+
+}  // namespace
+}  // namespace ts::TS_ISA
+
+TS_KERNELS(gemm, {"matmul", matmul}, {"linear", linear}, {"packed_weight_bytes", packed_weight_bytes}, {"pack_weight", pack_weight})
