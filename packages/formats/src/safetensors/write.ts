@@ -37,7 +37,7 @@ export function planTensors(tensors: NamedTensors<TensorToWrite>): PlannedTensor
   const names = new Set<string>();
   const planned: PlannedTensor[] = [];
   for (const [name, { dtype, shape, bytes }] of pairs) {
-    if (name === '__metadata__' || !name.isWellFormed() || names.has(name)) {
+    if (name === '__metadata__' || /\p{Surrogate}/u.test(name) || names.has(name)) {
       throw new FormatsError(
         'invalid_argument',
         `[writeSafetensors] expected unique well-formed names other than __metadata__, got ${quote(name)}`,

@@ -1,0 +1,70 @@
+const brand = Symbol.for('tessera.data.error');
+
+/**
+ * What went wrong, as a stable word to switch on.
+ *
+ * - `empty_text`: a text gave no tokens
+ * - `empty_corpus`: there is no document, or nothing to predict in any
+ * - `invalid_text`: a file is not UTF-8
+ * - `vocab_mismatch`: a token id, or a model's vocabulary, does not fit the data's
+ * - `corrupted_data`: files and their index disagree, or ids lie outside the vocabulary
+ * - `invalid_state`: a loader's saved state belongs to other data or settings
+ * - `invalid_argument`: options are inconsistent
+ * - `missing_file`, `read_failed`, `write_failed`: the operating system refused; `cause` has its error
+ */
+export type DataErrorCode =
+  | 'empty_text'
+  | 'empty_corpus'
+  | 'invalid_text'
+  | 'vocab_mismatch'
+  | 'corrupted_data'
+  | 'invalid_state'
+  | 'invalid_argument'
+  | 'missing_file'
+  | 'read_failed'
+  | 'write_failed';
+
+/** The one error class of this package; `code` says what kind it is, the message what was expected and what came. */
+export class DataError extends Error {
+  override readonly name = 'DataError';
+  readonly code: DataErrorCode;
+
+  constructor(code: DataErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+    Object.defineProperty(this, brand, { value: true });
+  }
+}
+
+/** True for a {@link DataError}, also one made by a second copy of this package in the same process. */
+export function isDataError(value: unknown): value is DataError {
+  return typeof value === 'object' && value !== null && brand in value;
+}
+
+/** The `code` of a Node system error (`ENOSPC`, `ENOENT`, ...), or undefined for anything else. */
+export function systemCode(error: unknown): string | undefined {
+  if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code;
+  return undefined;
+}
+
+/** Runs a file operation; what the system refuses becomes a {@link DataError}. */
+export async function readingFile<T>(path: string, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (cause) {
+    if (isDataError(cause)) throw cause;
+    const code = systemCode(cause) ?? 'an error';
+    throw new DataError(
+      code === 'ENOENT' ? 'missing_file' : 'read_failed',
+      `[read] expected a readable file, got ${code} for ${path}`,
+      { cause },
+    );
+  }
+}
+
+/** Throws `invalid_argument` unless `value` is a whole number >= `min`. */
+export function checkWhole(op: string, name: string, value: number, min = 1): void {
+  if (!Number.isSafeInteger(value) || value < min) {
+    throw new DataError('invalid_argument', `[${op}] expected ${name} to be a whole number >= ${min}, got ${value}`);
+  }
+}
