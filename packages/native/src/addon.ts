@@ -1,0 +1,62 @@
+/**
+ * The addon as it stands: functions over memory by address, kernels by number. Addresses are numbers below 2^53 and are
+ * checked to be live blocks of this thread wherever bytes move, except in the argument record of `run`.
+ */
+export interface NativeAddon {
+  /** Version of this interface; the loader checks it. */
+  readonly abi: number;
+  /** Instruction family that the kernels were chosen for: baseline, avx2, avx512, avx512bf16 or neon. */
+  readonly isa: string;
+  /** The argument record of this thread: fill it, then `run`. Each kernel's comment in C++ lists its places. */
+  readonly args: Float64Array;
+  /** Kernel numbers by name. */
+  readonly kernels: Readonly<Record<string, number>>;
+  /** Runs a kernel: undefined when done, else a status (see `statusNames`); `lastError()` has the message. */
+  run(kernel: number): number | undefined;
+  lastError(): string;
+  /** Uninitialised memory, 64-byte aligned; 0 where the system has none. */
+  allocate(bytes: number): number;
+  /** Gives up one reference of this thread. */
+  release(address: number): void;
+  /** An ArrayBuffer over the block. `detach` it before the block is released. */
+  view(address: number): ArrayBuffer;
+  detach(buffer: ArrayBuffer): void;
+  /** Copies from the block into bytes. */
+  read(address: number, byteOffset: number, bytes: Uint8Array): void;
+  /** Copies bytes into the block. */
+  write(address: number, byteOffset: number, bytes: Uint8Array): void;
+  /** A process-wide name of the block, for other threads. */
+  share(address: number): bigint;
+  /** Joins a shared block: its address, its bytes in args[0]; 0 if the block is gone. */
+  attach(handle: bigint): number;
+  /** Live, peak and reserved bytes of the process into args[0…2]. */
+  memory(): void;
+  resetPeak(): void;
+  /** Gives cached memory back to the system. */
+  trim(): void;
+  threads(): number;
+  setThreads(count: number): void;
+}
+
+/** Names of the statuses that `run` gives, by number. */
+export const statusNames = [
+  'ok',
+  'value',
+  'dtype',
+  'index_out_of_range',
+  'out_of_memory',
+  'unknown_kernel',
+] as const;
+
+/** dtype codes in argument records. */
+export const dtypeCodes = {
+  float32: 0,
+  bfloat16: 1,
+  float16: 2,
+  int32: 3,
+  uint8: 4,
+  bool: 5,
+} as const;
+
+/** Compute codes in argument records. */
+export const computeCodes = { float32: 0, bfloat16: 1 } as const;
