@@ -6,6 +6,7 @@
 
 #include "core/dispatch.h"
 #include "core/memory.h"
+#include "core/packed.h"
 #include "core/pool.h"
 
 namespace {
@@ -180,6 +181,15 @@ napi_value attach(napi_env env, napi_callback_info info) {
   return number(env, static_cast<double>(reinterpret_cast<uintptr_t>(block)));
 }
 
+// invalidate(address): the block was written in place, what was derived from it is stale.
+napi_value invalidate(napi_env env, napi_callback_info info) {
+  napi_value argv[1];
+  if (!arguments(env, info, argv)) return nullptr;
+  void* block = read_block(env, environment_of(env), argv[0]);
+  if (block != nullptr) ts::packed_drop(block);
+  return nullptr;
+}
+
 // memory(): live, peak and reserved bytes of the process into args[0…2].
 napi_value memory(napi_env env, napi_callback_info) {
   const ts::MemoryStats stats = ts::memory_stats();
@@ -255,6 +265,7 @@ napi_value initialise(napi_env env, napi_value exports) {
   set_function(env, exports, "write", write);
   set_function(env, exports, "share", share);
   set_function(env, exports, "attach", attach);
+  set_function(env, exports, "invalidate", invalidate);
   set_function(env, exports, "memory", memory);
   set_function(env, exports, "resetPeak", reset_peak);
   set_function(env, exports, "trim", trim);

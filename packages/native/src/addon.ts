@@ -29,6 +29,8 @@ export interface NativeAddon {
   share(address: number): bigint;
   /** Joins a shared block: its address, its bytes in args[0]; 0 if the block is gone. */
   attach(handle: bigint): number;
+  /** The block was written in place: packed forms made from it are dropped. */
+  invalidate(address: number): void;
   /** Live, peak and reserved bytes of the process into args[0…2]. */
   memory(): void;
   resetPeak(): void;

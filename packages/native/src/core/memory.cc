@@ -7,6 +7,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/packed.h"
+
 #if defined(__linux__)
 #include <sys/mman.h>
 #endif
@@ -23,6 +25,8 @@ struct alignas(kAlignment) Header {
   size_t capacity;  // of the size class
   uint64_t handle;  // 0: not shared
   std::atomic<int64_t> references;
+  std::atomic<uint64_t> version;
+  std::atomic<bool> packed;
 };
 static_assert(sizeof(Header) == kAlignment);
 
@@ -122,6 +126,8 @@ void* allocate(size_t bytes) {
   header->capacity = capacity;
   header->handle = 0;
   header->references.store(1, std::memory_order_relaxed);
+  header->version.store(0, std::memory_order_relaxed);
+  header->packed.store(false, std::memory_order_relaxed);
   h.live += bytes;
   if (h.live > h.peak) h.peak = h.live;
   return data_of(header);
@@ -132,14 +138,23 @@ void retain(void* data) { header_of(data)->references.fetch_add(1, std::memory_o
 void release(void* data) {
   Header* header = header_of(data);
   Heap& h = heap();
-  // The lock comes first: attach() must not find a block whose count has just reached zero.
+  {
+    // Under the lock, or attach() could find a block whose count has just reached zero.
+    std::lock_guard lock(h.mutex);
+    if (header->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+    if (header->handle != 0) h.shared.erase(header->handle);
+  }
+  // Nobody else knows the block now. Its packed forms are blocks too, so they go while the lock is free.
+  if (header->packed.load(std::memory_order_relaxed)) packed_drop(data);
   std::lock_guard lock(h.mutex);
-  if (header->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-  if (header->handle != 0) h.shared.erase(header->handle);
   h.live -= header->bytes;
   h.cached += header->capacity;
   h.cache[header->capacity].push_back(header);
 }
+
+uint64_t block_version(const void* data) { return header_of(data)->version.load(std::memory_order_acquire); }
+void raise_block_version(void* data) { header_of(data)->version.fetch_add(1, std::memory_order_acq_rel); }
+void mark_packed(void* data) { header_of(data)->packed.store(true, std::memory_order_relaxed); }
 
 size_t allocated_bytes(const void* data) { return header_of(data)->bytes; }
 

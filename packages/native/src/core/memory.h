@@ -24,6 +24,11 @@ void release(void* data);
 void retain(void* data);
 size_t allocated_bytes(const void* data);
 
+// For packed.cc. The version counts in-place writes; a marked block drops its packed forms when it dies.
+uint64_t block_version(const void* data);
+void raise_block_version(void* data);
+void mark_packed(void* data);
+
 // A process-wide name of a live block; the same for every call on it. It becomes unknown when the block dies.
 uint64_t share(void* data);
 // Adds a reference to the block of that name; nullptr if there is none.

@@ -1,7 +1,8 @@
 // isa: avx512bf16
-// Matrix products: the drivers over packed panels, and the kernels matmul, linear and pack_weight.
+// Matrix products: the drivers over packed panels, and the kernels matmul and linear.
 #include "gemm.h"
 
+#include "core/packed.h"
 #include "core/pool.h"
 #include "kernels/gemm_pack.h"
 #include "kernels/gemm_tile.h"
@@ -313,29 +314,36 @@ Status matmul(Args& args) {
   return Status::ok;
 }
 
+// The most rows for which a packed weight is worth its memory: with more, packing is a small part of the product.
+constexpr int64_t kPackedRows = 64;
+
 // y (n, m) = x (n, k) weight (m, k)ᵀ + bias (m).
-// args: 0 x, 1 weight, 2 bias or 0, 3 y, 4 n, 5 m, 6 k, 7 dtype of x, 8 of weight, 9 of y, 10 compute, 11 packed weight or 0.
+// args: 0 x, 1 weight, 2 bias or 0, 3 y, 4 n, 5 m, 6 k, 7 dtype of x, 8 of weight, 9 of y, 10 compute,
+// 11 the block that holds weight: its packed form is kept from the second use on.
 Status linear(Args& args) {
-  const int64_t k = args.size(6);
-  return multiply({args.size(4), args.size(5), k, dense(args.ptr<void>(0), args.dtype(7), k, false),
-                   dense(args.ptr<void>(1), args.dtype(8), k, true), args.ptr<void>(11), args.ptr<void>(3), args.size(5), args.dtype(9),
-                   args.ptr<float>(2), static_cast<Compute>(args.integer(10))});
-}
-
-// args: 0 m, 1 k, 2 compute; bytes of a packed weight (m, k) into 0.
-Status packed_weight_bytes(Args& args) {
-  args.set(0, static_cast<double>(packed_b_bytes(args.size(0), args.size(1), static_cast<Compute>(args.integer(2)))));
-  return Status::ok;
-}
-
-// args: 0 weight (m, k), 1 packed, 2 m, 3 k, 4 dtype of weight, 5 compute.
-Status pack_weight(Args& args) {
-  const int64_t k = args.size(3);
-  pack_b(dense(args.ptr<void>(0), args.dtype(4), k, true), args.size(2), k, static_cast<Compute>(args.integer(5)), args.ptr<void>(1));
-  return Status::ok;
+  const int64_t n = args.size(4), m = args.size(5), k = args.size(6);
+  const Compute compute = static_cast<Compute>(args.integer(10));
+  Product p{n, m, k, dense(args.ptr<void>(0), args.dtype(7), k, false), dense(args.ptr<void>(1), args.dtype(8), k, true), nullptr,
+            args.ptr<void>(3), m, args.dtype(9), args.ptr<float>(2), compute};
+  if (n == 0 || m == 0 || k == 0) return multiply(p);
+  void* const block = args.ptr<void>(11);
+  const PackedKey key{args.ptr<void>(1), m, k, args.integer(8), args.integer(10)};
+  const PackedLookup found = packed_find(block, key, n <= kPackedRows);
+  void* packed = found.data;
+  if (found.wanted) {
+    packed = allocate(packed_b_bytes(m, k, compute));
+    if (packed != nullptr) {  // without memory for it the product still works
+      pack_b(p.b, m, k, compute, packed);
+      packed_insert(block, key, found.version, packed);
+    }
+  }
+  p.packed_b = packed;
+  const Status status = multiply(p);
+  if (packed != nullptr) release(packed);
+  return status;
 }
 
 }  // namespace
 }  // namespace ts::TS_ISA
 
-TS_KERNELS(gemm, {"matmul", matmul}, {"linear", linear}, {"packed_weight_bytes", packed_weight_bytes}, {"pack_weight", pack_weight})
+TS_KERNELS(gemm, {"matmul", matmul}, {"linear", linear})
