@@ -1,0 +1,10 @@
+export type { AddedToken } from './added-tokens';
+export { Bpe, type BpeOptions } from './bpe';
+export { byteAlphabet, byteToChar, charToByte } from './byte-alphabet';
+export type { DecodeStream } from './decode-stream';
+export { TokenizerError, type TokenizerErrorCode } from './errors';
+export { translatePattern } from './pattern';
+export { type PostProcessor, template } from './post-processor';
+export { byteLevel, type PreTokenizer, sequence, splitPattern } from './pre-tokenizer';
+export { type EncodeOptions, type Encoding, Tokenizer, type TokenizerParts } from './tokenizer';
+export { trainBpe, type TrainBpeOptions } from './train-bpe';

@@ -1,0 +1,136 @@
+import fc from 'fast-check';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { Tokenizer, TokenizerError, template, trainBpe } from './index';
+
+const corpus = ['the theatre there, then the other', 'a red hat, a red head — naïve café', 'lower lowest low 1234 12'];
+let tokenizer: Tokenizer;
+beforeAll(async () => {
+  tokenizer = await trainBpe(corpus, { vocabSize: 300, specialTokens: ['<|end|>'] });
+});
+
+describe('byte-level BPE', () => {
+  it('gives any text back', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', maxLength: 60 }), (text) => {
+        expect(tokenizer.decode(tokenizer.encodeIds(text, { allowSpecial: false }), { skipSpecialTokens: false })).toBe(text);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('streams the same text whatever the ids are, and never half a character', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0, max: 299 }), { maxLength: 40 }), (ids) => {
+        const stream = tokenizer.decodeStream();
+        const parts = ids.map((id) => stream.push(id));
+        parts.push(stream.end());
+        expect(parts.join('')).toBe(tokenizer.decode(ids));
+      }),
+    );
+    const stream = tokenizer.decodeStream();
+    const shown = tokenizer.encodeIds('日本').map((id) => stream.push(id));
+    expect(shown.filter((s) => s.includes('\ufffd'))).toEqual([]);
+  });
+
+  it('has offsets that slice the text to what the token decodes to, for whole characters', () => {
+    const text = 'the café, 1234 — low';
+    const { ids, offsets } = tokenizer.encode(text);
+    ids.forEach((id, i) => {
+      const decoded = tokenizer.decode([id]);
+      if (!decoded.includes('\ufffd')) expect(text.slice(...offsets[i]!)).toBe(decoded);
+    });
+  });
+
+  it('gives the same ids for long words by heap and by scanning', () => {
+    const word = 'theatrelowerlowestother'.repeat(8);
+    const { model } = tokenizer.parts;
+    const byHeap = model.encodeWord(word);
+    // Merging piece by piece with the public rule: the lowest rank first, leftmost of equals.
+    const rank = new Map(model.merges.map((m, i) => [m.join(' '), i]));
+    const symbols = [...word];
+    for (;;) {
+      let best = -1;
+      let least = Number.POSITIVE_INFINITY;
+      for (let i = 0; i + 1 < symbols.length; i++) {
+        const r = rank.get(`${symbols[i]} ${symbols[i + 1]}`);
+        if (r !== undefined && r < least) [least, best] = [r, i];
+      }
+      if (best < 0) break;
+      symbols.splice(best, 2, symbols[best]! + symbols[best + 1]!);
+    }
+    expect(byHeap.map((id) => model.token(id))).toEqual(symbols);
+  });
+
+  it('stays near linear on a million equal letters', () => {
+    const ids = tokenizer.encodeIds('a'.repeat(1_000_000));
+    expect(tokenizer.decode(ids).length).toBe(1_000_000);
+  });
+});
+
+describe('special tokens', () => {
+  it('are found in text, or not, as asked', () => {
+    const end = tokenizer.tokenToId('<|end|>') as number;
+    expect(tokenizer.encodeIds('low<|end|>')).toContain(end);
+    expect(tokenizer.encodeIds('low<|end|>', { allowSpecial: false })).not.toContain(end);
+    expect(tokenizer.decode([end])).toBe('');
+    expect(tokenizer.decode([end], { skipSpecialTokens: false })).toBe('<|end|>');
+  });
+
+  it('are put around a text by a template, with offsets [0, 0]', () => {
+    const id = tokenizer.tokenToId('<|end|>') as number;
+    const framed = new Tokenizer({ ...tokenizer.parts, postProcessor: template({ before: [{ token: '<|end|>', id }] }) });
+    const again = Tokenizer.fromJSON(JSON.parse(JSON.stringify(framed)));
+    const { ids, offsets } = again.encode('low');
+    expect(ids[0]).toBe(id);
+    expect(offsets[0]).toEqual([0, 0]);
+    expect(again.encodeIds('low', { addSpecialTokens: false })[0]).not.toBe(id);
+  });
+});
+
+describe('tokenizer.json', () => {
+  it('round-trips', () => {
+    const again = Tokenizer.fromJSON(JSON.parse(JSON.stringify(tokenizer)));
+    for (const text of corpus) expect(again.encode(text)).toEqual(tokenizer.encode(text));
+  });
+
+  const code = (json: unknown) => {
+    try {
+      Tokenizer.fromJSON(json);
+    } catch (error) {
+      return error instanceof TokenizerError ? `${error.code}: ${error.message}` : String(error);
+    }
+    return 'no error';
+  };
+
+  it('refuses what is malformed, naming the place', () => {
+    const model = { type: 'BPE', vocab: { a: 0, b: 1, ab: 2 }, merges: ['a b'] };
+    const pre_tokenizer = { type: 'ByteLevel', add_prefix_space: false };
+    expect(code({ model, pre_tokenizer })).toBe('no error');
+    expect(code({ model: { ...model, merges: ['a c'] }, pre_tokenizer })).toMatch(/invalid_file.*merge 0/);
+    expect(code({ model: { ...model, vocab: { a: 0, b: 0, ab: 2 } }, pre_tokenizer })).toMatch(/id 0/);
+    expect(code({ model, pre_tokenizer: { type: 'Magic' } })).toMatch(/unsupported.*pre_tokenizer.*Magic/);
+    expect(code({ model: { ...model, vocab: { a: -1 } }, pre_tokenizer })).toMatch(/model\.vocab\.a/);
+    expect(code(null)).toMatch(/invalid_file/);
+  });
+
+  it('refuses ids outside the vocabulary in decode', () => {
+    expect(() => tokenizer.decode([300])).toThrow('ids from 0 to 299');
+  });
+});
+
+describe('trainBpe', () => {
+  it('refuses no text and vocabularies too small for the bytes', async () => {
+    await expect(trainBpe([], { vocabSize: 300 })).rejects.toThrow('at least one character');
+    await expect(trainBpe(['a'], { vocabSize: 10 })).rejects.toThrow('from 256');
+  });
+
+  it('takes async iterables and reports progress', async () => {
+    async function* texts() {
+      yield* corpus;
+    }
+    const stages: string[] = [];
+    const other = await trainBpe(texts(), { vocabSize: 300, specialTokens: ['<|end|>'], onProgress: (p) => stages.push(p.stage) });
+    expect(other.toJSON()).toEqual(tokenizer.toJSON());
+    expect(stages.at(-1)).toBe('merging');
+  });
+});
