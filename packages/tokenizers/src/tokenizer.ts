@@ -4,6 +4,7 @@ import { charToByte, toByteChars } from './byte-alphabet';
 import { DecodeStream } from './decode-stream';
 import { TokenizerError } from './errors';
 import { parseTokenizerJson, tokenizerToJson } from './json';
+import { alignedNfc } from './nfc';
 import type { PostProcessor } from './post-processor';
 import type { PreTokenizer } from './pre-tokenizer';
 
@@ -107,20 +108,19 @@ export class Tokenizer {
   encode(text: string, options: EncodeOptions = {}): Encoding {
     const ids: number[] = [];
     const offsets: [number, number][] = [];
-    this.forEachToken(text, options, (wordIds, word, start, end) => {
-      if (word === null) {
-        for (const id of wordIds) ids.push(id);
-        offsets.push([start, end]);
-        return;
-      }
-      const places = bytePlaces(word);
+    this.forEachToken(text, options, (wordIds, word, locate) => {
+      const places = word === null ? null : bytePlaces(word);
       let byte = 0;
       for (const id of wordIds) {
-        const length = [...(this.parts.model.token(id) ?? '')].length;
-        const first = places[byte] as [number, number];
-        const last = places[byte + length - 1] as [number, number];
         ids.push(id);
-        offsets.push([start + Math.max(0, first[0]), start + Math.max(0, last[1])]);
+        if (places === null) {
+          offsets.push(locate(0, 0));
+          continue;
+        }
+        const length = [...(this.parts.model.token(id) ?? '')].length;
+        const [first] = places[byte] as [number, number];
+        const [, last] = places[byte + length - 1] as [number, number];
+        offsets.push(locate(first, last));
         byte += length;
       }
     });
@@ -139,23 +139,34 @@ export class Tokenizer {
   private forEachToken(
     text: string,
     options: EncodeOptions,
-    visit: (ids: readonly number[], word: string | null, start: number, end: number) => void,
+    visit: (
+      ids: readonly number[],
+      word: string | null,
+      locate: (start: number, end: number) => [number, number],
+    ) => void,
   ): void {
     const { allowSpecial = true } = options;
+    const { normalizer, preTokenizer } = this.parts;
     const accept = (token: AddedToken) => allowSpecial || !token.special;
     for (const { start, end, token } of this.matcher.split(text, accept)) {
       if (token !== null) {
-        visit([token.id], null, start, end);
+        visit([token.id], null, () => [start, end]);
         continue;
       }
-      let part = text.slice(start, end);
-      let base = start;
-      if (this.parts.normalizer === 'NFC') part = part.normalize('NFC');
-      if (this.parts.preTokenizer.addPrefixSpace && !part.startsWith(' ')) {
-        part = ` ${part}`;
-        base--;
-      }
-      this.parts.preTokenizer.forEachWord(part, (word, at) => visit(this.wordIds(word), word, base + at, base + at + word.length));
+      const raw = text.slice(start, end);
+      const aligned = normalizer === 'NFC' ? alignedNfc(raw) : null;
+      const normal = aligned?.text ?? raw;
+      const prefix = preTokenizer.addPrefixSpace && !normal.startsWith(' ') ? ' ' : '';
+      // Units of the word to places in the text; the prefix space has none of its own.
+      const place = (from: number, to: number): [number, number] => {
+        const a = Math.max(0, from - prefix.length);
+        const b = Math.max(0, to - prefix.length);
+        if (aligned === null) return [start + a, start + b];
+        return [start + (aligned.starts[a] ?? raw.length), start + (b > 0 ? (aligned.ends[b - 1] as number) : 0)];
+      };
+      preTokenizer.forEachWord(prefix + normal, (word, at) =>
+        visit(this.wordIds(word), word, (from, to) => place(at + from, at + to)),
+      );
     }
   }
 
@@ -210,7 +221,7 @@ export class Tokenizer {
   }
 }
 
-/** For each UTF-8 byte of a word the [start, end) of its character in UTF-16 units; a prefix space counts as nothing. */
+/** For each UTF-8 byte of a word the [start, end) of its character in UTF-16 units. */
 function bytePlaces(word: string): [number, number][] {
   const out: [number, number][] = [];
   let at = 0;
