@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
+  type Tensor,
   TensorError,
   add,
   addInPlace,
@@ -118,7 +119,7 @@ describe('checkpoint', () => {
   it('gives the same value and gradients as the plain function', () => {
     const x = tensor([0.3, -0.2]);
     const w = tensor([2, 3]);
-    const f = (h: typeof x, v: typeof x) => sum(exp(mul(sin(h), v)));
+    const f = (h: Tensor, v: Tensor) => sum(exp(mul(sin(h), v)));
     const plain = valueAndGrad(() => f(x, w), [x, w]);
     const again = valueAndGrad(() => checkpoint(([h, v]) => f(h!, v!), [x, w]), [x, w]);
     expect(again.value.dataSync()).toEqual(plain.value.dataSync());
@@ -127,7 +128,7 @@ describe('checkpoint', () => {
 
   it('holds fewer bytes until the backward pass', () => {
     const x = ones([1000]);
-    const chain = (h: typeof x) => sum(exp(sin(exp(sin(h)))));
+    const chain = (h: Tensor) => sum(exp(sin(exp(sin(h)))));
     const held = (fn: () => ReturnType<typeof sum>) => {
       let bytes = 0;
       vjp(() => [fn()], [x], (out) => {
@@ -201,7 +202,7 @@ describe('scope', () => {
   });
 
   it('makes a disposed tensor throw', () => {
-    let lost = tensor([1]);
+    let lost: Tensor = tensor([1]);
     scope(() => {
       lost = mul(tensor([1]), 2);
     });

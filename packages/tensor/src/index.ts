@@ -42,7 +42,6 @@ export {
   setThreads,
   withBackend,
 } from './backends';
-export { composedKernels } from './backend/composed/index';
 export { checkpoint } from './checkpoint';
 export {
   arange,

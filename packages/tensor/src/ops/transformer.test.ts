@@ -130,6 +130,6 @@ describe.each(t.availableBackends())('attention on %s', (backend) => {
     expect(() => t.attention(q, k, v, { layout: t.selfLayout(new Int32Array([0, 5])) })).toThrow(t.TensorError);
     const layout = { ...t.selfLayout(new Int32Array([0, 3])), pageRows: new Int32Array([2]) };
     expect(() => t.attention(q, k, v, { layout })).toThrow('begins at row 2 of 3');
-    expect(() => t.attention(q, random([3, 2, 5], 1), v, { layout })).toThrow('Hq a multiple of Hkv');
+    expect(() => t.attention(q, random([3, 2, 5], 1), random([3, 2, 5], 2), { layout })).toThrow('Hq a multiple of Hkv');
   });
 });

@@ -1,0 +1,66 @@
+import { type NativeAddon, statusNames } from '@tessera-llm/native';
+import { TensorError, type TensorErrorCode } from '../../errors';
+import type { NativeMemory } from './memory';
+
+const errorCodes: Readonly<Record<(typeof statusNames)[number], TensorErrorCode>> = {
+  ok: 'backend',
+  value: 'value',
+  dtype: 'dtype',
+  index_out_of_range: 'index_out_of_range',
+  out_of_memory: 'out_of_memory',
+  unknown_kernel: 'backend',
+};
+
+/** Calls of native kernels: fill `args`, then `run`. */
+export class NativeCalls {
+  readonly args: Float64Array;
+  readonly addon: NativeAddon;
+  /** Scratch in native memory for host arrays that a kernel reads. */
+  #hostBlock = 0;
+  #hostWords = new Int32Array(0);
+
+  constructor(readonly memory: NativeMemory) {
+    this.addon = memory.addon;
+    this.args = memory.addon.args;
+  }
+
+  /** The number of a kernel, looked up once when the table is built. */
+  kernel(name: string): number {
+    const id = this.addon.kernels[name];
+    if (id === undefined) throw new TensorError('backend', `[native] the addon has no kernel '${name}'; build it again`);
+    return id;
+  }
+
+  /** Runs the kernel over `args`. */
+  run(kernel: number): void {
+    const status = this.addon.run(kernel);
+    if (status === undefined) return;
+    throw new TensorError(errorCodes[statusNames[status] ?? 'unknown_kernel'], this.addon.lastError());
+  }
+
+  /** Copies int32 host arrays to native memory and gives their addresses, valid until the next call. */
+  hostInts(...arrays: readonly Int32Array[]): number[] {
+    let words = 0;
+    // 16 words are a cache line: each array starts on one.
+    const starts = arrays.map((array) => {
+      const start = words;
+      words += Math.ceil(array.length / 16) * 16;
+      return start;
+    });
+    if (words > this.#hostWords.length) this.#growHost(words);
+    arrays.forEach((array, i) => this.#hostWords.set(array, starts[i] as number));
+    return starts.map((start) => this.#hostBlock + start * 4);
+  }
+
+  #growHost(words: number): void {
+    const bytes = Math.max(1 << 16, words * 8);
+    const address = this.addon.allocate(bytes);
+    if (address === 0) throw new TensorError('out_of_memory', `[native] could not allocate ${bytes} bytes`);
+    if (this.#hostBlock !== 0) {
+      this.addon.detach(this.#hostWords.buffer as ArrayBuffer);
+      this.addon.release(this.#hostBlock);
+    }
+    this.#hostBlock = address;
+    this.#hostWords = new Int32Array(this.addon.view(address));
+  }
+}

@@ -1,0 +1,124 @@
+import type { NativeAddon } from '@tessera-llm/native';
+import { type DType, type RawArrays, byteSize } from '../../dtype';
+import { TensorError } from '../../errors';
+import { sizeOf } from '../../shape';
+import type { Block, NDArray, ShareHandle } from '../contract';
+import type { KernelMemory } from '../reference/memory';
+
+/** Memory of the addon, known by its address; 0 once freed. */
+class NativeBlock implements Block {
+  /** An ArrayBuffer over the memory, made when a host kernel first looks at it. */
+  view: ArrayBuffer | null = null;
+
+  constructor(
+    public address: number,
+    readonly byteLength: number,
+  ) {}
+}
+
+function blockOf(block: Block): NativeBlock {
+  if (!(block instanceof NativeBlock)) throw new TensorError('backend', '[native] got memory of another backend');
+  if (block.address === 0) throw new TensorError('disposed', '[native] the memory was freed');
+  return block;
+}
+
+/** Blocks of the addon's caching allocator; host kernels see them as typed arrays in place. */
+export class NativeMemory implements KernelMemory {
+  constructor(readonly addon: NativeAddon) {}
+
+  allocateBlock(byteLength: number): Block {
+    const address = this.addon.allocate(byteLength);
+    if (address === 0) {
+      throw new TensorError('out_of_memory', `[native] could not allocate ${byteLength} bytes`);
+    }
+    return new NativeBlock(address, byteLength);
+  }
+
+  allocate<D extends DType>(shape: readonly number[], dtype: D): NDArray<D> {
+    return { block: this.allocateBlock(sizeOf(shape) * byteSize[dtype]), offset: 0, shape, dtype };
+  }
+
+  /** Address of the array's first element. */
+  address(x: NDArray): number {
+    return blockOf(x.block).address + x.offset * byteSize[x.dtype];
+  }
+
+  /** Address of the block that holds the array. */
+  base(x: NDArray): number {
+    return blockOf(x.block).address;
+  }
+
+  raw<D extends DType>(x: NDArray<D>): RawArrays[D] {
+    const block = blockOf(x.block);
+    block.view ??= this.addon.view(block.address);
+    const buffer = block.view;
+    const start = x.offset * byteSize[x.dtype];
+    const size = sizeOf(x.shape);
+    const views: { readonly [E in DType]: () => RawArrays[E] } = {
+      float32: () => new Float32Array(buffer, start, size),
+      bfloat16: () => new Uint16Array(buffer, start, size),
+      float16: () => new Uint16Array(buffer, start, size),
+      int32: () => new Int32Array(buffer, start, size),
+      uint8: () => new Uint8Array(buffer, start, size),
+      bool: () => new Uint8Array(buffer, start, size),
+    };
+    return views[x.dtype]();
+  }
+
+  upload(bytes: Uint8Array): Block {
+    const block = this.allocateBlock(bytes.byteLength);
+    this.addon.write(blockOf(block).address, 0, bytes);
+    return block;
+  }
+
+  read(block: Block, byteOffset: number, byteLength: number): Uint8Array {
+    const { address } = blockOf(block);
+    checkRange(block, byteOffset, byteLength);
+    const bytes = new Uint8Array(byteLength);
+    this.addon.read(address, byteOffset, bytes);
+    return bytes;
+  }
+
+  write(block: Block, byteOffset: number, bytes: Uint8Array): void {
+    const { address } = blockOf(block);
+    checkRange(block, byteOffset, bytes.byteLength);
+    this.addon.write(address, byteOffset, bytes);
+    this.addon.invalidate(address);
+  }
+
+  invalidate(block: Block): void {
+    this.addon.invalidate(blockOf(block).address);
+  }
+
+  free(block: Block): void {
+    if (!(block instanceof NativeBlock) || block.address === 0) return;
+    // Typed arrays over the memory must not outlive it.
+    if (block.view !== null) this.addon.detach(block.view);
+    block.view = null;
+    this.addon.release(block.address);
+    block.address = 0;
+  }
+
+  share(block: Block): ShareHandle {
+    return { kind: 'native', handle: this.addon.share(blockOf(block).address), byteLength: block.byteLength };
+  }
+
+  attach(handle: ShareHandle): Block {
+    if (handle.kind !== 'native') {
+      throw new TensorError('backend', `[native] expected a handle of native memory, got one of kind '${handle.kind}'`);
+    }
+    const address = this.addon.attach(handle.handle);
+    if (address === 0) {
+      throw new TensorError('disposed', '[native] the shared memory is gone; keep the tensor until the other thread has attached it');
+    }
+    return new NativeBlock(address, this.addon.args[0] as number);
+  }
+}
+
+function checkRange(block: Block, byteOffset: number, byteLength: number): void {
+  if (byteOffset >= 0 && byteLength >= 0 && byteOffset + byteLength <= block.byteLength) return;
+  throw new TensorError(
+    'value',
+    `[native] expected bytes within 0 … ${block.byteLength}, got ${byteOffset} … ${byteOffset + byteLength}`,
+  );
+}

@@ -1,0 +1,170 @@
+import type { CrossEntropyAttrs, FusedKernels, NDArray } from '../contract';
+import { checkIndices } from './indices';
+import { gemm } from './gemm';
+import { operandOf, roundedToBfloat16 } from './matmul';
+import { type KernelMemory, floatOutput, floatsOf, intsOf } from './memory';
+import { rowSum } from './softmax';
+
+type Family = Pick<FusedKernels, 'crossEntropy' | 'crossEntropyGrad' | 'linearCrossEntropy' | 'linearCrossEntropyGrad'>;
+
+// Rows of logits held at a time by the fused losses: (chunk, V).
+const chunkRows = 32;
+
+/** logit' = softcap(scale · logit) / temperature, in place; a row of `width`. */
+function transform(x: Float32Array, start: number, width: number, attrs: CrossEntropyAttrs): void {
+  const { scale, softcap, temperature } = attrs;
+  if (scale === 1 && softcap === null && temperature === 1) return;
+  for (let i = start; i < start + width; i++) {
+    const v = (x[i] as number) * scale;
+    x[i] = (softcap === null ? v : softcap * Math.tanh(v / softcap)) / temperature;
+  }
+}
+
+/** d logit' / d logit from the transformed value. */
+function slope(value: number, attrs: CrossEntropyAttrs): number {
+  const { scale, softcap, temperature } = attrs;
+  if (softcap === null) return scale / temperature;
+  const t = (value * temperature) / softcap;
+  return (scale * (1 - t * t)) / temperature;
+}
+
+function wantTargets(memory: KernelMemory, targets: NDArray, classes: number, ignoreIndex: number): Int32Array {
+  const ids = intsOf(memory, targets);
+  checkIndices('crossEntropy', ids.filter((id) => id !== ignoreIndex), classes);
+  return ids;
+}
+
+/** Loss and log-sum-exp of one transformed row. */
+function rowLoss(x: Float32Array, start: number, width: number, target: number, smoothing: number): { loss: number; lse: number } {
+  const { largest, sum } = rowSum(x, start, width);
+  const lse = sum === 0 ? Number.NEGATIVE_INFINITY : largest + Math.log(sum);
+  let loss = (1 - smoothing) * (lse - (x[start + target] as number));
+  if (smoothing > 0) {
+    let total = 0;
+    for (let i = start; i < start + width; i++) total += lse - (x[i] as number);
+    loss += (smoothing * total) / width;
+  }
+  return { loss, lse };
+}
+
+/** The transformed row becomes the gradient of its logits, times g. */
+function rowGrad(x: Float32Array, start: number, width: number, p: { target: number; lse: number; g: number; attrs: CrossEntropyAttrs }): void {
+  const { target, lse, g, attrs } = p;
+  const even = attrs.labelSmoothing / width;
+  for (let i = 0; i < width; i++) {
+    const value = x[start + i] as number;
+    const wanted = even + (i === target ? 1 - attrs.labelSmoothing : 0);
+    x[start + i] = g * (Math.exp(value - lse) - wanted) * slope(value, attrs);
+  }
+}
+
+/** Cross-entropy of logits, and of a projection whose logits are made a few rows at a time. */
+export function crossEntropyKernels(memory: KernelMemory): Family {
+  const plain = (n: number, weight: Float32Array, width: number, classes: number, x: Float32Array, from: number, bias: Float32Array | null): Float32Array => {
+    const logits = new Float32Array(n * classes);
+    gemm(
+      { m: n, n: classes, k: width },
+      { values: x, start: from * width, rowStep: width, columnStep: 1 },
+      { values: weight, start: 0, rowStep: 1, columnStep: width },
+      logits,
+      0,
+    );
+    if (bias !== null) for (let i = 0; i < logits.length; i++) logits[i] = (logits[i] as number) + (bias[i % classes] as number);
+    return logits;
+  };
+  return {
+    crossEntropy(logits, targets, attrs) {
+      const [rows, classes] = logits.shape as [number, number];
+      const x = Float32Array.from(floatsOf(memory, logits));
+      const ids = wantTargets(memory, targets, classes, attrs.ignoreIndex);
+      const losses = floatOutput(memory, [rows], 'float32');
+      const lses = floatOutput(memory, [rows], 'float32');
+      for (let r = 0; r < rows; r++) {
+        transform(x, r * classes, classes, attrs);
+        const ignored = ids[r] === attrs.ignoreIndex;
+        const { loss, lse } = rowLoss(x, r * classes, classes, ignored ? 0 : (ids[r] as number), attrs.labelSmoothing);
+        losses.values[r] = ignored ? 0 : loss;
+        lses.values[r] = lse;
+      }
+      return { losses: losses.done(), lse: lses.done() };
+    },
+    crossEntropyGrad(logits, targets, lse, gy, attrs) {
+      const [rows, classes] = logits.shape as [number, number];
+      const out = floatOutput(memory, logits.shape, logits.dtype);
+      out.values.set(floatsOf(memory, logits));
+      const [ids, lses, gs] = [intsOf(memory, targets), floatsOf(memory, lse), floatsOf(memory, gy)];
+      for (let r = 0; r < rows; r++) {
+        const at = r * classes;
+        if (ids[r] === attrs.ignoreIndex) {
+          out.values.fill(0, at, at + classes);
+          continue;
+        }
+        transform(out.values, at, classes, attrs);
+        rowGrad(out.values, at, classes, { target: ids[r] as number, lse: lses[r] as number, g: gs[r] as number, attrs });
+      }
+      return out.done();
+    },
+    linearCrossEntropy(hidden, weight, bias, targets, compute, attrs) {
+      const [rows, width] = hidden.shape as [number, number];
+      const classes = weight.shape[0] as number;
+      const [x, w, b] = [operandOf(memory, hidden, compute), operandOf(memory, weight, compute), bias && floatsOf(memory, bias)];
+      const ids = wantTargets(memory, targets, classes, attrs.ignoreIndex);
+      const losses = floatOutput(memory, [rows], 'float32');
+      const lses = floatOutput(memory, [rows], 'float32');
+      for (let from = 0; from < rows; from += chunkRows) {
+        const n = Math.min(chunkRows, rows - from);
+        const logits = plain(n, w, width, classes, x, from, b);
+        for (let r = 0; r < n; r++) {
+          transform(logits, r * classes, classes, attrs);
+          const target = ids[from + r] as number;
+          const ignored = target === attrs.ignoreIndex;
+          const { loss, lse } = rowLoss(logits, r * classes, classes, ignored ? 0 : target, attrs.labelSmoothing);
+          losses.values[from + r] = ignored ? 0 : loss;
+          lses.values[from + r] = lse;
+        }
+      }
+      return { losses: losses.done(), lse: lses.done() };
+    },
+    linearCrossEntropyGrad(hidden, weight, bias, targets, lse, gy, compute, attrs, wants) {
+      const [rows, width] = hidden.shape as [number, number];
+      const classes = weight.shape[0] as number;
+      const [x, w, b] = [operandOf(memory, hidden, compute), operandOf(memory, weight, compute), bias && floatsOf(memory, bias)];
+      const [ids, lses, gs] = [intsOf(memory, targets), floatsOf(memory, lse), floatsOf(memory, gy)];
+      const ghidden = floatOutput(memory, hidden.shape, 'float32');
+      const gweight = floatOutput(memory, weight.shape, 'float32');
+      const gbias = floatOutput(memory, [classes], 'float32');
+      gweight.values.fill(0);
+      gbias.values.fill(0);
+      for (let from = 0; from < rows; from += chunkRows) {
+        const n = Math.min(chunkRows, rows - from);
+        let grads = plain(n, w, width, classes, x, from, b);
+        for (let r = 0; r < n; r++) {
+          const at = r * classes;
+          const target = ids[from + r] as number;
+          if (target === attrs.ignoreIndex) {
+            grads.fill(0, at, at + classes);
+            continue;
+          }
+          transform(grads, at, classes, attrs);
+          rowGrad(grads, at, classes, { target, lse: lses[from + r] as number, g: gs[from + r] as number, attrs });
+        }
+        if (wants.bias) for (let i = 0; i < grads.length; i++) gbias.values[i % classes] = (gbias.values[i % classes] as number) + (grads[i] as number);
+        if (compute === 'bfloat16') grads = roundedToBfloat16(grads);
+        const g = { values: grads, start: 0, rowStep: classes, columnStep: 1 };
+        if (wants.hidden) {
+          gemm({ m: n, n: width, k: classes }, g, { values: w, start: 0, rowStep: width, columnStep: 1 }, ghidden.values, from * width);
+        }
+        if (wants.weight) {
+          const transposed = { values: grads, start: 0, rowStep: 1, columnStep: classes };
+          gemm({ m: classes, n: width, k: n }, transposed, { values: x, start: from * width, rowStep: width, columnStep: 1 }, gweight.values, 0, true);
+        }
+      }
+      return {
+        ghidden: wants.hidden ? ghidden.done() : null,
+        gweight: wants.weight ? gweight.done() : null,
+        gbias: wants.bias ? gbias.done() : null,
+      };
+    },
+  };
+}
+
