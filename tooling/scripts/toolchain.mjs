@@ -9,7 +9,10 @@ import { fileURLToPath } from 'node:url';
 /** The checkout's root. */
 export const root = resolve(dirname(fileURLToPath(import.meta.url)), '..', '..');
 
-const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+/** A JSON file of the checkout. */
+export const readJson = (file) => JSON.parse(readFileSync(file, 'utf8'));
+
+const manifest = readJson(join(root, 'package.json'));
 const pnpmVersion = manifest.packageManager.split('@')[1].split('+')[0];
 
 /** npm's own entry, so that no shell and no .cmd file is needed on Windows. */
