@@ -337,7 +337,17 @@ export const fixtureOps: Readonly<Record<string, readonly { readonly name: strin
       when: (inputs, a) => a.fn === undefined && !flag(a.soft) && !inputs.includes('class_weight'),
     },
   ],
-  elementwise_binary: [{ name: 'binary', run: (i, a) => y(named(binaryByName, a.fn)(need(i, 'a'), need(i, 'b'))) }],
+  elementwise_binary: [
+    {
+      name: 'binary',
+      run: (i, a) =>
+        y(
+          typeof a.exponent === 'number'
+            ? t.pow(need(i, 'a'), a.exponent)
+            : named(binaryByName, a.fn)(need(i, 'a'), need(i, 'b')),
+        ),
+    },
+  ],
   embedding: [
     {
       name: 'embedding',

@@ -48,13 +48,15 @@ function rowLoss(x: Float32Array, start: number, width: number, target: number, 
 }
 
 /** The transformed row becomes the gradient of its logits, times g. */
-function rowGrad(x: Float32Array, start: number, width: number, p: { target: number; lse: number; g: number; attrs: CrossEntropyAttrs }): void {
-  const { target, lse, g, attrs } = p;
+function rowGrad(x: Float32Array, start: number, width: number, p: { target: number; g: number; attrs: CrossEntropyAttrs }): void {
+  const { target, g, attrs } = p;
+  // The forward pass's log-sum-exp is rounded to float32, too coarse for large logits; the sum is made again.
+  const { largest, sum } = rowSum(x, start, width);
   const even = attrs.labelSmoothing / width;
   for (let i = 0; i < width; i++) {
     const value = x[start + i] as number;
     const wanted = even + (i === target ? 1 - attrs.labelSmoothing : 0);
-    x[start + i] = g * (Math.exp(value - lse) - wanted) * slope(value, attrs);
+    x[start + i] = g * (Math.exp(value - largest) / sum - wanted) * slope(value, attrs);
   }
 }
 
@@ -88,11 +90,11 @@ export function crossEntropyKernels(memory: KernelMemory): Family {
       }
       return { losses: losses.done(), lse: lses.done() };
     },
-    crossEntropyGrad(logits, targets, lse, gy, attrs) {
+    crossEntropyGrad(logits, targets, _lse, gy, attrs) {
       const [rows, classes] = logits.shape as [number, number];
       const out = floatOutput(memory, logits.shape, logits.dtype);
       out.values.set(floatsOf(memory, logits));
-      const [ids, lses, gs] = [intsOf(memory, targets), floatsOf(memory, lse), floatsOf(memory, gy)];
+      const [ids, gs] = [intsOf(memory, targets), floatsOf(memory, gy)];
       for (let r = 0; r < rows; r++) {
         const at = r * classes;
         if (ids[r] === attrs.ignoreIndex) {
@@ -100,7 +102,7 @@ export function crossEntropyKernels(memory: KernelMemory): Family {
           continue;
         }
         transform(out.values, at, classes, attrs);
-        rowGrad(out.values, at, classes, { target: ids[r] as number, lse: lses[r] as number, g: gs[r] as number, attrs });
+        rowGrad(out.values, at, classes, { target: ids[r] as number, g: gs[r] as number, attrs });
       }
       return out.done();
     },
@@ -125,11 +127,11 @@ export function crossEntropyKernels(memory: KernelMemory): Family {
       }
       return { losses: losses.done(), lse: lses.done() };
     },
-    linearCrossEntropyGrad(hidden, weight, bias, targets, lse, gy, compute, attrs, wants) {
+    linearCrossEntropyGrad(hidden, weight, bias, targets, _lse, gy, compute, attrs, wants) {
       const [rows, width] = hidden.shape as [number, number];
       const classes = weight.shape[0] as number;
       const [x, w, b] = [operandOf(memory, hidden, compute), operandOf(memory, weight, compute), bias && floatsOf(memory, bias)];
-      const [ids, lses, gs] = [intsOf(memory, targets), floatsOf(memory, lse), floatsOf(memory, gy)];
+      const [ids, gs] = [intsOf(memory, targets), floatsOf(memory, gy)];
       const ghidden = floatOutput(memory, hidden.shape, 'float32');
       const gweight = floatOutput(memory, weight.shape, 'float32');
       const gbias = floatOutput(memory, [classes], 'float32');
@@ -146,7 +148,7 @@ export function crossEntropyKernels(memory: KernelMemory): Family {
             continue;
           }
           transform(grads, at, classes, attrs);
-          rowGrad(grads, at, classes, { target, lse: lses[from + r] as number, g: gs[from + r] as number, attrs });
+          rowGrad(grads, at, classes, { target, g: gs[from + r] as number, attrs });
         }
         if (wants.bias) for (let i = 0; i < grads.length; i++) gbias.values[i % classes] = (gbias.values[i % classes] as number) + (grads[i] as number);
         if (compute === 'bfloat16') grads = roundedToBfloat16(grads);
