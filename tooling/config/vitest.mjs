@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
@@ -13,12 +13,11 @@ class Counts {
         if (state in total) total[state]++;
       }
     }
-    const folder = process.env.TESSERA_TEST_COUNTS;
-    writeFileSync(join(folder, `${process.pid}-${Date.now()}.json`), JSON.stringify(total));
+    const folder = join(process.cwd(), '.turbo');
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'test-counts.json'), JSON.stringify(total));
   }
 }
-
-const reporters = () => ['default', ...(process.env.TESSERA_TEST_COUNTS ? [new Counts()] : [])];
 
 /** Tests beside their sources. Fixture tests run only under `npm run test:fixtures`. */
 export function tests(options = {}) {
@@ -28,7 +27,7 @@ export function tests(options = {}) {
       exclude: ['**/*.fixture.test.ts', '**/node_modules/**'],
       testTimeout: 120_000,
       passWithNoTests: true,
-      reporters: reporters(),
+      reporters: ['default', new Counts()],
       ...options,
     },
   });

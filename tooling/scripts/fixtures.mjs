@@ -1,11 +1,23 @@
 // npm run test:fixtures [-- --dump DIR]: every test that reads the fixtures, never from a cache.
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { pnpmExec, root } from './toolchain.mjs';
+import { dirname, join, resolve } from 'node:path';
+import { pnpmExec, readJson, root } from './toolchain.mjs';
 
 /** The areas that packages test by now; each must have cases in a folder that TESSERA_FIXTURES names. */
 const areas = ['ops', 'optim', 'models', 'training', 'tokenizers'];
+
+const totalsFile = join(root, 'node_modules', '.tessera', 'fixtures.json');
+
+/** Forgets the totals of earlier runs. */
+export function forgetFixtureTotals() {
+  rmSync(totalsFile, { force: true });
+}
+
+/** The totals of the last run; null if there was none, or no folder of fixtures. */
+export function readFixtureTotals() {
+  return existsSync(totalsFile) ? readJson(totalsFile) : null;
+}
 
 function readRecords(file) {
   if (!existsSync(file)) return [];
@@ -56,7 +68,9 @@ export async function testFixtures(args) {
       const unsupported = records.filter((r) => r.status === 'unsupported').map(({ area, name, detail }) => ({ area, name, detail }));
       writeFileSync(join(env.TESSERA_FIXTURE_DUMP, 'unsupported.json'), `${JSON.stringify(unsupported, null, 2)}\n`);
     }
-    process.stdout.write(`${totals.passed} passed, ${totals.failed} failed\n`);
+    mkdirSync(dirname(totalsFile), { recursive: true });
+    writeFileSync(totalsFile, JSON.stringify(totals));
+    process.stdout.write(`${totals.passed} passed, ${totals.failed} failed, ${totals.unsupported} unsupported\n`);
     if (named && missing > 0) {
       process.stderr.write('fixtures: TESSERA_FIXTURES is set, and an area that is tested has no cases in it\n');
       return 1;

@@ -1,8 +1,6 @@
 // The commands of the root package.json: brings pnpm, installs, builds what changed, then runs the command.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pnpmExec, prepare, root, run } from './toolchain.mjs';
+import { install, pnpmExec, prepare, root, run } from './toolchain.mjs';
 
 const [task, ...args] = process.argv.slice(2);
 
@@ -22,14 +20,10 @@ const tasks = {
   },
   async test() {
     await prepare();
-    const counts = mkdtempSync(join(tmpdir(), 'tessera-counts-'));
-    try {
-      const code = await turbo('test', args, { env: { TESSERA_TEST_COUNTS: counts } });
-      const { printCounts } = await import('./counts.mjs');
-      return printCounts(counts) ? code : code || 1;
-    } finally {
-      rmSync(counts, { recursive: true, force: true });
-    }
+    const { forgetCounts, printCounts } = await import('./counts.mjs');
+    forgetCounts();
+    const code = await turbo('test', ['--continue', ...args]);
+    return printCounts() ? code : code || 1;
   },
   async 'test:fixtures'() {
     await prepare();
@@ -46,6 +40,24 @@ const tasks = {
     await prepare({ quiet: true });
     const { pack } = await import('./pack.mjs');
     return pack(args[0]);
+  },
+  async api() {
+    await prepare();
+    const { checkApi } = await import('./api.mjs');
+    return checkApi({ write: true });
+  },
+  async format() {
+    await install();
+    return pnpmExec(['biome', 'format', '--write', ...(args.length > 0 ? args : ['.'])]);
+  },
+  async docs() {
+    await prepare();
+    const { check } = await import('./check.mjs');
+    return check(['docs']);
+  },
+  async 'new-package'() {
+    const { newPackage } = await import('./new-package.mjs');
+    return newPackage(args);
   },
   async check() {
     await prepare();

@@ -16,7 +16,7 @@ const manifest = readJson(join(root, 'package.json'));
 const pnpmVersion = manifest.packageManager.split('@')[1].split('+')[0];
 
 /** npm's own entry, so that no shell and no .cmd file is needed on Windows. */
-function npmEntry() {
+export function npmEntry() {
   const given = process.env.npm_execpath;
   if (given && given.endsWith('npm-cli.js')) return given;
   const beside = [
