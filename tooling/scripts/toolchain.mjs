@@ -110,7 +110,9 @@ export async function install({ quiet = false } = {}) {
   }
   const value = hash.digest('hex');
   if (existsSync(join(root, 'node_modules', '.pnpm')) && stamped('install', value)) return;
-  const code = await pnpm(['install', '--frozen-lockfile'], { quiet, env: { CI: 'true' } });
+  process.stderr.write('tessera: installing the dependencies of the workspace\n');
+  // Only errors: pnpm warns of every platform package that is not for this machine.
+  const code = await pnpm(['install', '--frozen-lockfile', '--loglevel=error'], { quiet, env: { CI: 'true' } });
   if (code !== 0) throw new Error(`pnpm install ended with ${code}`);
   stamp('install', value);
 }
@@ -122,6 +124,7 @@ export async function prepare({ quiet = false, force = false } = {}) {
   for (const line of packageFolders().flatMap((folder) => listSources(folder, []))) hash.update(line);
   const value = hash.digest('hex');
   if (!force && stamped('build', value)) return;
+  process.stderr.write('tessera: building what changed\n');
   const code = await pnpmExec(['turbo', 'run', 'build', '--output-logs=errors-only', ...(force ? ['--force'] : [])], { quiet });
   if (code !== 0) throw new Error(`the build ended with ${code}`);
   stamp('build', value);
