@@ -35,11 +35,18 @@ function entryReport(entry, types) {
   const names = exported.map((symbol) => {
     const target = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
     const from = target.declarations?.[0]?.getSourceFile().fileName ?? '';
-    const texts = from.includes('/@tessera-llm/') && !types.includes('/@tessera-llm/') ? [`(from ${from.split('/@tessera-llm/')[1].split('/')[0]})`] : (target.declarations ?? []).map(declarationText);
+    const texts =
+      from.includes('/@tessera-llm/') && !types.includes('/@tessera-llm/')
+        ? [`(from ${from.split('/@tessera-llm/')[1].split('/')[0]})`]
+        : (target.declarations ?? []).map(declarationText);
     return [symbol.name, texts.join('\n')];
   });
   names.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
-  return [`## \`${entry}\``, '', ...names.flatMap(([name, text]) => [`### ${name}`, '', '```ts', text, '```', ''])].join('\n');
+  return [
+    `## \`${entry}\``,
+    '',
+    ...names.flatMap(([name, text]) => [`### ${name}`, '', '```ts', text, '```', '']),
+  ].join('\n');
 }
 
 /** The report of one package, from its build. */
@@ -62,7 +69,9 @@ export function checkApi({ write = false } = {}) {
     if (write) writeFileSync(file, report);
     else {
       problems++;
-      process.stderr.write(`api: ${relative(root, file)} is out of date; run \`npm run api\` and review the difference\n`);
+      process.stderr.write(
+        `api: ${relative(root, file)} is out of date; run \`npm run api\` and review the difference\n`,
+      );
     }
   }
   return problems;

@@ -10,7 +10,8 @@ const checks = {
   lint: () => problems(pnpmExec(['biome', 'lint', '--error-on-warnings', '.'])),
   layers: async () => (await import('./layers.mjs')).checkLayers(),
   lockfile: async () => (await import('./lockfile.mjs')).checkLockfile(),
-  types: () => problems(pnpmExec(['turbo', 'run', 'typecheck', '--force', '--only', '--output-logs=errors-only', '--continue'])),
+  types: () =>
+    problems(pnpmExec(['turbo', 'run', 'typecheck', '--force', '--only', '--output-logs=errors-only', '--continue'])),
   examples: async () => (await import('./examples.mjs')).checkExamples(),
   api: async () => (await import('./api.mjs')).checkApi(),
   docs: () => problems(run(process.execPath, [bin('typedoc', 'bin', 'typedoc'), '--logLevel', 'Warn'])),
@@ -21,7 +22,8 @@ const checks = {
 /** Runs checks and gives {passed, failed}, by name. */
 export async function runChecks(names = []) {
   const unknown = names.filter((name) => !checks[name]);
-  if (unknown.length > 0) throw new Error(`expected checks out of ${Object.keys(checks).join(', ')}, got ${unknown.join(', ')}`);
+  if (unknown.length > 0)
+    throw new Error(`expected checks out of ${Object.keys(checks).join(', ')}, got ${unknown.join(', ')}`);
   const result = { passed: [], failed: [] };
   for (const name of names.length > 0 ? names : Object.keys(checks)) {
     process.stdout.write(`\n== ${name}\n`);
@@ -33,7 +35,9 @@ export async function runChecks(names = []) {
       process.stderr.write(`${name}: ${error.message}\n`);
     }
     result[count === 0 ? 'passed' : 'failed'].push(name);
-    process.stdout.write(`== ${name}: ${count === 0 ? 'passed' : 'failed'} in ${((Date.now() - start) / 1000).toFixed(1)} s\n`);
+    process.stdout.write(
+      `== ${name}: ${count === 0 ? 'passed' : 'failed'} in ${((Date.now() - start) / 1000).toFixed(1)} s\n`,
+    );
   }
   return result;
 }

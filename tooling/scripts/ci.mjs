@@ -21,9 +21,13 @@ const broken = Object.keys(codes).filter((name) => codes[name] !== 0);
 
 process.stdout.write(`\ntests     ${tests.passed} passed, ${tests.failed} failed, ${tests.skipped} skipped\n`);
 process.stdout.write(
-  fixtures ? `fixtures  ${fixtures.passed} passed, ${fixtures.failed} failed, ${fixtures.unsupported} unsupported\n` : 'fixtures  skipped\n',
+  fixtures
+    ? `fixtures  ${fixtures.passed} passed, ${fixtures.failed} failed, ${fixtures.unsupported} unsupported\n`
+    : 'fixtures  skipped\n',
 );
-process.stdout.write(`checks    ${checks.passed.length} passed, ${checks.failed.length} failed${checks.failed.length > 0 ? `: ${checks.failed.join(', ')}` : ''}\n`);
+process.stdout.write(
+  `checks    ${checks.passed.length} passed, ${checks.failed.length} failed${checks.failed.length > 0 ? `: ${checks.failed.join(', ')}` : ''}\n`,
+);
 if (broken.length > 0) process.stdout.write(`ended with an error: ${broken.join(', ')}\n`);
 
 const passed = tests.passed + (fixtures?.passed ?? 0) + checks.passed.length;

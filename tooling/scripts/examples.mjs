@@ -56,7 +56,10 @@ function extract() {
     const places = files(src).map((file) => [file, fromComments(file)]);
     places.push([join(folder, 'README.md'), fromReadme(join(folder, 'README.md'))]);
     for (const [file, found] of places) {
-      const stem = relative(folder, file).replace(/^src[\\/]/, '').replace(/\.(ts|md)$/, '').replaceAll(/[\\/]/g, '-');
+      const stem = relative(folder, file)
+        .replace(/^src[\\/]/, '')
+        .replace(/\.(ts|md)$/, '')
+        .replaceAll(/[\\/]/g, '-');
       for (const { line, code } of found) {
         const target = join(generated, basename(folder), `${stem}-${line}.ts`);
         mkdirSync(join(generated, basename(folder)), { recursive: true });
@@ -72,14 +75,22 @@ function extract() {
   }
   writeFileSync(
     join(generated, 'tsconfig.json'),
-    JSON.stringify({ extends: '../../../tsconfig.base.json', compilerOptions: { noUnusedLocals: false, noUnusedParameters: false }, include: ['**/*.ts'] }),
+    JSON.stringify({
+      extends: '../../../tsconfig.base.json',
+      compilerOptions: { noUnusedLocals: false, noUnusedParameters: false },
+      include: ['**/*.ts'],
+    }),
   );
   return examples;
 }
 
 function runExample({ name, script }) {
   return new Promise((done) => {
-    const child = spawn(process.execPath, [script], { cwd: home, stdio: ['ignore', 'pipe', 'pipe'], timeout: timeLimit });
+    const child = spawn(process.execPath, [script], {
+      cwd: home,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: timeLimit,
+    });
     let output = '';
     child.stdout.on('data', (data) => (output += data));
     child.stderr.on('data', (data) => (output += data));

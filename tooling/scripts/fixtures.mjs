@@ -49,7 +49,10 @@ export async function testFixtures(args) {
     mkdirSync(env.TESSERA_FIXTURE_DUMP, { recursive: true });
   }
   try {
-    const code = await pnpmExec(['turbo', 'run', 'test:fixtures', '--force', '--concurrency=1', '--continue', '--output-logs=errors-only'], { env });
+    const code = await pnpmExec(
+      ['turbo', 'run', 'test:fixtures', '--force', '--concurrency=1', '--continue', '--output-logs=errors-only'],
+      { env },
+    );
     const records = readRecords(results);
     process.stdout.write(`fixtures: ${folder}\n`);
     let missing = 0;
@@ -65,7 +68,9 @@ export async function testFixtures(args) {
       );
     }
     if (dump) {
-      const unsupported = records.filter((r) => r.status === 'unsupported').map(({ area, name, detail }) => ({ area, name, detail }));
+      const unsupported = records
+        .filter((r) => r.status === 'unsupported')
+        .map(({ area, name, detail }) => ({ area, name, detail }));
       writeFileSync(join(env.TESSERA_FIXTURE_DUMP, 'unsupported.json'), `${JSON.stringify(unsupported, null, 2)}\n`);
     }
     mkdirSync(dirname(totalsFile), { recursive: true });

@@ -61,7 +61,11 @@ export function checkLayers() {
       if (!table.packages[name]) problems.push(`${place}: tooling/layers.json does not name it`);
       allowed = table.packages[name]?.includes('*') ? null : new Set([...allowedFor(name), ...developmentOnly]);
     } else if (table.development[name]) {
-      allowed = new Set([...table.development[name], ...table.development[name].flatMap((n) => [...allowedFor(n)]), 'config']);
+      allowed = new Set([
+        ...table.development[name],
+        ...table.development[name].flatMap((n) => [...allowedFor(n)]),
+        'config',
+      ]);
     } else if (!table.unrestricted.includes(group)) {
       problems.push(`${place}: no rule for ${group}`);
     }

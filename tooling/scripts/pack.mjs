@@ -13,7 +13,9 @@ export async function pack(folder, { print = true } = {}) {
   mkdirSync(target, { recursive: true });
   const platforms = join(root, 'packages', 'native', 'npm');
   for (const name of readdirSync(platforms)) rmSync(join(platforms, name, 'tessera.node'), { force: true });
-  const staged = await run(process.execPath, [join(root, 'packages', 'native', 'scripts', 'stage.mjs')], { quiet: true });
+  const staged = await run(process.execPath, [join(root, 'packages', 'native', 'scripts', 'stage.mjs')], {
+    quiet: true,
+  });
   if (staged !== 0) return staged;
   const built = readdirSync(platforms)
     .map((name) => join(platforms, name))

@@ -30,7 +30,18 @@ async function metadata(found) {
       process.stderr.write(`publint: ${name}: ${formatMessage(message, pkg, { color: false })}\n`);
     }
     const exports = Object.keys(readJson(join(root, 'packages', name, 'package.json')).exports);
-    const code = await pnpmExec(['attw', file, '--profile', 'esm-only', '--no-emoji', '--format', 'ascii', '--quiet', '--entrypoints', ...exports]);
+    const code = await pnpmExec([
+      'attw',
+      file,
+      '--profile',
+      'esm-only',
+      '--no-emoji',
+      '--format',
+      'ascii',
+      '--quiet',
+      '--entrypoints',
+      ...exports,
+    ]);
     if (code !== 0) {
       problems++;
       process.stderr.write(`attw: ${name}: the types do not match what is published\n`);
@@ -46,11 +57,16 @@ function emptyFolder() {
 }
 
 function npmInstall(folder, files) {
-  const result = spawnSync(process.execPath, [npmEntry(), 'install', '--no-audit', '--no-fund', '--ignore-scripts', ...files], {
-    cwd: folder,
-    encoding: 'utf8',
-  });
-  if (result.status !== 0) throw new Error(`npm install of ${files.join(' ')} failed:\n${result.stdout}${result.stderr}`);
+  const result = spawnSync(
+    process.execPath,
+    [npmEntry(), 'install', '--no-audit', '--no-fund', '--ignore-scripts', ...files],
+    {
+      cwd: folder,
+      encoding: 'utf8',
+    },
+  );
+  if (result.status !== 0)
+    throw new Error(`npm install of ${files.join(' ')} failed:\n${result.stdout}${result.stderr}`);
 }
 
 function evaluate(folder, code) {
@@ -74,11 +90,25 @@ async function consumer(found) {
     }
     writeFileSync(join(folder, 'index.ts'), `${lines.join('\n')}\n`);
     let problems = 0;
-    for (const [module, moduleResolution] of [['nodenext', 'nodenext'], ['esnext', 'bundler']]) {
-      const compilerOptions = { target: 'es2022', lib: ['es2023'], module, moduleResolution, types: [], strict: true, skipLibCheck: false, noEmit: true };
+    for (const [module, moduleResolution] of [
+      ['nodenext', 'nodenext'],
+      ['esnext', 'bundler'],
+    ]) {
+      const compilerOptions = {
+        target: 'es2022',
+        lib: ['es2023'],
+        module,
+        moduleResolution,
+        types: [],
+        strict: true,
+        skipLibCheck: false,
+        noEmit: true,
+      };
       const config = join(folder, `tsconfig.${moduleResolution}.json`);
       writeFileSync(config, JSON.stringify({ compilerOptions, files: ['index.ts'] }));
-      const code = await run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', config], { cwd: folder });
+      const code = await run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', config], {
+        cwd: folder,
+      });
       if (code !== 0) {
         problems++;
         process.stderr.write(`consumer: the packed types do not check with moduleResolution ${moduleResolution}\n`);
@@ -97,7 +127,9 @@ function expectIn(what, condition, result) {
 }
 
 function installed(folder) {
-  return readdirSync(join(folder, 'node_modules', '@tessera-llm')).sort().join(' ');
+  return readdirSync(join(folder, 'node_modules', '@tessera-llm'))
+    .sort()
+    .join(' ');
 }
 
 /** What comes along, and which backend runs, after an installation into an empty folder. */
@@ -113,7 +145,10 @@ function installations(found) {
     }
   };
   within([found.get('tokenizers')], (folder) => {
-    const result = evaluate(folder, "import { trainBpe } from '@tessera-llm/tokenizers'; console.log(typeof trainBpe);");
+    const result = evaluate(
+      folder,
+      "import { trainBpe } from '@tessera-llm/tokenizers'; console.log(typeof trainBpe);",
+    );
     return (
       expectIn('tokenizers alone does not import', result.stdout.trim() === 'function', result) +
       expectIn(`tokenizers brings ${installed(folder)}`, installed(folder) === 'tokenizers', result)
@@ -128,13 +163,21 @@ function installations(found) {
   if (native) {
     within([found.get('tensor'), found.get('native'), found.get(native)], (folder) => {
       const result = evaluate(folder, program);
-      return expectIn('tensor with the native tarball', result.stdout.trim() === 'native 4,6' && result.stderr === '', result);
+      return expectIn(
+        'tensor with the native tarball',
+        result.stdout.trim() === 'native 4,6' && result.stderr === '',
+        result,
+      );
     });
   }
   within([found.get('tensor'), found.get('native')], (folder) => {
     const result = evaluate(folder, program);
     const notices = result.stderr.split('\n').filter(Boolean).length;
-    return expectIn('tensor without the native tarball', result.stdout.trim() === 'reference 4,6' && notices === 1, result);
+    return expectIn(
+      'tensor without the native tarball',
+      result.stdout.trim() === 'reference 4,6' && notices === 1,
+      result,
+    );
   });
   return problems;
 }

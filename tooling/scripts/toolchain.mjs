@@ -58,7 +58,10 @@ export function run(command, args, { cwd = root, env = {}, quiet = false, stdin 
 /** Runs the pinned pnpm, brought by npm. */
 export function pnpm(args, options = {}) {
   const env = { TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1', npm_config_loglevel: 'error', ...options.env };
-  return run(process.execPath, [npmEntry(), 'exec', '--yes', '--', `pnpm@${pnpmVersion}`, ...args], { ...options, env });
+  return run(process.execPath, [npmEntry(), 'exec', '--yes', '--', `pnpm@${pnpmVersion}`, ...args], {
+    ...options,
+    env,
+  });
 }
 
 /** Runs an installed program through pnpm, which puts itself on the path of what needs it (turbo, publint). */
@@ -120,12 +123,17 @@ export async function install({ quiet = false } = {}) {
 /** Installs and builds every package, unless nothing changed since the last time. */
 export async function prepare({ quiet = false, force = false } = {}) {
   await install({ quiet });
-  const hash = createHash('sha256').update(process.env.CXX ?? '').update(process.env.CXXFLAGS ?? '').update(process.version);
+  const hash = createHash('sha256')
+    .update(process.env.CXX ?? '')
+    .update(process.env.CXXFLAGS ?? '')
+    .update(process.version);
   for (const line of packageFolders().flatMap((folder) => listSources(folder, []))) hash.update(line);
   const value = hash.digest('hex');
   if (!force && stamped('build', value)) return;
   process.stderr.write('tessera: building what changed\n');
-  const code = await pnpmExec(['turbo', 'run', 'build', '--output-logs=errors-only', ...(force ? ['--force'] : [])], { quiet });
+  const code = await pnpmExec(['turbo', 'run', 'build', '--output-logs=errors-only', ...(force ? ['--force'] : [])], {
+    quiet,
+  });
   if (code !== 0) throw new Error(`the build ended with ${code}`);
   stamp('build', value);
 }

@@ -62,7 +62,11 @@ export function loadSafetensors(file: string): Record<string, HostTensor> {
   const out: Record<string, HostTensor> = {};
   for (const [name, raw] of parsed.tensors) {
     if (raw.dtype === 'I32') {
-      out[name] = { shape: raw.shape, dtype: 'int32', data: Int32Array.from(toTypedArray({ dtype: 'I32', bytes: raw.bytes })) };
+      out[name] = {
+        shape: raw.shape,
+        dtype: 'int32',
+        data: Int32Array.from(toTypedArray({ dtype: 'I32', bytes: raw.bytes })),
+      };
     } else if (raw.dtype === 'I64') {
       const wide = toTypedArray({ dtype: 'I64', bytes: raw.bytes });
       out[name] = { shape: raw.shape, dtype: 'int32', data: Int32Array.from(wide, Number) };

@@ -79,7 +79,10 @@ export function flushDump(): void {
     const [backend, path] = key.split('\n') as [string, string];
     const raw = [...tensors].map(([name, x]) => {
       const bytes = new Uint8Array(x.data.buffer, x.data.byteOffset, x.data.byteLength);
-      return [name, { dtype: x.dtype === 'int32' ? ('I32' as const) : ('F32' as const), shape: x.shape, bytes }] as const;
+      return [
+        name,
+        { dtype: x.dtype === 'int32' ? ('I32' as const) : ('F32' as const), shape: x.shape, bytes },
+      ] as const;
     });
     writeFileSync(target(backend, path), serializeSafetensors(raw));
   }
