@@ -1,0 +1,292 @@
+// Elementwise work of a training step on dense float32: activations, gated feed-forwards, rotary positions, sums.
+#include <cmath>
+
+#include "core/kernel.h"
+#include "core/pool.h"
+#include "math.h"
+
+namespace ts::TS_ISA {
+namespace {
+
+// Elements of a range: enough work to be worth another thread.
+constexpr int64_t kGrain = 1 << 14;
+
+enum class Act : int { identity = 0, silu = 1, gelu_tanh = 2, gelu_erf = 3, relu = 4, relu2 = 5, sigmoid = 6, quick_gelu = 7, tanh = 8, exp = 9 };
+
+template <class F>
+TS_INLINE vf by_lane(vf x, const F& f) {
+  vf y;
+  for (int i = 0; i < kLanes; ++i) y[i] = f(x[i]);
+  return y;
+}
+
+constexpr float kGelu = 0.7978845608028654f;   // √(2/π)
+constexpr float kRoot = 0.7071067811865476f;   // √½
+constexpr float kPeak = 0.3989422804014327f;   // 1/√(2π)
+
+TS_INLINE vf activate(Act act, vf x) {
+  switch (act) {
+    case Act::silu: return x * sigmoid(x);
+    case Act::gelu_tanh: return 0.5f * x * (1.0f + tanh(kGelu * (x + 0.044715f * x * x * x)));
+    case Act::gelu_erf: return 0.5f * x * by_lane(x, [](float v) { return ::erfcf(-v * kRoot); });
+    case Act::relu: return select(x > splat(0.0f), x, select(x != x, x, vf{}));
+    case Act::relu2: { const vf y = max(x, vf{}); return select(x != x, x, y * y); }
+    case Act::sigmoid: return sigmoid(x);
+    case Act::quick_gelu: return x * sigmoid(1.702f * x);
+    case Act::tanh: return tanh(x);
+    case Act::exp: return exp(x);
+    case Act::identity: break;
+  }
+  return x;
+}
+
+TS_INLINE vf slope(Act act, vf x) {
+  switch (act) {
+    case Act::silu: { const vf s = sigmoid(x); return s * (1.0f + x * (1.0f - s)); }
+    case Act::gelu_tanh: {
+      const vf t = tanh(kGelu * (x + 0.044715f * x * x * x));
+      return 0.5f * (1.0f + t) + 0.5f * x * (1.0f - t * t) * kGelu * (1.0f + 0.134145f * x * x);
+    }
+    case Act::gelu_erf: return 0.5f * by_lane(x, [](float v) { return ::erfcf(-v * kRoot); }) + x * kPeak * exp(-0.5f * x * x);
+    case Act::relu: return select(x > splat(0.0f), splat(1.0f), vf{});
+    case Act::relu2: return 2.0f * max(x, vf{});
+    case Act::sigmoid: { const vf s = sigmoid(x); return s * (1.0f - s); }
+    case Act::quick_gelu: { const vf s = sigmoid(1.702f * x); return s * (1.0f + 1.702f * x * (1.0f - s)); }
+    case Act::tanh: { const vf t = tanh(x); return 1.0f - t * t; }
+    case Act::exp: return exp(x);
+    case Act::identity: break;
+  }
+  return splat(1.0f);
+}
+
+// body(i, n, whole): n elements from i; whole vectors take the plain loads.
+template <class F>
+void each(int64_t size, const F& body) {
+  parallel_for((size + kGrain - 1) / kGrain, 1, [&](int64_t begin, int64_t end, int) {
+    const int64_t stop = end * kGrain < size ? end * kGrain : size;
+    int64_t i = begin * kGrain;
+    for (; i + kLanes <= stop; i += kLanes) body(i, kLanes);
+    if (i < stop) body(i, static_cast<int>(stop - i));
+  });
+}
+TS_INLINE vf get(const float* p, int64_t i, int n) { return n == kLanes ? load(p + i) : load_n(p + i, n); }
+TS_INLINE void put(float* p, int64_t i, vf x, int n) {
+  if (n == kLanes) store(p + i, x);
+  else store_n(p + i, x, n);
+}
+
+// args: 0 x, 1 y, 2 size, 3 act
+Status activation(Args& args) {
+  const float* x = args.ptr<float>(0);
+  float* y = args.ptr<float>(1);
+  const Act act = static_cast<Act>(args.integer(3));
+  each(args.size(2), [=](int64_t i, int n) { put(y, i, activate(act, get(x, i, n)), n); });
+  return Status::ok;
+}
+
+// args: 0 x, 1 gy, 2 gx, 3 size, 4 act
+Status activation_grad(Args& args) {
+  const float *x = args.ptr<float>(0), *gy = args.ptr<float>(1);
+  float* gx = args.ptr<float>(2);
+  const Act act = static_cast<Act>(args.integer(4));
+  each(args.size(3), [=](int64_t i, int n) { put(gx, i, get(gy, i, n) * slope(act, get(x, i, n)), n); });
+  return Status::ok;
+}
+
+// args: 0 gate, 1 up, 2 y, 3 size, 4 act
+Status gated(Args& args) {
+  const float *gate = args.ptr<float>(0), *up = args.ptr<float>(1);
+  float* y = args.ptr<float>(2);
+  const Act act = static_cast<Act>(args.integer(4));
+  each(args.size(3), [=](int64_t i, int n) { put(y, i, activate(act, get(gate, i, n)) * get(up, i, n), n); });
+  return Status::ok;
+}
+
+// args: 0 gate, 1 up, 2 gy, 3 ggate, 4 gup, 5 size, 6 act
+Status gated_grad(Args& args) {
+  const float *gate = args.ptr<float>(0), *up = args.ptr<float>(1), *gy = args.ptr<float>(2);
+  float *ggate = args.ptr<float>(3), *gup = args.ptr<float>(4);
+  const Act act = static_cast<Act>(args.integer(6));
+  each(args.size(5), [=](int64_t i, int n) {
+    const vf x = get(gate, i, n), g = get(gy, i, n);
+    put(ggate, i, g * get(up, i, n) * slope(act, x), n);
+    put(gup, i, g * activate(act, x), n);
+  });
+  return Status::ok;
+}
+
+// args: 0 x, 1 cos, 2 sin, 3 y, 4 rows, 5 heads, 6 width, 7 half, 8 interleaved, 9 inverse
+Status rope(Args& args) {
+  const float *x = args.ptr<float>(0), *cosines = args.ptr<float>(1), *sines = args.ptr<float>(2);
+  float* y = args.ptr<float>(3);
+  const int64_t heads = args.size(5), width = args.size(6), half = args.size(7);
+  const bool interleaved = args.flag(8);
+  const float sign = args.flag(9) ? -1.0f : 1.0f;
+  parallel_for(args.size(4), 16, [=](int64_t begin, int64_t end, int) {
+    for (int64_t r = begin; r < end; ++r) {
+      const float *c = cosines + r * half, *s = sines + r * half;
+      for (int64_t h = 0; h < heads; ++h) {
+        const float* from = x + (r * heads + h) * width;
+        float* to = y + (r * heads + h) * width;
+        if (2 * half < width) std::memcpy(to + 2 * half, from + 2 * half, static_cast<size_t>(width - 2 * half) * 4);
+        if (interleaved) {
+          for (int64_t i = 0; i < half; ++i) {
+            const float a = from[2 * i], b = from[2 * i + 1], sine = sign * s[i];
+            to[2 * i] = fma(a, c[i], -(b * sine));
+            to[2 * i + 1] = fma(b, c[i], a * sine);
+          }
+          continue;
+        }
+        const auto turn = [=](int64_t i, int n) {
+          const vf a = get(from, i, n), b = get(from + half, i, n), cosine = get(c, i, n), sine = sign * get(s, i, n);
+          put(to, i, fma(a, cosine, -(b * sine)), n);
+          put(to + half, i, fma(b, cosine, a * sine), n);
+        };
+        int64_t i = 0;
+        for (; i + kLanes <= half; i += kLanes) turn(i, kLanes);
+        if (i < half) turn(i, static_cast<int>(half - i));
+      }
+    }
+  });
+  return Status::ok;
+}
+
+// args: 0 a, 1 b, 2 y, 3 size, 4 fn (0 add, 1 sub, 2 mul, 3 div), 5 b is one value
+Status binary(Args& args) {
+  const float *a = args.ptr<float>(0), *b = args.ptr<float>(1);
+  float* y = args.ptr<float>(2);
+  const int fn = args.integer(4);
+  const bool single = args.flag(5);
+  each(args.size(3), [=](int64_t i, int n) {
+    const vf p = get(a, i, n), q = single ? splat(b[0]) : get(b, i, n);
+    put(y, i, fn == 0 ? p + q : fn == 1 ? p - q : fn == 2 ? p * q : p / q, n);
+  });
+  return Status::ok;
+}
+
+// args: 0 target, 1 source, 2 size
+Status add_in_place(Args& args) {
+  float* target = args.ptr<float>(0);
+  const float* source = args.ptr<float>(1);
+  each(args.size(2), [=](int64_t i, int n) { put(target, i, get(target, i, n) + get(source, i, n), n); });
+  return Status::ok;
+}
+
+// Sums over the first axis, rows in order. args: 0 x, 1 y, 2 rows, 3 width
+Status sum_rows(Args& args) {
+  const float* x = args.ptr<float>(0);
+  float* y = args.ptr<float>(1);
+  const int64_t rows = args.size(2), width = args.size(3);
+  parallel_for((width + kLanes - 1) / kLanes, 8, [=](int64_t begin, int64_t end, int) {
+    for (int64_t block = begin; block < end; ++block) {
+      const int64_t i = block * kLanes;
+      const int n = static_cast<int>(width - i < kLanes ? width - i : kLanes);
+      vf sum{};
+      for (int64_t r = 0; r < rows; ++r) sum += get(x + r * width, i, n);
+      put(y, i, sum, n);
+    }
+  });
+  return Status::ok;
+}
+
+// Rows of a table. args: 0 table, 1 ids, 2 y, 3 count, 4 row bytes, 5 rows of the table
+Status take_rows(Args& args) {
+  const char* table = args.ptr<char>(0);
+  const int32_t* ids = args.ptr<int32_t>(1);
+  char* y = args.ptr<char>(2);
+  const int64_t count = args.size(3), bytes = args.size(4), rows = args.size(5);
+  for (int64_t i = 0; i < count; ++i) {
+    if (ids[i] < 0 || ids[i] >= rows)
+      return fail(Status::index_out_of_range, "[indexSelect] expected indices from 0 to %lld, got %d", static_cast<long long>(rows - 1), ids[i]);
+  }
+  parallel_for(count, 64, [=](int64_t begin, int64_t end, int) {
+    for (int64_t i = begin; i < end; ++i) std::memcpy(y + i * bytes, table + ids[i] * bytes, static_cast<size_t>(bytes));
+  });
+  return Status::ok;
+}
+
+// y = 0, then row ids[i] of y += row i of x, in order; threads split the columns. args: 0 x, 1 ids, 2 y, 3 count, 4 width, 5 rows of y
+Status add_rows(Args& args) {
+  const float* x = args.ptr<float>(0);
+  const int32_t* ids = args.ptr<int32_t>(1);
+  float* y = args.ptr<float>(2);
+  const int64_t count = args.size(3), width = args.size(4), rows = args.size(5);
+  for (int64_t i = 0; i < count; ++i) {
+    if (ids[i] < 0 || ids[i] >= rows)
+      return fail(Status::index_out_of_range, "[indexAdd] expected indices from 0 to %lld, got %d", static_cast<long long>(rows - 1), ids[i]);
+  }
+  std::memset(y, 0, static_cast<size_t>(rows * width) * 4);
+  parallel_for((width + 63) / 64, 1, [=](int64_t begin, int64_t end, int) {
+    const int64_t stop = end * 64 < width ? end * 64 : width;
+    for (int64_t r = 0; r < count; ++r) {
+      const float* from = x + r * width;
+      float* to = y + ids[r] * width;
+      int64_t i = begin * 64;
+      for (; i + kLanes <= stop; i += kLanes) store(to + i, load(to + i) + load(from + i));
+      if (i < stop) store_n(to + i, load_n(to + i, static_cast<int>(stop - i)) + load_n(from + i, static_cast<int>(stop - i)), static_cast<int>(stop - i));
+    }
+  });
+  return Status::ok;
+}
+
+// args: 0 param, 1 grad, 2 m, 3 v, 4 maxV or 0, 5 factor or 0, 6 size, 7 lr, 8 beta1, 9 beta2, 10 eps, 11 decay, 12 decoupled, 13 step
+Status adamw(Args& args) {
+  float *p = args.ptr<float>(0), *m = args.ptr<float>(2), *v = args.ptr<float>(3), *most = args.ptr<float>(4);
+  const float* g = args.ptr<float>(1);
+  const float factor = args.ptr<float>(5) ? *args.ptr<float>(5) : 1.0f;
+  const double lr = args.real(7), beta1 = args.real(8), beta2 = args.real(9), decay = args.real(11), step = args.real(13);
+  const bool decoupled = args.flag(12);
+  const float b1 = static_cast<float>(beta1), b2 = static_cast<float>(beta2);
+  const float c1 = static_cast<float>(1 - beta1), c2 = static_cast<float>(1 - beta2);
+  const float size = static_cast<float>(lr / (1 - std::pow(beta1, step)));
+  const float root = static_cast<float>(1 / std::sqrt(1 - std::pow(beta2, step)));
+  const float keep = static_cast<float>(1 - lr * decay), pull = static_cast<float>(decay), eps = args.number(10);
+  each(args.size(6), [=](int64_t i, int n) {
+    vf x = get(p, i, n), grad = get(g, i, n) * factor;
+    if (decoupled) x *= keep;
+    else grad = fma(x, splat(pull), grad);
+    const vf mi = fma(get(m, i, n), splat(b1), grad * c1);
+    const vf vi = fma(get(v, i, n), splat(b2), grad * grad * c2);
+    put(m, i, mi, n);
+    put(v, i, vi, n);
+    vf spread = vi;
+    if (most) {
+      spread = max(get(most, i, n), vi);
+      put(most, i, spread, n);
+    }
+    put(p, i, x - mi * size / fma(sqrt(spread), splat(root), splat(eps)), n);
+  });
+  return Status::ok;
+}
+
+// Adds Σ x² of one array to *total (double), in chunks of fixed length. args: 0 x, 1 size; result in 2: the sum so far, given in 2
+Status sum_squares(Args& args) {
+  const float* x = args.ptr<float>(0);
+  const int64_t size = args.size(1);
+  constexpr int64_t kChunks = 1024;
+  double sums[kChunks];
+  double total = args.real(2);
+  for (int64_t from = 0; from < size; from += kChunks * kGrain) {
+    const int64_t left = size - from, chunks = left > kChunks * kGrain ? kChunks : (left + kGrain - 1) / kGrain;
+    parallel_for(chunks, 1, [&, from](int64_t begin, int64_t end, int) {
+      for (int64_t c = begin; c < end; ++c) {
+        const int64_t stop = from + (c + 1) * kGrain < size ? from + (c + 1) * kGrain : size;
+        vf sum{};
+        int64_t i = from + c * kGrain;
+        for (; i + kLanes <= stop; i += kLanes) { const vf v = load(x + i); sum = fma(v, v, sum); }
+        if (i < stop) { const vf v = load_n(x + i, static_cast<int>(stop - i)); sum = fma(v, v, sum); }
+        sums[c] = sum_lanes(sum);
+      }
+    });
+    for (int64_t c = 0; c < chunks; ++c) total += sums[c];
+  }
+  args.set(2, total);
+  return Status::ok;
+}
+
+}  // namespace
+}  // namespace ts::TS_ISA
+
+TS_KERNELS(pointwise, {"activation", activation}, {"activation_grad", activation_grad}, {"gated", gated}, {"gated_grad", gated_grad},
+           {"rope", rope}, {"binary", binary}, {"add_in_place", add_in_place}, {"sum_rows", sum_rows}, {"take_rows", take_rows},
+           {"add_rows", add_rows}, {"adamw", adamw}, {"sum_squares", sum_squares})

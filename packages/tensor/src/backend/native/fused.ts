@@ -1,0 +1,198 @@
+import { computeCodes } from '@tessera-llm/native';
+import { sizeOf } from '../../shape';
+import type { CrossEntropyAttrs, GateFn, Kernels, NDArray, UnaryFn } from '../contract';
+import type { NativeCalls } from './calls';
+
+/** The addon's codes of activations; see pointwise.cc. */
+const activationCodes: Readonly<Partial<Record<GateFn | UnaryFn, number>>> = {
+  identity: 0,
+  silu: 1,
+  geluTanh: 2,
+  geluErf: 3,
+  relu: 4,
+  relu2: 5,
+  sigmoid: 6,
+  quickGelu: 7,
+  tanh: 8,
+  exp: 9,
+};
+const binaryCodes: Readonly<Partial<Record<string, number>>> = { add: 0, sub: 1, mul: 2, div: 3 };
+
+const allFloat32 = (...xs: readonly (NDArray | null)[]): boolean => xs.every((x) => x === null || x.dtype === 'float32');
+const sameShape = (a: NDArray, b: NDArray): boolean => a.shape.length === b.shape.length && a.shape.every((n, i) => n === b.shape[i]);
+
+/**
+ * Kernels of the addon besides products and attention. Each takes dense float32; anything else goes to `host`, the
+ * reference kernels on the same memory. Which of the two runs depends on dtype and attributes, and for elementwise
+ * functions of two arguments on whether operands broadcast (elements are independent there).
+ */
+export function fusedKernels(calls: NativeCalls, host: Kernels): Partial<Kernels> {
+  const { args, memory } = calls;
+  const id = {
+    activation: calls.kernel('activation'),
+    activationGrad: calls.kernel('activation_grad'),
+    adamw: calls.kernel('adamw'),
+    addInPlace: calls.kernel('add_in_place'),
+    addRows: calls.kernel('add_rows'),
+    binary: calls.kernel('binary'),
+    gated: calls.kernel('gated'),
+    gatedGrad: calls.kernel('gated_grad'),
+    layerNorm: calls.kernel('layer_norm'),
+    layerNormGrad: calls.kernel('layer_norm_grad'),
+    linearCrossEntropy: calls.kernel('linear_cross_entropy'),
+    linearCrossEntropyGrad: calls.kernel('linear_cross_entropy_grad'),
+    rmsNorm: calls.kernel('rms_norm'),
+    rmsNormGrad: calls.kernel('rms_norm_grad'),
+    rope: calls.kernel('rope'),
+    sumRows: calls.kernel('sum_rows'),
+    sumSquares: calls.kernel('sum_squares'),
+    takeRows: calls.kernel('take_rows'),
+  };
+  const at = (x: NDArray | null): number => (x === null ? 0 : memory.address(x));
+  const float = (shape: readonly number[]): NDArray => memory.allocate(shape, 'float32');
+  const call = (kernel: number, values: readonly number[]): void => {
+    for (let i = 0; i < values.length; i++) args[i] = values[i] as number;
+    calls.run(kernel);
+  };
+  const lossSettings = (a: CrossEntropyAttrs): number[] => [a.ignoreIndex, a.labelSmoothing, a.scale, a.softcap ?? 0, a.temperature];
+
+  return {
+    unary(fn, x) {
+      const code = activationCodes[fn as UnaryFn];
+      if (code === undefined || !allFloat32(x)) return host.unary(fn, x);
+      const y = float(x.shape);
+      call(id.activation, [at(x), at(y), sizeOf(x.shape), code]);
+      return y;
+    },
+    unaryGrad(fn, x, y, gy) {
+      const code = activationCodes[fn];
+      if (code === undefined || !allFloat32(x, gy)) return host.unaryGrad(fn, x, y, gy);
+      const gx = float(x.shape);
+      call(id.activationGrad, [at(x), at(gy), at(gx), sizeOf(x.shape), code]);
+      return gx;
+    },
+    binary(fn, a, b) {
+      const code = binaryCodes[fn];
+      const single = sizeOf(b.shape) === 1 && b.shape.length <= a.shape.length;
+      if (code === undefined || !allFloat32(a, b) || !(single || sameShape(a, b))) return host.binary(fn, a, b);
+      const y = float(a.shape);
+      call(id.binary, [at(a), at(b), at(y), sizeOf(a.shape), code, single ? 1 : 0]);
+      return y;
+    },
+    addInPlace(target, source) {
+      if (!allFloat32(target, source)) return host.addInPlace(target, source);
+      call(id.addInPlace, [at(target), at(source), sizeOf(target.shape)]);
+    },
+    reduce(fn, x, axes) {
+      const first = fn === 'sum' && axes.length === 1 && axes[0] === 0 && x.shape.length > 1;
+      if (!first || !allFloat32(x)) return host.reduce(fn, x, axes);
+      const rest = x.shape.slice(1);
+      const y = float(rest);
+      call(id.sumRows, [at(x), at(y), x.shape[0] as number, sizeOf(rest)]);
+      return y;
+    },
+    indexSelect(x, index, axis) {
+      if (axis !== 0 || !allFloat32(x)) return host.indexSelect(x, index, axis);
+      const rest = x.shape.slice(1);
+      const y = float([index.shape[0] as number, ...rest]);
+      call(id.takeRows, [at(x), at(index), at(y), index.shape[0] as number, sizeOf(rest) * 4, x.shape[0] as number]);
+      return y;
+    },
+    indexAdd(shape, index, src, axis) {
+      if (axis !== 0 || !allFloat32(src)) return host.indexAdd(shape, index, src, axis);
+      const y = float(shape);
+      call(id.addRows, [at(src), at(index), at(y), index.shape[0] as number, sizeOf(shape.slice(1)), shape[0] as number]);
+      return y;
+    },
+    layerNorm(x, weight, bias, eps) {
+      if (!allFloat32(x, weight, bias)) return host.layerNorm(x, weight, bias, eps);
+      const [rows, width] = x.shape as [number, number];
+      const [y, mean, rstd] = [float(x.shape), float([rows]), float([rows])];
+      call(id.layerNorm, [at(x), at(weight), at(bias), at(y), at(mean), at(rstd), rows, width, eps]);
+      return { y, mean, rstd };
+    },
+    layerNormGrad(x, weight, mean, rstd, gy, wants) {
+      if (!allFloat32(x, weight, gy)) return host.layerNormGrad(x, weight, mean, rstd, gy, wants);
+      const [rows, width] = x.shape as [number, number];
+      const gx = float(x.shape);
+      const gweight = wants.weight ? float([width]) : null;
+      const gbias = wants.bias ? float([width]) : null;
+      call(id.layerNormGrad, [at(x), at(weight), at(mean), at(rstd), at(gy), at(gx), at(gweight), at(gbias), rows, width]);
+      return { gx, gweight, gbias };
+    },
+    rmsNorm(x, weight, eps, offset) {
+      if (!allFloat32(x, weight)) return host.rmsNorm(x, weight, eps, offset);
+      const [rows, width] = x.shape as [number, number];
+      const [y, rstd] = [float(x.shape), float([rows])];
+      call(id.rmsNorm, [at(x), at(weight), at(y), at(rstd), rows, width, eps, offset]);
+      return { y, rstd };
+    },
+    rmsNormGrad(x, weight, rstd, gy, offset, wantsWeight) {
+      if (!allFloat32(x, weight, gy)) return host.rmsNormGrad(x, weight, rstd, gy, offset, wantsWeight);
+      const [rows, width] = x.shape as [number, number];
+      const gx = float(x.shape);
+      const gweight = wantsWeight ? float([width]) : null;
+      call(id.rmsNormGrad, [at(x), at(weight), at(rstd), at(gy), at(gx), at(gweight), rows, width, offset]);
+      return { gx, gweight };
+    },
+    rope(x, cos, sin, interleaved, inverse) {
+      if (!allFloat32(x, cos, sin)) return host.rope(x, cos, sin, interleaved, inverse);
+      const [rows, heads, width] = x.shape as [number, number, number];
+      const y = float(x.shape);
+      const flags = [interleaved ? 1 : 0, inverse ? 1 : 0];
+      call(id.rope, [at(x), at(cos), at(sin), at(y), rows, heads, width, cos.shape[1] as number, ...flags]);
+      return y;
+    },
+    gated(fn, gate, up) {
+      const code = activationCodes[fn];
+      if (code === undefined || !allFloat32(gate, up)) return host.gated(fn, gate, up);
+      const y = float(gate.shape);
+      call(id.gated, [at(gate), at(up), at(y), sizeOf(gate.shape), code]);
+      return y;
+    },
+    gatedGrad(fn, gate, up, gy) {
+      const code = activationCodes[fn];
+      if (code === undefined || !allFloat32(gate, up, gy)) return host.gatedGrad(fn, gate, up, gy);
+      const [ggate, gup] = [float(gate.shape), float(up.shape)];
+      call(id.gatedGrad, [at(gate), at(up), at(gy), at(ggate), at(gup), sizeOf(gate.shape), code]);
+      return { ggate, gup };
+    },
+    linearCrossEntropy(hidden, weight, bias, targets, compute, attrs) {
+      if (!allFloat32(hidden, weight, bias)) return host.linearCrossEntropy(hidden, weight, bias, targets, compute, attrs);
+      const [rows, width] = hidden.shape as [number, number];
+      const [losses, lse] = [float([rows]), float([rows])];
+      const operands = [at(hidden), at(weight), at(bias), at(targets), at(losses), at(lse)];
+      call(id.linearCrossEntropy, [...operands, rows, width, weight.shape[0] as number, computeCodes[compute], ...lossSettings(attrs)]);
+      return { losses, lse };
+    },
+    linearCrossEntropyGrad(hidden, weight, bias, targets, lse, gy, compute, attrs, wants) {
+      if (!allFloat32(hidden, weight, bias, gy)) {
+        return host.linearCrossEntropyGrad(hidden, weight, bias, targets, lse, gy, compute, attrs, wants);
+      }
+      const [rows, width] = hidden.shape as [number, number];
+      const classes = weight.shape[0] as number;
+      const ghidden = wants.hidden ? float(hidden.shape) : null;
+      const gweight = wants.weight ? float(weight.shape) : null;
+      const gbias = wants.bias ? float([classes]) : null;
+      const operands = [at(hidden), at(weight), at(bias), at(targets), at(gy), at(ghidden), at(gweight), at(gbias)];
+      call(id.linearCrossEntropyGrad, [...operands, rows, width, classes, computeCodes[compute], ...lossSettings(attrs)]);
+      return { ghidden, gweight, gbias };
+    },
+    adamwInPlace(param, grad, m, v, maxV, factor, attrs) {
+      const { lr, beta1, beta2, eps, weightDecay, decoupled, step } = attrs;
+      const operands = [at(param), at(grad), at(m), at(v), at(maxV), at(factor)];
+      call(id.adamw, [...operands, sizeOf(param.shape), lr, beta1, beta2, eps, weightDecay, decoupled ? 1 : 0, step]);
+    },
+    sumSquares(xs) {
+      if (!allFloat32(...xs)) return host.sumSquares(xs);
+      args[2] = 0;
+      for (const x of xs) {
+        args[0] = at(x);
+        args[1] = sizeOf(x.shape);
+        calls.run(id.sumSquares);
+      }
+      const total = args[2] as number;
+      return host.fill([], 'float32', total);
+    },
+  };
+}
