@@ -9,6 +9,7 @@ const checks = {
   format: () => problems(pnpmExec(['biome', 'format', '.'])),
   lint: () => problems(pnpmExec(['biome', 'lint', '--error-on-warnings', '.'])),
   layers: async () => (await import('./layers.mjs')).checkLayers(),
+  manifests: async () => (await import('./manifests.mjs')).checkManifests(),
   lockfile: async () => (await import('./lockfile.mjs')).checkLockfile(),
   types: () =>
     problems(pnpmExec(['turbo', 'run', 'typecheck', '--force', '--only', '--output-logs=errors-only', '--continue'])),

@@ -25,7 +25,7 @@ export async function pack(folder, { print = true } = {}) {
     if (hidden) continue;
     const file = join(target, `${name.replace('@', '').replace('/', '-')}-${version}.tgz`);
     rmSync(file, { force: true });
-    const code = await pnpm(['pack', '--out', file], { cwd: place, quiet: true });
+    const code = await pnpm(['pack', '--loglevel=error', '--out', file], { cwd: place, quiet: true });
     if (code !== 0) return code;
     if (!existsSync(file)) throw new Error(`pnpm pack did not write ${file}`);
     if (print) process.stdout.write(`${file}\n`);

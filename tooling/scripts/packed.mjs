@@ -96,7 +96,6 @@ async function consumer(found) {
     ]) {
       const compilerOptions = {
         target: 'es2022',
-        lib: ['es2023'],
         module,
         moduleResolution,
         types: [],

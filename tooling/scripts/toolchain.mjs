@@ -18,7 +18,7 @@ const pnpmVersion = manifest.packageManager.split('@')[1].split('+')[0];
 /** npm's own entry, so that no shell and no .cmd file is needed on Windows. */
 export function npmEntry() {
   const given = process.env.npm_execpath;
-  if (given && given.endsWith('npm-cli.js')) return given;
+  if (given?.endsWith('npm-cli.js')) return given;
   const beside = [
     join(dirname(process.execPath), 'node_modules', 'npm', 'bin', 'npm-cli.js'),
     join(dirname(process.execPath), '..', 'lib', 'node_modules', 'npm', 'bin', 'npm-cli.js'),
