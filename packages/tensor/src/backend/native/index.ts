@@ -1,6 +1,7 @@
 import { loadNative, type NativeAddon } from '@tessera-llm/native';
 import type { Backend, Kernels } from '../contract';
 import { referenceKernels } from '../reference/index';
+import { attentionKernels } from './attention';
 import { NativeCalls } from './calls';
 import { fusedKernels } from './fused';
 import { matmulKernels } from './matmul';
@@ -20,6 +21,7 @@ function createNativeBackend(addon: NativeAddon): Backend {
     ...host,
     ...matmulKernels(calls, (x) => host.cast(x, 'float32')),
     ...fusedKernels(calls, host),
+    ...attentionKernels(calls, host),
   };
   return {
     name: 'native',

@@ -1,0 +1,59 @@
+import { dtypeCodes } from '@tessera-llm/native';
+import type { AttentionAttrs, FusedKernels, Kernels, NDArray } from '../contract';
+import type { NativeCalls } from './calls';
+
+type Family = Pick<FusedKernels, 'attention' | 'attentionGrad'>;
+
+/** Attention by the addon; float16 goes to the reference kernels on the same memory. */
+export function attentionKernels(calls: NativeCalls, host: Kernels): Family {
+  const { args, memory } = calls;
+  const forwardId = calls.kernel('attention');
+  const backwardId = calls.kernel('attention_grad');
+  const at = (x: NDArray | null): number => (x === null ? 0 : memory.address(x));
+  const supported = (...xs: readonly NDArray[]) => xs.every((x) => x.dtype === 'float32' || x.dtype === 'bfloat16');
+
+  /** Places 0 … 22 of the argument record, which both kernels share. */
+  function fill(p: { q: NDArray; k: NDArray; v: NDArray; sinks: NDArray | null; y: NDArray; lse: NDArray; attrs: AttentionAttrs }): void {
+    const { q, k, v, sinks, y, lse, attrs } = p;
+    const { layout } = attrs;
+    const [offsets, starts, lengths, pages, rows] = calls.hostInts(
+      layout.queryOffsets,
+      layout.queryStarts,
+      layout.keyLengths,
+      layout.pageOffsets,
+      layout.pageRows,
+    ) as [number, number, number, number, number];
+    const values = [
+      at(q), at(k), at(v), dtypeCodes[q.dtype], dtypeCodes[k.dtype], at(sinks), at(y), at(lse),
+      offsets, starts, lengths, pages, rows,
+      layout.queryStarts.length, layout.pageSize, q.shape[1] as number, k.shape[1] as number, q.shape[2] as number,
+      attrs.window ?? 0, attrs.causal ? 1 : 0, attrs.compute === 'bfloat16' ? 1 : 0, attrs.scale, attrs.softcap ?? 0,
+    ];
+    for (let i = 0; i < values.length; i++) args[i] = values[i] as number;
+  }
+
+  return {
+    attention(q, k, v, sinks, attrs) {
+      if (!supported(q, k, v)) return host.attention(q, k, v, sinks, attrs);
+      const y = memory.allocate(q.shape, 'float32');
+      const lse = memory.allocate(q.shape.slice(0, 2), 'float32');
+      fill({ q, k, v, sinks, y, lse, attrs });
+      calls.run(forwardId);
+      return { y, lse };
+    },
+    attentionGrad(q, k, v, sinks, y, lse, gy, attrs) {
+      if (!supported(q, k, v) || gy.dtype !== 'float32' || q.dtype !== 'float32' || k.dtype !== 'float32') {
+        return host.attentionGrad(q, k, v, sinks, y, lse, gy, attrs);
+      }
+      const [gq, gk, gv] = [q, k, v].map((x) => memory.allocate(x.shape, 'float32')) as [NDArray, NDArray, NDArray];
+      const gsinks = sinks === null ? null : memory.allocate(sinks.shape, 'float32');
+      fill({ q, k, v, sinks, y, lse, attrs });
+      const rest = [at(gy), at(gq), at(gk), at(gv), at(gsinks), q.shape[0] as number, k.shape[0] as number];
+      rest.forEach((value, i) => {
+        args[23 + i] = value;
+      });
+      calls.run(backwardId);
+      return { gq, gk, gv, gsinks };
+    },
+  };
+}
