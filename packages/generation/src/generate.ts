@@ -202,7 +202,7 @@ async function step(model: CausalLM, cache: KVCache, parts: readonly Part[]): Pr
 async function draw(model: CausalLM, rows: Tensor, sequences: readonly Sequence[]): Promise<Drawn[]> {
   const logits = scope(() => model.logits(rows)); // (M, V)
   try {
-    const greedy = sequences.every(({ request }) => request.temperature === 0 && !(Number(request.logprobs) > 1));
+    const greedy = sequences.every(({ request }) => request.temperature === 0 && alternatives(request) === 0);
     const limit = Math.max(...sequences.map(({ request }) => request.vocabLimit ?? model.vocabSize));
     const sameLimit = sequences.every(({ request }) => (request.vocabLimit ?? model.vocabSize) === limit);
     // Greedy tokens are found where the logits are; anything else reads them.
@@ -219,7 +219,7 @@ async function draw(model: CausalLM, rows: Tensor, sequences: readonly Sequence[
     return sequences.map((sequence, m) => {
       const id = ids[m] ?? 0;
       const logprob = wantsLogprobs(sequence.request) ? (logprobs?.[m] ?? null) : null;
-      const count = typeof sequence.request.logprobs === 'number' ? sequence.request.logprobs : 0;
+      const count = alternatives(sequence.request);
       const topLogprobs = logprob === null || count === 0 ? [] : mostLikely(rowOf(m), { id, logprob, count });
       return { sequence, id, logprob, topLogprobs };
     });
@@ -230,6 +230,11 @@ async function draw(model: CausalLM, rows: Tensor, sequences: readonly Sequence[
 
 function wantsLogprobs({ logprobs = false }: GenerateOptions): boolean {
   return logprobs !== false;
+}
+
+/** How many most likely tokens shall be given beside the drawn one. */
+function alternatives({ logprobs }: GenerateOptions): number {
+  return typeof logprobs === 'number' ? logprobs : 0;
 }
 
 async function readAndDispose(x: Tensor): Promise<ArrayLike<number>> {

@@ -116,7 +116,7 @@ function batchOf(group: readonly Window[]): { batch: Batch; targets: Int32Array 
   const batch = batchFromSequences(group.map(({ ids }) => ids));
   const targets = new Int32Array(batch.ids.length);
   group.forEach((window, b) => {
-    targets.set(window.targets, batch.offsets[b]);
+    targets.set(window.targets, batch.offsets[b] ?? 0);
   });
   return { batch, targets };
 }

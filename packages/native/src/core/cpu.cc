@@ -64,6 +64,7 @@ const char* isa_name(Isa isa) {
     case Isa::avx512: return "avx512";
     case Isa::avx512bf16: return "avx512bf16";
     case Isa::neon: return "neon";
+    case Isa::wide: return "wide";
   }
   return "unknown";
 }
@@ -76,6 +77,7 @@ bool isa_supported(Isa isa) {
     case Isa::avx512: return features().avx512;
     case Isa::avx512bf16: return features().avx512bf16;
     case Isa::neon: return false;
+    case Isa::wide: return features().avx2;
   }
   return false;
 #elif defined(__aarch64__)

@@ -4,8 +4,9 @@
 namespace ts {
 
 // In ascending order: the best one that the machine has is used for everything.
-enum class Isa : int { baseline = 0, avx2 = 1, avx512 = 2, avx512bf16 = 3, neon = 4 };
-constexpr int kIsaCount = 5;
+// `wide` exists in test builds only: the AVX-512 sources lowered to AVX2.
+enum class Isa : int { baseline = 0, avx2 = 1, avx512 = 2, avx512bf16 = 3, neon = 4, wide = 5 };
+constexpr int kIsaCount = 6;
 
 const char* isa_name(Isa isa);
 bool isa_supported(Isa isa);

@@ -30,8 +30,8 @@ std::vector<const KernelEntry*> collect(Isa isa) {
   // In the order of families.inc, so that a kernel has one number whatever the instruction family.
   std::vector<const Compiled*> chosen;
   for (const Compiled& candidate : compiled) {
-    const bool allowed = candidate.isa == isa || (candidate.isa < isa && candidate.isa != Isa::neon && isa != Isa::neon) ||
-                         candidate.isa == Isa::baseline;
+    // Only AVX-512 BF16 is built for some families and not for others.
+    const bool allowed = candidate.isa == isa || (isa == Isa::avx512bf16 && candidate.isa == Isa::avx512);
     if (!allowed) continue;
     bool known = false;
     for (const Compiled*& other : chosen) {

@@ -6,7 +6,7 @@
 
 namespace ts {
 
-// A family of kernels without a build for `isa` comes from the next lower one that has it.
+// A family of kernels that has no build for AVX-512 BF16 comes from AVX-512.
 int kernel_count(Isa isa);
 const KernelEntry& kernel(Isa isa, int id);
 // -1 where there is none.

@@ -1,0 +1,104 @@
+import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  FormatsError,
+  type TensorToWrite,
+  writeCheckpoint,
+  writeConfig,
+  writeGenerationConfig,
+} from '@tessera-llm/formats';
+import { type FloatDType, type Tensor, cast } from '@tessera-llm/tensor';
+import type { Model } from './architecture';
+import { toJson } from './config';
+import { type GenerationConfig, parseGenerationConfig } from './generation-config';
+import { architectureOf } from './registry';
+import { type Tokenizer, writeTokenizer } from './tokenizer-files';
+
+/** What `save` writes. */
+export interface SaveContents {
+  readonly model: Model;
+  readonly tokenizer?: Tokenizer | null;
+  /** Jinja source of the chat template. */
+  readonly chatTemplate?: string | null;
+  /** Default: the end and beginning ids of the configuration. */
+  readonly generationConfig?: GenerationConfig;
+  /** How weights are stored; float32 keeps every bit. */
+  readonly dtype?: 'float32' | 'bfloat16';
+}
+
+const codes: Readonly<Record<'float32' | 'bfloat16', TensorToWrite['dtype']>> = { float32: 'F32', bfloat16: 'BF16' };
+const weightFile = /^model(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?$/;
+
+/**
+ * Saves a folder that transformers and `open` load with equal logits: config.json, generation_config.json,
+ * model.safetensors (in shards above 5 GB) and the tokenizer's files.
+ *
+ * All files are written beside the old ones and take their places only when every one of them is complete: a full disk
+ * leaves what was there. Other files of the folder stay.
+ *
+ * @throws FormatsError `write_failed`
+ *
+ * @example
+ * ```ts
+ * import { mkdtemp } from 'node:fs/promises';
+ * import { tmpdir } from 'node:os';
+ * import { join } from 'node:path';
+ * import { createModel, open, save } from '@tessera-llm/models';
+ * const model = createModel(
+ *   { model_type: 'gpt2', vocab_size: 50, n_positions: 16, n_embd: 8, n_layer: 1, n_head: 2, bos_token_id: 0, eos_token_id: 0 },
+ *   { seed: 1 },
+ * );
+ * const folder = join(await mkdtemp(join(tmpdir(), 'tessera-')), 'model');
+ * await save(folder, { model });
+ * console.log((await open(folder)).model.parameterCount() === model.parameterCount()); // true
+ * ```
+ */
+export async function save(folder: string, contents: SaveContents): Promise<void> {
+  const { model, tokenizer = null, chatTemplate = null, dtype = 'float32' } = contents;
+  const { config } = model;
+  const { bos_token_id, eos_token_id } = config;
+  const generationConfig = parseGenerationConfig(contents.generationConfig ?? { bos_token_id, eos_token_id });
+  const json = architectureOf(config.model_type).blueprint(config).toJson();
+  await system(folder, () => mkdir(folder, { recursive: true }));
+  const staged = await system(folder, () => mkdtemp(join(folder, '.saving-')));
+  try {
+    await writeCheckpoint(staged, weights(model, dtype));
+    await writeGenerationConfig(staged, toJson(generationConfig));
+    if (tokenizer !== null) await writeTokenizer(staged, { tokenizer, chatTemplate, config });
+    await writeConfig(staged, { ...json, model_type: config.model_type, dtype, torch_dtype: dtype });
+    const names = await readdir(staged);
+    for (const name of names) await system(folder, () => rename(join(staged, name), join(folder, name)));
+    // Shards of an earlier, larger save would otherwise shadow the new weights.
+    for (const name of await readdir(folder)) {
+      if (weightFile.test(name) && !names.includes(name)) await rm(join(folder, name));
+    }
+  } finally {
+    await rm(staged, { recursive: true, force: true });
+  }
+}
+
+function* weights(model: Model, dtype: 'float32' | 'bfloat16'): Generator<[string, TensorToWrite]> {
+  for (const [name, p] of model.namedParameters()) {
+    yield [name, { dtype: codes[dtype], shape: p.shape, bytes: () => bytesOf(p, dtype) }];
+  }
+}
+
+async function bytesOf(p: Tensor, dtype: FloatDType): Promise<Uint8Array> {
+  if (p.dtype === dtype) return p.bytes();
+  const converted = cast(p, dtype);
+  try {
+    return await converted.bytes();
+  } finally {
+    converted.dispose();
+  }
+}
+
+async function system<T>(path: string, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (cause) {
+    const isFile = await stat(path).then((s) => !s.isDirectory(), () => false);
+    const what = isFile ? 'a file of this name is in the way' : cause instanceof Error ? cause.message : 'unknown cause';
+    throw new FormatsError('write_failed', `[save] expected a writable folder ${path}, got: ${what}`, { cause });
+  }
+}

@@ -1,0 +1,146 @@
+#include <cmath>
+
+#include "test.h"
+
+namespace {
+
+using test::Array;
+
+struct Shape {
+  int64_t m, n, k;
+};
+
+// Tails of every tile size, blocks of k and their ends, one row, one column, nothing.
+const Shape shapes[] = {{1, 1, 1},    {3, 5, 7},     {1, 100, 300}, {2, 33, 513},  {7, 16, 256}, {15, 65, 257}, {50, 70, 30},
+                        {100, 257, 600}, {130, 40, 1}, {97, 31, 259}, {6, 6, 2}, {0, 4, 4}, {4, 0, 4}, {5, 6, 0}, {300, 20, 770}};
+
+struct Call {
+  Shape shape;
+  bool ta, tb;
+  int compute;
+  bool bf16_operands;
+};
+
+template <class T>
+ts::Status matmul(ts::Isa isa, const Call& call, const Array<T>& a, const Array<T>& b, Array<float>& c) {
+  const double dtype = call.bf16_operands ? 1 : 0;
+  return test::run(isa, "matmul",
+                   {a.address(), b.address(), c.address(), double(call.shape.m), double(call.shape.n), double(call.shape.k),
+                    double(call.ta), double(call.tb), dtype, dtype, 0, double(call.compute), 0});
+}
+
+Array<uint16_t> rounded(const Array<float>& x) {
+  Array<uint16_t> out(x.size());
+  for (size_t i = 0; i < x.size(); ++i) out[i] = test::to_bf16(x[i]);
+  return out;
+}
+
+void check_values(ts::Isa isa, const Call& call) {
+  const auto [m, n, k] = call.shape;
+  const Array<float> a = test::uniform(static_cast<size_t>(m * k), 1), b = test::uniform(static_cast<size_t>(k * n), 2);
+  Array<float> c(static_cast<size_t>(m * n), NAN);
+  const ts::Status status = call.bf16_operands ? matmul(isa, call, rounded(a), rounded(b), c) : matmul(isa, call, a, b, c);
+  CHECK(status == ts::Status::ok);
+  const bool round = call.compute == 1 || call.bf16_operands;
+  bool close = true;
+  for (int64_t i = 0; i < m; ++i) {
+    for (int64_t j = 0; j < n; ++j) {
+      double sum = 0;
+      for (int64_t l = 0; l < k; ++l) {
+        float x = a[static_cast<size_t>(call.ta ? l * m + i : i * k + l)];
+        float y = b[static_cast<size_t>(call.tb ? j * k + l : l * n + j)];
+        if (round) x = test::from_bf16(test::to_bf16(x)), y = test::from_bf16(test::to_bf16(y));
+        sum += double(x) * double(y);
+      }
+      close = close && std::fabs(sum - c[static_cast<size_t>(i * n + j)]) <= 1e-6 * (2 + std::sqrt(double(k)));
+    }
+  }
+  if (!close) std::printf("  %s (%d, %d, %d) ta %d tb %d compute %d bf16 %d\n", ts::isa_name(isa), int(m), int(n), int(k), call.ta, call.tb, call.compute, call.bf16_operands);
+  CHECK(close);
+}
+
+TEST(products_equal_float64_sums) {
+  for (const ts::Isa isa : test::isas()) {
+    for (const Shape& shape : shapes) {
+      for (int bits = 0; bits < 16; ++bits) check_values(isa, {shape, (bits & 1) != 0, (bits & 2) != 0, (bits >> 2) & 1, (bits & 8) != 0});
+    }
+  }
+}
+
+TEST(transposes_threads_and_other_rows_change_no_bit) {
+  const int64_t m = 150, n = 130, k = 600;
+  const Array<float> a = test::uniform(m * k, 3), b = test::uniform(k * n, 4);
+  Array<float> at(m * k), bt(k * n);
+  for (int64_t i = 0; i < m; ++i) {
+    for (int64_t l = 0; l < k; ++l) at[static_cast<size_t>(l * m + i)] = a[static_cast<size_t>(i * k + l)];
+  }
+  for (int64_t l = 0; l < k; ++l) {
+    for (int64_t j = 0; j < n; ++j) bt[static_cast<size_t>(j * k + l)] = b[static_cast<size_t>(l * n + j)];
+  }
+  for (const ts::Isa isa : test::isas()) {
+    for (int compute = 0; compute < 2; ++compute) {
+      Array<float> whole(m * n);
+      ts::set_threads(1);
+      matmul(isa, {{m, n, k}, false, false, compute, false}, a, b, whole);
+      ts::set_threads(3);
+      for (int bits = 0; bits < 4; ++bits) {
+        Array<float> again(m * n);
+        matmul(isa, {{m, n, k}, (bits & 1) != 0, (bits & 2) != 0, compute, false}, (bits & 1) != 0 ? at : a, (bits & 2) != 0 ? bt : b, again);
+        CHECK(again == whole);
+      }
+      // Any run of rows alone.
+      for (const int64_t rows : {1, 2, 3, 5, 14, 23, 60}) {
+        const int64_t first = (m - rows) / 2;
+        Array<float> some(static_cast<size_t>(rows * n));
+        const double start = a.address() + double(first * k * 4);
+        test::run(isa, "matmul", {start, b.address(), some.address(), double(rows), double(n), double(k), 0, 0, 0, 0, 0, double(compute), 0});
+        CHECK(std::memcmp(some.data(), whole.data() + first * n, static_cast<size_t>(rows * n) * 4) == 0);
+      }
+      // Packed weights: the second and later uses.
+      void* weight = ts::allocate(static_cast<size_t>(n * k) * 4);
+      std::memcpy(weight, bt.data(), static_cast<size_t>(n * k) * 4);
+      const double address = double(reinterpret_cast<uintptr_t>(weight));
+      for (int use = 0; use < 4; ++use) {
+        Array<float> y(10 * n);
+        test::run(isa, "linear", {a.address(), address, 0, y.address(), 10, double(n), double(k), 0, 0, 0, double(compute), address});
+        CHECK(std::memcmp(y.data(), whole.data(), y.size() * 4) == 0);
+      }
+      ts::release(weight);
+    }
+  }
+}
+
+TEST(batches_broadcast) {
+  const int64_t m = 9, n = 11, k = 40;
+  const Array<float> a = test::uniform(6 * m * k, 5), b = test::uniform(3 * k * n, 6);
+  for (const ts::Isa isa : test::isas()) {
+    Array<float> all(6 * m * n), one(m * n);
+    // a (2, 3, m, k), b (1, 3, k, n)
+    CHECK(test::run(isa, "matmul", {a.address(), b.address(), all.address(), double(m), double(n), double(k), 0, 0, 0, 0, 0, 0, 2, 2, 3, 0, 3, 1, 1}) == ts::Status::ok);
+    for (int64_t i = 0; i < 6; ++i) {
+      test::run(isa, "matmul", {a.address() + double(i * m * k * 4), b.address() + double(i % 3 * k * n * 4), one.address(), double(m), double(n), double(k), 0, 0, 0, 0, 0, 0, 0});
+      CHECK(std::memcmp(one.data(), all.data() + i * m * n, static_cast<size_t>(m * n) * 4) == 0);
+    }
+  }
+}
+
+TEST(bias_and_narrow_results) {
+  const int64_t n = 21, m = 45, k = 300;
+  const Array<float> x = test::uniform(n * k, 7), w = test::uniform(m * k, 8), bias = test::uniform(m, 9);
+  for (const ts::Isa isa : test::isas()) {
+    Array<float> plain(n * m), shifted(n * m);
+    Array<uint16_t> narrow(n * m);
+    test::run(isa, "linear", {x.address(), w.address(), 0, plain.address(), double(n), double(m), double(k), 0, 0, 0, 0, w.address()});
+    test::run(isa, "linear", {x.address(), w.address(), bias.address(), shifted.address(), double(n), double(m), double(k), 0, 0, 0, 0, w.address()});
+    test::run(isa, "linear", {x.address(), w.address(), 0, narrow.address(), double(n), double(m), double(k), 0, 0, 1, 0, w.address()});
+    bool added = true, rounded = true;
+    for (size_t i = 0; i < plain.size(); ++i) {
+      added = added && shifted[i] == plain[i] + bias[i % static_cast<size_t>(m)];
+      rounded = rounded && narrow[i] == test::to_bf16(plain[i]);
+    }
+    CHECK(added);
+    CHECK(rounded);
+  }
+}
+
+}  // namespace

@@ -1,0 +1,63 @@
+import { isTensor, type Tensor } from '@tessera-llm/tensor';
+import { OptimizerError } from './errors.js';
+
+/** Tensors by name: a record, a Map (as `Module.namedParameters()` gives), or pairs. */
+export type NamedTensors = Readonly<Record<string, Tensor>> | Iterable<readonly [string, Tensor]>;
+
+/** Parameters with settings of their own; what is not given comes from the optimizer's settings. */
+export type ParameterGroup<S> = { readonly params: NamedTensors } & Readonly<Partial<S>>;
+
+/** What an optimizer updates: all parameters alike, or groups. */
+export type Parameters<S> = NamedTensors | readonly ParameterGroup<S>[];
+
+/** A group with its parameters as pairs and what it sets itself. */
+interface Group<S> {
+  readonly entries: readonly (readonly [string, Tensor])[];
+  readonly own: Readonly<Partial<S>>;
+}
+
+/** The pairs of named tensors. */
+export function entriesOf(named: NamedTensors): (readonly [string, Tensor])[] {
+  return Symbol.iterator in named ? [...named] : Object.entries(named);
+}
+
+/**
+ * The groups of a parameters argument: one for plain named tensors.
+ *
+ * @throws OptimizerError `invalid_parameters` for none, one twice, one that is not float32.
+ */
+export function groupsOf<S>(op: string, parameters: Parameters<S>): { entries: (readonly [string, Tensor])[]; own: Readonly<Partial<S>> }[] {
+  // A group is its settings and `params`; taking params out is beyond what the type checker can follow for any S.
+  const groups = isGroups(parameters)
+    ? parameters.map(({ params, ...own }) => ({ entries: entriesOf(params), own: own as object as Readonly<Partial<S>> }))
+    : [{ entries: entriesOf(parameters), own: {} as Readonly<Partial<S>> }];
+  const names = new Set<string>();
+  const seen = new Map<Tensor, string>();
+  for (const { entries } of groups) {
+    for (const [name, param] of entries) {
+      if (!isTensor(param)) throw bad(op, `a tensor named ${name}`, typeof param);
+      if (param.dtype !== 'float32') throw bad(op, `${name} to be float32 (master weights)`, param.dtype);
+      const twin = seen.get(param);
+      if (names.has(name) || twin !== undefined) throw bad(op, 'each parameter once', `${name} twice${twin ? `, also as ${twin}` : ''}`);
+      names.add(name);
+      seen.set(param, name);
+    }
+  }
+  if (names.size === 0) throw bad(op, 'at least one parameter', 'none');
+  return groups;
+}
+
+function groupOf<S>(group: ParameterGroup<S>): Group<S> {
+  // Not a rest pattern: its type is not assignable to Partial<S> while S is open.
+  const own = { ...group };
+  Reflect.deleteProperty(own, 'params');
+  return { entries: entriesOf(group.params), own };
+}
+
+function isGroups<S>(parameters: Parameters<S>): parameters is readonly ParameterGroup<S>[] {
+  return Array.isArray(parameters) && parameters.every((item) => !Array.isArray(item));
+}
+
+function bad(op: string, expected: string, got: string): OptimizerError {
+  return new OptimizerError('invalid_parameters', `[${op}] expected ${expected}, got ${got}`);
+}
