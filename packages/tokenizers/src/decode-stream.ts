@@ -11,7 +11,7 @@ export class DecodeStream {
   }
 
   /** The rest: U+FFFD if a character was left unfinished. */
-  end(): string {
+  flush(): string {
     return this.decoder.decode();
   }
 }

@@ -211,7 +211,7 @@ export class Tokenizer {
     const stream = this.decodeStream(options);
     let text = '';
     for (const id of ids) text += stream.push(id);
-    return text + stream.end();
+    return text + stream.flush();
   }
 
   /** Decodes ids as they come; never gives half a character. */
