@@ -35,6 +35,10 @@ const configs: Readonly<Record<string, ModelConfigInput>> = {
     n_layer: 2,
     n_head: 3,
     initializer_range: 0.2,
+    // Training mode, without what it is meant to change.
+    resid_pdrop: 0,
+    embd_pdrop: 0,
+    attn_pdrop: 0,
   },
 };
 
@@ -109,6 +113,7 @@ for (const backend of availableBackends()) {
         it('training and inference have the same bits', run(async (model, ids) => {
           const batch = whole([ids, ids.slice(0, 9)]);
           const inference = await logitBits(model, batch);
+          model.train();
           const { value, aux, grads } = valueAndGrad(
             () => [languageModelLoss(model, batch), model.logits(model.hidden(batch))] as const,
             model.parameters(),
