@@ -1,3 +1,3 @@
 import { build } from '@tessera-llm/config/tsup';
 
-export default build();
+export default build(['src/index.ts', 'src/bin.ts']);
