@@ -92,7 +92,8 @@ async function quickstart(options: Options, signal: AbortSignal): Promise<void> 
   if (options.backend !== null) setBackend(options.backend);
   const { name: backend } = defaultBackend();
   const size = options.size ?? (backend === 'native' ? 'small' : 'tiny');
-  if (options.size === null && size === 'tiny') say('reference backend: training the tiny model instead of the small one');
+  if (options.size === null && size === 'tiny')
+    say('reference backend: training the tiny model instead of the small one');
   await mkdir(options.out, { recursive: true });
   const begun = await readRunFile(options.out);
   const preset = { ...presets[size], ...(options.steps !== null && { steps: options.steps }) };
@@ -116,8 +117,14 @@ async function quickstart(options: Options, signal: AbortSignal): Promise<void> 
   };
   if (begun) checkSameRun(begun, description);
   else {
-    const versions = packageVersions(packages.map((name) => `@tessera-llm/${name}`), import.meta.url);
-    await writeRunFile(options.out, description, { versions, environment: { platform: process.platform, arch: process.arch, backend } });
+    const versions = packageVersions(
+      packages.map((name) => `@tessera-llm/${name}`),
+      import.meta.url,
+    );
+    await writeRunFile(options.out, description, {
+      versions,
+      environment: { platform: process.platform, arch: process.arch, backend },
+    });
   }
 
   const store = new CheckpointStore(join(options.out, 'checkpoints'));
@@ -171,9 +178,13 @@ async function quickstart(options: Options, signal: AbortSignal): Promise<void> 
   await save(folder, { model, tokenizer });
   const again = await open(folder);
   const sample = await write(again.model, tokenizer, 'My fellow citizens, the state of the Union', 80);
-  say(`loss ${loss.toFixed(3)}, ${bitsPerByte.toFixed(3)} bits per byte on held-out text; saved to ${folder}\n\n${sample}\n`);
+  say(
+    `loss ${loss.toFixed(3)}, ${bitsPerByte.toFixed(3)} bits per byte on held-out text; saved to ${folder}\n\n${sample}\n`,
+  );
   const seconds = { tokenizer: tokenizerSeconds, training: trainingSeconds, total: (performance.now() - began) / 1000 };
-  process.stdout.write(`${JSON.stringify({ folder, steps, valBitsPerByte: bitsPerByte, valLoss: loss, parameters: model.parameterCount(), backend, seconds })}\n`);
+  process.stdout.write(
+    `${JSON.stringify({ folder, steps, valBitsPerByte: bitsPerByte, valLoss: loss, parameters: model.parameterCount(), backend, seconds })}\n`,
+  );
 }
 
 async function main(): Promise<void> {

@@ -27,9 +27,39 @@ export type Size = 'medium' | 'small' | 'tiny';
 
 /** `small` is about three minutes on two cores; `tiny` is for the reference backend, about as long there. */
 export const presets: Readonly<Record<Size, Preset>> = {
-  tiny: { hidden: 64, intermediate: 176, layers: 1, heads: 2, keyHeads: 2, context: 128, batchSize: 2, learningRate: 1e-2, steps: 500 },
-  small: { hidden: 192, intermediate: 512, layers: 3, heads: 6, keyHeads: 6, context: 256, batchSize: 4, learningRate: 3e-3, steps: 1000 },
-  medium: { hidden: 256, intermediate: 704, layers: 4, heads: 8, keyHeads: 8, context: 256, batchSize: 8, learningRate: 2e-3, steps: 2000 },
+  tiny: {
+    hidden: 64,
+    intermediate: 176,
+    layers: 1,
+    heads: 2,
+    keyHeads: 2,
+    context: 128,
+    batchSize: 2,
+    learningRate: 1e-2,
+    steps: 500,
+  },
+  small: {
+    hidden: 192,
+    intermediate: 512,
+    layers: 3,
+    heads: 6,
+    keyHeads: 6,
+    context: 256,
+    batchSize: 4,
+    learningRate: 3e-3,
+    steps: 1000,
+  },
+  medium: {
+    hidden: 256,
+    intermediate: 704,
+    layers: 4,
+    heads: 8,
+    keyHeads: 8,
+    context: 256,
+    batchSize: 8,
+    learningRate: 2e-3,
+    steps: 2000,
+  },
 };
 
 export const help = `Trains a small language model on presidential addresses, then lets it write.

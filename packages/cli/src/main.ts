@@ -109,7 +109,9 @@ function createProgram(environment: Environment, output: Output): Command {
     .option('--top-p <p>', 'sample among the likeliest tokens that hold p of the probability', realNumber(0, 1))
     .option('--min-p <p>', 'drop tokens below p times the likeliest one’s probability', realNumber(0, 1))
     .option('--seed <n>', 'the same seed gives the same text', wholeNumber(0), 0)
-    .addOption(new Option('--compute <dtype>', 'inputs of matrix products').choices(['float32', 'bfloat16']).default('float32'))
+    .addOption(
+      new Option('--compute <dtype>', 'inputs of matrix products').choices(['float32', 'bfloat16']).default('float32'),
+    )
     .option('--logprobs', 'also give the log-probability of every generated token')
     .action(async (model: string, options) => {
       const { generateText } = await import('./commands/generate');

@@ -42,7 +42,11 @@ export async function readTokenIndex(folder: string): Promise<TokenIndex> {
   const path = join(folder, indexFile);
   const text = await readingFile(path, () => readFile(path, 'utf8'));
   const fail = (what: string, cause?: unknown) =>
-    new DataError('corrupted_data', `[openTokens] expected an index of token shards, got: ${what.slice(0, 500)} (${path})`, { cause });
+    new DataError(
+      'corrupted_data',
+      `[openTokens] expected an index of token shards, got: ${what.slice(0, 500)} (${path})`,
+      { cause },
+    );
   let json: unknown;
   try {
     json = JSON.parse(text);

@@ -5,7 +5,10 @@ import { type TokenSource, tokensFromArrays } from './token-source.js';
 
 /** Documents whose ids say where they stand: 100 * document + place. */
 function numbered(lengths: readonly number[]): TokenSource {
-  return tokensFromArrays(lengths.map((length, d) => Array.from({ length }, (_, i) => 100 * d + i)), { vocabSize: 100 * lengths.length });
+  return tokensFromArrays(
+    lengths.map((length, d) => Array.from({ length }, (_, i) => 100 * d + i)),
+    { vocabSize: 100 * lengths.length },
+  );
 }
 
 async function collect(batches: AsyncIterable<TokenBatch>): Promise<TokenBatch[]> {
@@ -15,10 +18,16 @@ async function collect(batches: AsyncIterable<TokenBatch>): Promise<TokenBatch[]
 }
 
 /** (input, label) pairs of batches. */
-const pairs = (batches: readonly TokenBatch[]) => batches.flatMap(({ ids, labels }) => [...ids].map((id, i) => `${id}>${labels[i]}`));
+const pairs = (batches: readonly TokenBatch[]) =>
+  batches.flatMap(({ ids, labels }) => [...ids].map((id, i) => `${id}>${labels[i]}`));
 
 function checkForm({ ids, offsets, positions, labels }: TokenBatch, seqLen: number): void {
-  expect([positions.length, labels.length, offsets[0], offsets.at(-1)]).toEqual([ids.length, ids.length, 0, ids.length]);
+  expect([positions.length, labels.length, offsets[0], offsets.at(-1)]).toEqual([
+    ids.length,
+    ids.length,
+    0,
+    ids.length,
+  ]);
   for (let s = 0; s + 1 < offsets.length; s++) {
     const segment = positions.subarray(offsets[s], offsets[s + 1]);
     expect(segment.length).toBeGreaterThan(0);
@@ -27,15 +36,23 @@ function checkForm({ ids, offsets, positions, labels }: TokenBatch, seqLen: numb
   }
 }
 
-const anyLengths = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 8 }).filter((lengths) => lengths.some((l) => l > 1));
-const anySizes = fc.record({ batchSize: fc.integer({ min: 1, max: 4 }), seqLen: fc.integer({ min: 1, max: 12 }), seed: fc.nat() });
+const anyLengths = fc
+  .array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 8 })
+  .filter((lengths) => lengths.some((l) => l > 1));
+const anySizes = fc.record({
+  batchSize: fc.integer({ min: 1, max: 4 }),
+  seqLen: fc.integer({ min: 1, max: 12 }),
+  seed: fc.nat(),
+});
 
 describe('TokenLoader', () => {
   it('predicts every token once an epoch, never across documents', async () => {
     await fc.assert(
       fc.asyncProperty(anyLengths, anySizes, async (lengths, sizes) => {
         const batches = await collect(new TokenLoader(numbered(lengths), { ...sizes, epochs: 2 }));
-        const once = lengths.flatMap((length, d) => Array.from({ length: length - 1 }, (_, i) => `${100 * d + i}>${100 * d + i + 1}`));
+        const once = lengths.flatMap((length, d) =>
+          Array.from({ length: length - 1 }, (_, i) => `${100 * d + i}>${100 * d + i + 1}`),
+        );
         expect(pairs(batches).sort()).toEqual([...once, ...once].sort());
         for (const [i, batch] of batches.entries()) {
           checkForm(batch, sizes.seqLen);
@@ -119,7 +136,9 @@ describe('TokenLoader', () => {
     const loader = new TokenLoader(numbered([30]), { batchSize: 1, seqLen: 4, seed: 0 });
     await loader.next();
     const before = loader.state();
-    expect(() => loader.load(typeof change === 'object' ? { ...before, ...change } : change)).toThrow(expect.objectContaining({ code: 'invalid_state' }));
+    expect(() => loader.load(typeof change === 'object' ? { ...before, ...change } : change)).toThrow(
+      expect.objectContaining({ code: 'invalid_state' }),
+    );
     expect(loader.state()).toEqual(before);
   });
 
@@ -127,7 +146,9 @@ describe('TokenLoader', () => {
     const source = numbered([30]);
     const options = { batchSize: 1, seqLen: 4, seed: 0 };
     for (const bad of [{ batchSize: 0 }, { seqLen: 2.5 }, { seed: Number.NaN }, { epochs: 0 }]) {
-      expect(() => new TokenLoader(source, { ...options, ...bad })).toThrow(expect.objectContaining({ code: 'invalid_argument' }));
+      expect(() => new TokenLoader(source, { ...options, ...bad })).toThrow(
+        expect.objectContaining({ code: 'invalid_argument' }),
+      );
     }
     expect(() => new TokenLoader(numbered([1, 1]), options)).toThrow(expect.objectContaining({ code: 'empty_corpus' }));
     expect(new TokenLoader(numbered([1, 1]), { ...options, documents: 'joined' }).batchesPerEpoch).toBe(0.25);
@@ -139,7 +160,9 @@ describe('validationBatches', () => {
     await fc.assert(
       fc.asyncProperty(anyLengths, anySizes, async (lengths, { batchSize, seqLen }) => {
         const batches = await collect(validationBatches(numbered(lengths), { batchSize, seqLen }));
-        const once = lengths.flatMap((length, d) => Array.from({ length: length - 1 }, (_, i) => `${100 * d + i}>${100 * d + i + 1}`));
+        const once = lengths.flatMap((length, d) =>
+          Array.from({ length: length - 1 }, (_, i) => `${100 * d + i}>${100 * d + i + 1}`),
+        );
         expect(pairs(batches)).toEqual(once);
         for (const batch of batches) {
           checkForm(batch, seqLen);

@@ -87,7 +87,10 @@ export class TokenLoader {
   #unit = 0;
   #offset = 0;
 
-  constructor(source: TokenSource, { documents = 'separate', epochs = Number.POSITIVE_INFINITY, ...options }: TokenLoaderOptions) {
+  constructor(
+    source: TokenSource,
+    { documents = 'separate', epochs = Number.POSITIVE_INFINITY, ...options }: TokenLoaderOptions,
+  ) {
     const op = 'TokenLoader';
     checkWhole(op, 'batchSize', options.batchSize);
     checkWhole(op, 'seqLen', options.seqLen);
@@ -168,18 +171,27 @@ export class TokenLoader {
   load(state: unknown): void {
     const parsed = stateSchema.safeParse(state);
     if (!parsed.success) {
-      throw new DataError('invalid_state', `[TokenLoader.load] expected a state from state(), got: ${z.prettifyError(parsed.error)}`);
+      throw new DataError(
+        'invalid_state',
+        `[TokenLoader.load] expected a state from state(), got: ${z.prettifyError(parsed.error)}`,
+      );
     }
     const saved = parsed.data;
     const own = this.state();
     for (const key of ['fingerprint', 'seed', 'batchSize', 'seqLen', 'documents'] as const) {
       if (saved[key] !== own[key]) {
-        throw new DataError('invalid_state', `[TokenLoader.load] expected ${key} ${own[key]}, got ${saved[key]}; resume with the data and settings of the interrupted run`);
+        throw new DataError(
+          'invalid_state',
+          `[TokenLoader.load] expected ${key} ${own[key]}, got ${saved[key]}; resume with the data and settings of the interrupted run`,
+        );
       }
     }
     const order = this.#orderOf(saved.epoch);
     if (saved.unit >= this.#units.count || saved.offset >= this.#units.at(order(saved.unit)).length) {
-      throw new DataError('invalid_state', `[TokenLoader.load] expected a position inside the data, got unit ${saved.unit}, offset ${saved.offset}`);
+      throw new DataError(
+        'invalid_state',
+        `[TokenLoader.load] expected a position inside the data, got unit ${saved.unit}, offset ${saved.offset}`,
+      );
     }
     this.#epoch = saved.epoch;
     this.#unit = saved.unit;
@@ -246,6 +258,9 @@ function predictions(source: TokenSource, mode: DocumentMode): number {
 
 function checkPredictable(op: string, units: Units): void {
   if (units.count === 0) {
-    throw new DataError('empty_corpus', `[${op}] expected a document of at least two tokens, got none: there is nothing to predict`);
+    throw new DataError(
+      'empty_corpus',
+      `[${op}] expected a document of at least two tokens, got none: there is nothing to predict`,
+    );
   }
 }

@@ -15,7 +15,10 @@ export interface FileWriter {
  *
  * @throws DataError `write_failed`; what `fill` throws passes through. The old folder is intact then.
  */
-export async function writeNewFolder<T>(path: string, fill: (create: (name: string) => Promise<FileWriter>) => Promise<T>): Promise<T> {
+export async function writeNewFolder<T>(
+  path: string,
+  fill: (create: (name: string) => Promise<FileWriter>) => Promise<T>,
+): Promise<T> {
   const suffix = randomBytes(4).toString('hex');
   const beside = join(dirname(path), `.${basename(path)}.${suffix}.tmp`);
   const old = join(dirname(path), `.${basename(path)}.${suffix}.old`);
@@ -27,7 +30,11 @@ export async function writeNewFolder<T>(path: string, fill: (create: (name: stri
       if (isDataError(cause)) throw cause;
       const code = systemCode(cause) ?? 'an error';
       const hint = code === 'ENOSPC' ? ': the disk is full' : '';
-      throw new DataError('write_failed', `[write] expected to write ${path}, got ${code}${hint}; what was there before is untouched`, { cause });
+      throw new DataError(
+        'write_failed',
+        `[write] expected to write ${path}, got ${code}${hint}; what was there before is untouched`,
+        { cause },
+      );
     }
   };
   try {

@@ -31,7 +31,10 @@ interface OpenShard {
  * @throws DataError `missing_file`, `read_failed`, `corrupted_data` (sizes or checksums that differ
  * from the index), `vocab_mismatch`
  */
-export async function openTokens(folder: string, { vocabSize, verify = false }: OpenTokensOptions = {}): Promise<TokenSource> {
+export async function openTokens(
+  folder: string,
+  { vocabSize, verify = false }: OpenTokensOptions = {},
+): Promise<TokenSource> {
   const index = await readTokenIndex(folder);
   if (vocabSize !== undefined && vocabSize < index.vocab_size) {
     throw new DataError(
@@ -61,7 +64,12 @@ export async function openTokens(folder: string, { vocabSize, verify = false }: 
   }
 }
 
-function source(index: TokenIndex, shards: readonly OpenShard[], documentOffsets: Float64Array, close: () => Promise<void>): TokenSource {
+function source(
+  index: TokenIndex,
+  shards: readonly OpenShard[],
+  documentOffsets: Float64Array,
+  close: () => Promise<void>,
+): TokenSource {
   const width = idBytes[index.dtype];
   return {
     fingerprint: index.fingerprint,
@@ -91,7 +99,8 @@ async function readIds(
   const bytes = new Uint8Array(target.length * width);
   for (let done = 0; done < bytes.length; ) {
     const { bytesRead } = await readingFile(path, () => handle.read(bytes, done, bytes.length - done, at + done));
-    if (bytesRead === 0) throw corrupted(path, `${bytes.length} bytes at ${at}`, `${done}; was the file cut while open?`);
+    if (bytesRead === 0)
+      throw corrupted(path, `${bytes.length} bytes at ${at}`, `${done}; was the file cut while open?`);
     done += bytesRead;
   }
   const ids = width === 2 ? new Uint16Array(bytes.buffer) : new Uint32Array(bytes.buffer);
@@ -144,5 +153,8 @@ function concat(parts: readonly Uint32Array[], documents: number): Float64Array 
 }
 
 function corrupted(path: string, expected: string, got: string): DataError {
-  return new DataError('corrupted_data', `[openTokens] expected ${expected}, got ${got} (${path}); write the shards again`);
+  return new DataError(
+    'corrupted_data',
+    `[openTokens] expected ${expected}, got ${got} (${path}); write the shards again`,
+  );
 }

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { permutation } from './permutation.js';
 
-const all = (seed: number, epoch: number, size: number) => Array.from({ length: size }, (_, i) => i).map(permutation({ seed, epoch, size }));
+const all = (seed: number, epoch: number, size: number) =>
+  Array.from({ length: size }, (_, i) => i).map(permutation({ seed, epoch, size }));
 
 describe('permutation', () => {
   it('takes every value once, for any size', () => {
@@ -46,7 +47,11 @@ describe('permutation', () => {
     for (const value of values) expect(value >= 0 && value < 2 ** 32).toBe(true);
   });
 
-  it.each([{ seed: 0.5, epoch: 0, size: 3 }, { seed: 0, epoch: 0, size: 0 }, { seed: 0, epoch: 0, size: 2 ** 33 }])('refuses %o', (options) => {
+  it.each([
+    { seed: 0.5, epoch: 0, size: 3 },
+    { seed: 0, epoch: 0, size: 0 },
+    { seed: 0, epoch: 0, size: 2 ** 33 },
+  ])('refuses %o', (options) => {
     expect(() => permutation(options)).toThrow(/\[permutation\] expected/);
   });
 });

@@ -30,16 +30,28 @@ function mix(x: number): number {
  * console.log([0, 1, 2, 3].map(at).sort()); // [0, 1, 2, 3]
  * ```
  */
-export function permutation({ seed, epoch, size }: { seed: number; epoch: number; size: number }): (index: number) => number {
+export function permutation({
+  seed,
+  epoch,
+  size,
+}: {
+  seed: number;
+  epoch: number;
+  size: number;
+}): (index: number) => number {
   if (!Number.isSafeInteger(seed) || !Number.isSafeInteger(epoch) || !(size >= 1 && size <= 2 ** 32)) {
-    throw new DataError('invalid_argument', `[permutation] expected whole seed and epoch and 1 <= size <= 2^32, got ${seed}, ${epoch}, ${size}`);
+    throw new DataError(
+      'invalid_argument',
+      `[permutation] expected whole seed and epoch and 1 <= size <= 2^32, got ${seed}, ${epoch}, ${size}`,
+    );
   }
   const bits = Math.max(1, Math.ceil(Math.log2(size) / 2));
   const half = 2 ** bits;
   const mask = half - 1;
   const keys = Uint32Array.from({ length: rounds }, (_, round) => {
     let key = 0x9e3779b9;
-    for (const word of [seed, Math.floor(seed / 2 ** 32), epoch, Math.floor(epoch / 2 ** 32), round]) key = mix(key ^ mix(word + 0x7f4a7c15));
+    for (const word of [seed, Math.floor(seed / 2 ** 32), epoch, Math.floor(epoch / 2 ** 32), round])
+      key = mix(key ^ mix(word + 0x7f4a7c15));
     return key;
   });
   return (index) => {

@@ -50,7 +50,9 @@ describe('writeTokens and openTokens', () => {
 
   it('put special tokens around documents once', async () => {
     const path = join(folder, 'tokens');
-    const tokenizer = { encode: (text: string) => ({ ids: text === 'b' ? [256, 98, 257] : [...new TextEncoder().encode(text)] }) };
+    const tokenizer = {
+      encode: (text: string) => ({ ids: text === 'b' ? [256, 98, 257] : [...new TextEncoder().encode(text)] }),
+    };
     await writeTokens(path, ['a', 'b'], { tokenizer, vocabSize: 258, bosId: 256, eosId: 257 });
     const source = await openTokens(path);
     const all = new Int32Array(source.tokenCount);
@@ -69,7 +71,9 @@ describe('writeTokens and openTokens', () => {
     }
     await expect(writeTokens(path, failing(), { tokenizer: bytes, vocabSize: 256 })).rejects.toThrow('source broke');
     const stop = AbortSignal.abort(new Error('stopped'));
-    await expect(writeTokens(path, ['six'], { tokenizer: bytes, vocabSize: 256, signal: stop })).rejects.toThrow('stopped');
+    await expect(writeTokens(path, ['six'], { tokenizer: bytes, vocabSize: 256, signal: stop })).rejects.toThrow(
+      'stopped',
+    );
     const source = await openTokens(path, { verify: true });
     expect(source.tokenCount).toBe(4);
     await source.close();
@@ -78,15 +82,24 @@ describe('writeTokens and openTokens', () => {
 
   it('name an empty text, an empty corpus and an id outside the vocabulary', async () => {
     const path = join(folder, 'tokens');
-    const write = (texts: string[], onEmpty?: 'skip') => writeTokens(path, texts, { tokenizer: bytes, vocabSize: 120, ...(onEmpty && { onEmpty }) });
-    await expect(write(['a', ''])).rejects.toMatchObject({ code: 'empty_text', message: expect.stringContaining('document 1') });
+    const write = (texts: string[], onEmpty?: 'skip') =>
+      writeTokens(path, texts, { tokenizer: bytes, vocabSize: 120, ...(onEmpty && { onEmpty }) });
+    await expect(write(['a', ''])).rejects.toMatchObject({
+      code: 'empty_text',
+      message: expect.stringContaining('document 1'),
+    });
     await expect(write([])).rejects.toMatchObject({ code: 'empty_corpus' });
     await expect(write([''], 'skip')).rejects.toMatchObject({ code: 'empty_corpus' });
-    await expect(write(['az'])).rejects.toMatchObject({ code: 'vocab_mismatch', message: expect.stringContaining('got 122 at token 1 of document 0') });
+    await expect(write(['az'])).rejects.toMatchObject({
+      code: 'vocab_mismatch',
+      message: expect.stringContaining('got 122 at token 1 of document 0'),
+    });
     expect((await write(['', 'a', ''], 'skip')).document_count).toBe(1);
     await expect(openTokens(path, { vocabSize: 100 })).rejects.toMatchObject({ code: 'vocab_mismatch' });
     await writeFile(join(folder, 'file'), '');
-    await expect(writeTokens(join(folder, 'file', 'x'), ['a'], { tokenizer: bytes, vocabSize: 256 })).rejects.toMatchObject({ code: 'write_failed' });
+    await expect(
+      writeTokens(join(folder, 'file', 'x'), ['a'], { tokenizer: bytes, vocabSize: 256 }),
+    ).rejects.toMatchObject({ code: 'write_failed' });
     expect((await readdir(folder)).sort()).toEqual(['file', 'tokens']);
   });
 });
@@ -100,13 +113,22 @@ describe('openTokens on damaged folders', () => {
     const shard = join(path(), 'tokens-00000.bin');
     const good = await readFile(shard);
     await writeFile(shard, Uint8Array.from(good).fill(2, 0, 1));
-    await expect(open(true)).rejects.toMatchObject({ code: 'corrupted_data', message: expect.stringContaining('checksum') });
+    await expect(open(true)).rejects.toMatchObject({
+      code: 'corrupted_data',
+      message: expect.stringContaining('checksum'),
+    });
     await writeFile(shard, Uint8Array.from(good).fill(255, 4, 6));
     const source = await open();
-    await expect(source.read(0, new Int32Array(4))).rejects.toMatchObject({ code: 'corrupted_data', message: expect.stringContaining('got 65535 at byte 4') });
+    await expect(source.read(0, new Int32Array(4))).rejects.toMatchObject({
+      code: 'corrupted_data',
+      message: expect.stringContaining('got 65535 at byte 4'),
+    });
     await source.close();
     await truncate(shard, 10);
-    await expect(open()).rejects.toMatchObject({ code: 'corrupted_data', message: expect.stringContaining('expected 22 bytes, got 10') });
+    await expect(open()).rejects.toMatchObject({
+      code: 'corrupted_data',
+      message: expect.stringContaining('expected 22 bytes, got 10'),
+    });
     await rm(shard);
     await expect(open()).rejects.toMatchObject({ code: 'missing_file' });
   });

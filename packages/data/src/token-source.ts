@@ -45,7 +45,10 @@ export function checkIds(op: string, ids: ArrayLike<number>, vocabSize: number, 
   for (let i = 0; i < ids.length; i++) {
     const id = ids[i] ?? -1;
     if (!(Number.isInteger(id) && id >= 0 && id < vocabSize)) {
-      throw new DataError('vocab_mismatch', `[${op}] expected ids 0 to ${vocabSize - 1}, got ${id} at token ${i} of document ${document}`);
+      throw new DataError(
+        'vocab_mismatch',
+        `[${op}] expected ids 0 to ${vocabSize - 1}, got ${id} at token ${i} of document ${document}`,
+      );
     }
   }
 }
@@ -76,16 +79,23 @@ export function offsetsOf(lengths: Iterable<number>, documents: number): Float64
  * console.log(source.tokenCount, source.documentCount); // 5 2
  * ```
  */
-export function tokensFromArrays(documents: readonly ArrayLike<number>[], { vocabSize }: { vocabSize: number }): TokenSource {
+export function tokensFromArrays(
+  documents: readonly ArrayLike<number>[],
+  { vocabSize }: { vocabSize: number },
+): TokenSource {
   const op = 'tokensFromArrays';
   if (documents.length === 0) throw new DataError('empty_corpus', `[${op}] expected at least one document, got none`);
   const fingerprint = new Fingerprint(vocabSize);
   for (const [index, ids] of documents.entries()) {
-    if (ids.length === 0) throw new DataError('empty_text', `[${op}] expected tokens in every document, got none in document ${index}`);
+    if (ids.length === 0)
+      throw new DataError('empty_text', `[${op}] expected tokens in every document, got none in document ${index}`);
     checkIds(op, ids, vocabSize, index);
     fingerprint.add(ids);
   }
-  const documentOffsets = offsetsOf(documents.map((ids) => ids.length), documents.length);
+  const documentOffsets = offsetsOf(
+    documents.map((ids) => ids.length),
+    documents.length,
+  );
   const tokens = new Int32Array(documentOffsets.at(-1) ?? 0);
   for (const [index, ids] of documents.entries()) tokens.set(ids, documentOffsets[index]);
   return {
@@ -105,6 +115,9 @@ export function tokensFromArrays(documents: readonly ArrayLike<number>[], { voca
 /** @throws DataError `invalid_argument` unless the range lies inside the tokens. */
 export function checkRange(start: number, length: number, tokenCount: number): void {
   if (!(Number.isSafeInteger(start) && start >= 0 && start + length <= tokenCount)) {
-    throw new DataError('invalid_argument', `[read] expected a range inside ${tokenCount} tokens, got ${start} to ${start + length}`);
+    throw new DataError(
+      'invalid_argument',
+      `[read] expected a range inside ${tokenCount} tokens, got ${start} to ${start + length}`,
+    );
   }
 }

@@ -93,7 +93,8 @@ export async function writeTokenIds(
   const op = 'writeTokens';
   checkWhole(op, 'vocabSize', vocabSize);
   checkWhole(op, 'maxShardTokens', maxShardTokens);
-  if (vocabSize > 2 ** 31) throw new DataError('invalid_argument', `[${op}] expected vocabSize <= 2^31, got ${vocabSize}`);
+  if (vocabSize > 2 ** 31)
+    throw new DataError('invalid_argument', `[${op}] expected vocabSize <= 2^31, got ${vocabSize}`);
   const dtype = vocabSize <= 65536 ? 'uint16' : 'uint32';
   return writeNewFolder(folder, async (create) => {
     const fingerprint = new Fingerprint(vocabSize);
@@ -105,7 +106,10 @@ export async function writeTokenIds(
       signal?.throwIfAborted();
       if (ids.length === 0) {
         if (onEmpty === 'error') {
-          throw new DataError('empty_text', `[${op}] expected tokens in every document, got none in document ${seen}; onEmpty: 'skip' leaves such documents out`);
+          throw new DataError(
+            'empty_text',
+            `[${op}] expected tokens in every document, got none in document ${seen}; onEmpty: 'skip' leaves such documents out`,
+          );
         }
       } else {
         checkIds(op, ids, vocabSize, seen);
@@ -122,7 +126,8 @@ export async function writeTokenIds(
       seen += 1;
       onProgress?.({ ...totals });
     }
-    if (!shard) throw new DataError('empty_corpus', `[${op}] expected at least one document with tokens, got ${seen} without`);
+    if (!shard)
+      throw new DataError('empty_corpus', `[${op}] expected at least one document with tokens, got ${seen} without`);
     shards.push(await shard.end());
     const index: TokenIndex = {
       format: 'tessera-tokens',

@@ -43,11 +43,9 @@ export async function openFile(path: string): Promise<ByteSource> {
         let done = 0;
         while (done < target.byteLength) {
           const length = Math.min(maxReadBytes, target.byteLength - done);
-          const { bytesRead } = await handle
-            .read(target, done, length, offset + done)
-            .catch((cause: unknown) => {
-              throw new FormatsError('read_failed', `[read] ${systemCode(cause) ?? 'error'} in ${path}`, { cause });
-            });
+          const { bytesRead } = await handle.read(target, done, length, offset + done).catch((cause: unknown) => {
+            throw new FormatsError('read_failed', `[read] ${systemCode(cause) ?? 'error'} in ${path}`, { cause });
+          });
           if (bytesRead === 0) {
             throw new FormatsError(
               'read_failed',

@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16, toFloat32, toTypedArray } from './floats.js';
+import {
+  bfloat16ToFloat32,
+  float16ToFloat32,
+  float32ToBfloat16,
+  float32ToFloat16,
+  toFloat32,
+  toTypedArray,
+} from './floats.js';
 
 /** Nearest value of a format by search over all of its finite values, ties to the even bit pattern. */
 function nearest(value: number, decode: (bits: Uint16Array) => Float32Array, maxFinite: number): number {
@@ -48,9 +55,15 @@ describe('float16', () => {
   it('rounds to nearest, ties to even, subnormals included', () => {
     const decode = (b: Uint16Array) => float16ToFloat32(b);
     fc.assert(
-      fc.property(fc.oneof(fc.float({ min: 0, max: 65504, noNaN: true }), fc.float({ min: 0, max: Math.fround(1e-4), noNaN: true })), (x) => {
-        expect(float32ToFloat16(Float32Array.of(x))[0]).toBe(nearest(x, decode, 0x7bff));
-      }),
+      fc.property(
+        fc.oneof(
+          fc.float({ min: 0, max: 65504, noNaN: true }),
+          fc.float({ min: 0, max: Math.fround(1e-4), noNaN: true }),
+        ),
+        (x) => {
+          expect(float32ToFloat16(Float32Array.of(x))[0]).toBe(nearest(x, decode, 0x7bff));
+        },
+      ),
       { numRuns: 100 },
     );
   });

@@ -18,7 +18,8 @@ import {
 } from './index.js';
 
 // The shared test tooling imports this package, so that this file finds the folder by itself.
-const fixtures = process.env.TESSERA_FIXTURES ?? join(dirname(fileURLToPath(import.meta.url)), '../../../../shared/fixtures');
+const fixtures =
+  process.env.TESSERA_FIXTURES ?? join(dirname(fileURLToPath(import.meta.url)), '../../../../shared/fixtures');
 const area = join(fixtures, 'quant');
 const present = existsSync(join(area, 'safetensors', 'list.json'));
 
@@ -29,9 +30,14 @@ const listSchema = z.object({
       file: z.string(),
       metadata: z.record(z.string(), z.string()).nullable(),
       // Pairs, because a record schema would lose a tensor named __proto__.
-      tensors: z.custom<object>((x) => typeof x === 'object' && x !== null).transform((x) => Object.entries(x)).pipe(
-        z.array(z.tuple([z.string(), z.object({ dtype: z.string(), shape: z.array(z.number()), values: z.array(value) })])),
-      ),
+      tensors: z
+        .custom<object>((x) => typeof x === 'object' && x !== null)
+        .transform((x) => Object.entries(x))
+        .pipe(
+          z.array(
+            z.tuple([z.string(), z.object({ dtype: z.string(), shape: z.array(z.number()), values: z.array(value) })]),
+          ),
+        ),
     }),
   ),
   must_refuse: z.array(z.object({ file: z.string(), reason: z.string() })),
@@ -56,7 +62,7 @@ const readJson = (file: string): unknown => JSON.parse(readFileSync(join(area, f
 function values(tensor: RawTensor): unknown[] {
   const { dtype } = tensor;
   if (dtype === 'BOOL') return [...tensor.bytes].map((x) => x !== 0);
-  if (dtype.startsWith('F') && dtype !== 'F64' || dtype === 'BF16') return [...toFloat32(tensor)];
+  if ((dtype.startsWith('F') && dtype !== 'F64') || dtype === 'BF16') return [...toFloat32(tensor)];
   return [...toTypedArray(tensor)];
 }
 
@@ -84,12 +90,16 @@ describe.skipIf(!present)(`fixtures: quant/safetensors (${present ? area : 'skip
     }
     await reader.close();
     const again = parseSafetensors(serializeSafetensors(parsed.tensors, { metadata: parsed.metadata }));
-    expect(again.tensors).toEqual(new Map([...parsed.tensors].map(([name, tensor]) => [name, { ...tensor, bytes: new Uint8Array(tensor.bytes) }])));
+    expect(again.tensors).toEqual(
+      new Map([...parsed.tensors].map(([name, tensor]) => [name, { ...tensor, bytes: new Uint8Array(tensor.bytes) }])),
+    );
   });
 
   it.each(list?.must_refuse ?? [])('refuses $file: $reason', async ({ file }) => {
     await expect(openSafetensors(at(file))).rejects.toMatchObject({ name: 'FormatsError', code: 'invalid_file' });
-    expect(() => parseSafetensors(readFileSync(at(file)))).toThrow(expect.objectContaining({ name: 'FormatsError', code: 'invalid_file' }));
+    expect(() => parseSafetensors(readFileSync(at(file)))).toThrow(
+      expect.objectContaining({ name: 'FormatsError', code: 'invalid_file' }),
+    );
   });
 
   it('reads the sharded checkpoint', async () => {

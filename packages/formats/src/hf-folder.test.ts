@@ -13,7 +13,13 @@ afterAll(() => rm(folder, { recursive: true }));
 
 describe('config.json', () => {
   it('round-trips with every key as it was', async () => {
-    const config = { model_type: 'llama', hidden_size: 8, rope_scaling: null, layer_types: ['full_attention'], nested: { a: [1.5, true] } };
+    const config = {
+      model_type: 'llama',
+      hidden_size: 8,
+      rope_scaling: null,
+      layer_types: ['full_attention'],
+      nested: { a: [1.5, true] },
+    };
     await writeConfig(folder, config);
     expect(await readConfig(folder)).toEqual(config);
     expect(await readFile(join(folder, 'config.json'), 'utf8')).toMatch(/^\{\n {2}"model_type": "llama",\n/);

@@ -21,7 +21,10 @@ export async function readConfig(folder: string): Promise<JsonObject & { readonl
   const config = await readJsonFile(path);
   const { model_type } = config;
   if (typeof model_type !== 'string') {
-    throw new FormatsError('invalid_json', `[readConfig] expected model_type to be a string, got ${JSON.stringify(model_type) ?? 'nothing'} (${path})`);
+    throw new FormatsError(
+      'invalid_json',
+      `[readConfig] expected model_type to be a string, got ${JSON.stringify(model_type) ?? 'nothing'} (${path})`,
+    );
   }
   return { ...config, model_type };
 }

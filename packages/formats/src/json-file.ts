@@ -19,14 +19,19 @@ const maxJsonBytes = 256 << 20;
  * @throws FormatsError `missing_file`, `read_failed`, or `invalid_json` if it is no UTF-8, no JSON, no
  * object, or beyond `maxBytes` (default 256 MiB).
  */
-export async function readJsonFile(path: string, { maxBytes = maxJsonBytes }: { maxBytes?: number } = {}): Promise<JsonObject> {
+export async function readJsonFile(
+  path: string,
+  { maxBytes = maxJsonBytes }: { maxBytes?: number } = {},
+): Promise<JsonObject> {
   const bytes = await readLimited(path, maxBytes);
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (cause) {
     const what = cause instanceof Error ? cause.message : String(cause);
-    throw new FormatsError('invalid_json', `[readJsonFile] expected JSON, got: ${what.slice(0, 200)} (${path})`, { cause });
+    throw new FormatsError('invalid_json', `[readJsonFile] expected JSON, got: ${what.slice(0, 200)} (${path})`, {
+      cause,
+    });
   }
   if (!isJsonObject(value)) {
     const got = Array.isArray(value) ? 'an array' : value === null ? 'null' : `a ${typeof value}`;
@@ -49,7 +54,10 @@ async function readLimited(path: string, maxBytes: number): Promise<Uint8Array> 
   try {
     const { size } = await stat(path);
     if (size > maxBytes) {
-      throw new FormatsError('invalid_json', `[readJsonFile] expected at most ${maxBytes} bytes, got ${size} (${path})`);
+      throw new FormatsError(
+        'invalid_json',
+        `[readJsonFile] expected at most ${maxBytes} bytes, got ${size} (${path})`,
+      );
     }
     return await readFile(path);
   } catch (cause) {

@@ -19,7 +19,26 @@ describe('parseStrictJson', () => {
   });
 
   it('accepts and refuses arbitrary text as JSON.parse does', () => {
-    const piece = fc.constantFrom('{', '}', '[', ']', ',', ':', '"', '\\', 'a', '1', '-', '.', 'e', '0', 'null', 'true', ' ', '\u0001');
+    const piece = fc.constantFrom(
+      '{',
+      '}',
+      '[',
+      ']',
+      ',',
+      ':',
+      '"',
+      '\\',
+      'a',
+      '1',
+      '-',
+      '.',
+      'e',
+      '0',
+      'null',
+      'true',
+      ' ',
+      '\u0001',
+    );
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
         const text = pieces.join('');

@@ -1,9 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import {
-  type CausalLM,
-  type KVCache,
-  batchFromSequences,
-} from '@tessera-llm/layers';
+import { type CausalLM, type KVCache, batchFromSequences } from '@tessera-llm/layers';
 import { type Tensor, argmax, indexSelect, narrow, scope, tensor } from '@tessera-llm/tensor';
 import { GenerationError } from './errors';
 import {

@@ -64,9 +64,7 @@ export class Sequence {
     if (this.#length < this.#limit) return { text: piece.text, stopReason: null };
     const last = this.#matcher.push(this.#decoder?.flush() ?? '');
     const text = piece.text + last.text;
-    return last.stopped
-      ? { text, stopReason: 'stop' }
-      : { text: text + this.#matcher.flush(), stopReason: 'length' };
+    return last.stopped ? { text, stopReason: 'stop' } : { text: text + this.#matcher.flush(), stopReason: 'length' };
   }
 
   /** Text that was held back, when an end id came. */

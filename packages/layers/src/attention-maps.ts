@@ -24,12 +24,7 @@ import type { Dropout } from './dropout';
  * The weights that attention multiplies the values with, written out: for each segment (H, Tq, Tk). Composed of plain
  * ops, so gradients flow; holds Tq x Tk, unlike `attention`.
  */
-export function attentionMaps(
-  q: Tensor,
-  k: Tensor,
-  layout: AttentionLayout,
-  options: ScoreOptions,
-): Tensor[] {
+export function attentionMaps(q: Tensor, k: Tensor, layout: AttentionLayout, options: ScoreOptions): Tensor[] {
   return segmentsOf(layout).map((segment) => weights(q, k, segment, options));
 }
 
@@ -47,7 +42,12 @@ export function mapsAttention(
     const keys = segmentKeys(batch, segment);
     // One head at a time: an element's key is then its key position, whatever the segment's length.
     const thinned = Array.from({ length: heads }, (_, h) =>
-      dropout.drop(reshape(narrow(p, { dim: 0, start: h, length: 1 }), [segment.rows, segment.keyRows.length]), batch, keys, h),
+      dropout.drop(
+        reshape(narrow(p, { dim: 0, start: h, length: 1 }), [segment.rows, segment.keyRows.length]),
+        batch,
+        keys,
+        h,
+      ),
     );
     const values = headsFirst(rowsOf(v, segment.keyRows), heads); // (H, Tk, D)
     return permute(matmul(stack(thinned), values), [1, 0, 2]); // (Tq, H, D)

@@ -178,10 +178,7 @@ export interface Memory {
 /** Layout of queries of one ragged batch on the rows of another. */
 function crossLayout(queryOffsets: Int32Array, keyOffsets: Int32Array): Pass['layout'] {
   const count = queryOffsets.length - 1;
-  const keyLengths = Int32Array.from(
-    { length: count },
-    (_, b) => (keyOffsets[b + 1] ?? 0) - (keyOffsets[b] ?? 0),
-  );
+  const keyLengths = Int32Array.from({ length: count }, (_, b) => (keyOffsets[b + 1] ?? 0) - (keyOffsets[b] ?? 0));
   return {
     queryOffsets,
     queryStarts: new Int32Array(count),

@@ -72,10 +72,7 @@ export type BatchExtras = Omit<Batch, 'ids' | 'offsets' | 'positions' | 'callLen
  * console.log(batch.offsets, batch.positions); // [0, 3, 5], [0, 1, 2, 0, 1]
  * ```
  */
-export function batchFromSequences(
-  sequences: readonly ArrayLike<number>[],
-  extras: BatchExtras = {},
-): Batch {
+export function batchFromSequences(sequences: readonly ArrayLike<number>[], extras: BatchExtras = {}): Batch {
   if (sequences.length === 0) {
     throw new LayersError('value', '[batchFromSequences] expected at least one sequence, got none');
   }
@@ -184,12 +181,7 @@ function callLengthOf(
   return last + 1;
 }
 
-function checkMatrix(
-  name: string,
-  matrix: readonly ArrayLike<number>[],
-  height: number,
-  width: number,
-): void {
+function checkMatrix(name: string, matrix: readonly ArrayLike<number>[], height: number, width: number): void {
   if (matrix.length !== height) {
     throw new LayersError(
       'shape',

@@ -1,13 +1,4 @@
-import {
-  type Compute,
-  type Tensor,
-  div,
-  linear,
-  linearCrossEntropy,
-  mul,
-  neg,
-  tanh,
-} from '@tessera-llm/tensor';
+import { type Compute, type Tensor, div, linear, linearCrossEntropy, mul, neg, tanh } from '@tessera-llm/tensor';
 import type { Batch } from './batch';
 import type { KVCache } from './cache';
 import { checkIds } from './embedding';

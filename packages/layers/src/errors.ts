@@ -34,9 +34,6 @@ export class LayersError extends Error {
 /** @internal Throws `value` unless n is a whole number of at least `least`. */
 export function checkCount(where: string, name: string, n: number, least = 1): void {
   if (!Number.isSafeInteger(n) || n < least) {
-    throw new LayersError(
-      'value',
-      `[${where}] expected ${name} to be a whole number of at least ${least}, got ${n}`,
-    );
+    throw new LayersError('value', `[${where}] expected ${name} to be a whole number of at least ${least}, got ${n}`);
   }
 }

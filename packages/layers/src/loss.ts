@@ -76,11 +76,7 @@ export interface LanguageModelLossOptions extends Pick<TokenLossOptions, 'labelS
  * console.log(await value.item()); // about ln 32
  * ```
  */
-export function languageModelLoss(
-  model: CausalLM,
-  batch: Batch,
-  options: LanguageModelLossOptions = {},
-): Tensor {
+export function languageModelLoss(model: CausalLM, batch: Batch, options: LanguageModelLossOptions = {}): Tensor {
   const { targets = nextTokenTargets(batch), labelSmoothing = 0 } = options;
   const count = countTargets(targets);
   const normalizer = options.normalizer ?? count;

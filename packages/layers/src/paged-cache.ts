@@ -179,11 +179,7 @@ export class PagedKVCache implements KVCache {
   }
 }
 
-function layoutOf(
-  held: readonly Slot[],
-  ends: readonly number[],
-  queryOffsets: Int32Array,
-): AttentionLayout {
+function layoutOf(held: readonly Slot[], ends: readonly number[], queryOffsets: Int32Array): AttentionLayout {
   const pageOffsets = new Int32Array(held.length + 1);
   held.forEach((slot, b) => {
     pageOffsets[b + 1] = (pageOffsets[b] ?? 0) + slot.pages.length;

@@ -26,10 +26,7 @@ export interface PassOptions {
  *
  * @throws LayersError `shape`, `value`, `cache`, `cache_full`, `position_out_of_range`
  */
-export function beginPass<S extends Segments>(
-  batch: S,
-  { backend, rotary = null }: PassOptions,
-): Pass<S> {
+export function beginPass<S extends Segments>(batch: S, { backend, rotary = null }: PassOptions): Pass<S> {
   const { offsets, positions, cache } = batch;
   checkSegments(batch, positions.length);
   const step = cache === undefined ? null : cache.store.begin({ slots: cache.slots, offsets });

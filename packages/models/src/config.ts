@@ -30,7 +30,11 @@ export function parseConfig<S extends z.ZodType>(schema: S, json: unknown, model
 }
 
 const positive = z.number().positive();
-const original = { original_max_position_embeddings: count().nullish().transform((n) => n ?? undefined) };
+const original = {
+  original_max_position_embeddings: count()
+    .nullish()
+    .transform((n) => n ?? undefined),
+};
 const shared = { rope_theta: positive.default(10000), partial_rotary_factor: positive.max(1).optional() };
 
 /** `rope_parameters` of transformers 5, every scaling that `layers` computes. */
@@ -91,8 +95,8 @@ interface RopeFields {
 export function ropeParameters(fields: RopeFields, modelType: string): RopeParameters {
   const given = { ...(fields.rope_scaling ?? {}), ...(fields.rope_parameters ?? {}) };
   const { type, ...rest } = given;
-  const named = rest['rope_type'] ?? type ?? 'default';
-  const theta = rest['rope_theta'] ?? fields.rope_theta ?? undefined;
+  const named = rest.rope_type ?? type ?? 'default';
+  const theta = rest.rope_theta ?? fields.rope_theta ?? undefined;
   const json = { ...rest, rope_type: named === 'su' ? 'longrope' : named, rope_theta: theta };
   return parseConfig(ropeSchema, json, `${modelType} rope_parameters`);
 }

@@ -39,7 +39,7 @@ export interface CreateModelOptions extends ComputeOptions {
  */
 export function createModel(config: ModelConfigInput, { seed, ...options }: CreateModelOptions): Model {
   const blueprint = architectureOf(config.model_type).blueprint(config);
-  const std = blueprint.config['initializer_range'];
+  const std = blueprint.config.initializer_range;
   const init = initializer({ seed, ...(typeof std === 'number' ? { std } : {}) });
   return blueprint.build({ ...options, init });
 }

@@ -233,6 +233,5 @@ export const gpt2: Architecture = {
       toJson: () => ({ ...toJson(config), architectures: ['GPT2LMHeadModel'] }),
     };
   },
-  recognizes: (keys) =>
-    ['', 'transformer.'].some((prefix) => keys.has(`${prefix}h.0.attn.c_attn.weight`)),
+  recognizes: (keys) => ['', 'transformer.'].some((prefix) => keys.has(`${prefix}h.0.attn.c_attn.weight`)),
 };

@@ -31,27 +31,27 @@ import {
 /** config.json of a Llama; defaults are transformers'. */
 const schema = z
   .looseObject({
-  model_type: z.literal('llama'),
-  vocab_size: count().default(32000),
-  hidden_size: count(2 ** 20).default(4096),
-  intermediate_size: count(2 ** 22).default(11008),
-  num_hidden_layers: count(4096).default(32),
-  num_attention_heads: count(2 ** 16).default(32),
-  num_key_value_heads: count(2 ** 16).nullish(),
-  head_dim: count(2 ** 16).nullish(),
-  hidden_act: activation.default('silu'),
-  max_position_embeddings: count(2 ** 30).default(2048),
-  initializer_range: z.number().min(0).max(10).default(0.02),
-  rms_norm_eps: epsilon.default(1e-6),
-  tie_word_embeddings: z.boolean().default(false),
-  attention_bias: z.boolean().default(false),
-  attention_dropout: probability.default(0),
-  mlp_bias: z.boolean().default(false),
-  bos_token_id: z.int().min(0).nullish().default(1),
-  eos_token_id: tokenIds.default(2),
-  pad_token_id: z.int().nullish(),
-  ...ropeFields,
-})
+    model_type: z.literal('llama'),
+    vocab_size: count().default(32000),
+    hidden_size: count(2 ** 20).default(4096),
+    intermediate_size: count(2 ** 22).default(11008),
+    num_hidden_layers: count(4096).default(32),
+    num_attention_heads: count(2 ** 16).default(32),
+    num_key_value_heads: count(2 ** 16).nullish(),
+    head_dim: count(2 ** 16).nullish(),
+    hidden_act: activation.default('silu'),
+    max_position_embeddings: count(2 ** 30).default(2048),
+    initializer_range: z.number().min(0).max(10).default(0.02),
+    rms_norm_eps: epsilon.default(1e-6),
+    tie_word_embeddings: z.boolean().default(false),
+    attention_bias: z.boolean().default(false),
+    attention_dropout: probability.default(0),
+    mlp_bias: z.boolean().default(false),
+    bos_token_id: z.int().min(0).nullish().default(1),
+    eos_token_id: tokenIds.default(2),
+    pad_token_id: z.int().nullish(),
+    ...ropeFields,
+  })
   .refine((c) => c.num_attention_heads % (c.num_key_value_heads ?? c.num_attention_heads) === 0, {
     error: 'num_attention_heads must be a multiple of num_key_value_heads',
   })
@@ -187,6 +187,5 @@ export const llama: Architecture = {
       }),
     };
   },
-  recognizes: (keys) =>
-    ['', 'model.'].some((prefix) => keys.has(`${prefix}layers.0.self_attn.q_proj.weight`)),
+  recognizes: (keys) => ['', 'model.'].some((prefix) => keys.has(`${prefix}layers.0.self_attn.q_proj.weight`)),
 };

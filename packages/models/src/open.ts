@@ -50,7 +50,7 @@ export async function open(path: string, options: OpenOptions = {}): Promise<Ope
   const model = await loadModel(path, blueprint, options);
   const endIds = [
     ...idList(generationConfig.eos_token_id),
-    ...idList(blueprint.config['eos_token_id']),
+    ...idList(blueprint.config.eos_token_id),
     ...(eosId === null ? [] : [eosId]),
   ];
   return { model, tokenizer, chatTemplate, generationConfig, endIds: [...new Set(endIds)] };

@@ -97,8 +97,15 @@ async function system<T>(path: string, call: () => Promise<T>): Promise<T> {
   try {
     return await call();
   } catch (cause) {
-    const isFile = await stat(path).then((s) => !s.isDirectory(), () => false);
-    const what = isFile ? 'a file of this name is in the way' : cause instanceof Error ? cause.message : 'unknown cause';
+    const isFile = await stat(path).then(
+      (s) => !s.isDirectory(),
+      () => false,
+    );
+    const what = isFile
+      ? 'a file of this name is in the way'
+      : cause instanceof Error
+        ? cause.message
+        : 'unknown cause';
     throw new FormatsError('write_failed', `[save] expected a writable folder ${path}, got: ${what}`, { cause });
   }
 }

@@ -10,7 +10,9 @@ import { ModelsError } from './errors';
 export type { Tokenizer };
 
 /** A token in tokenizer_config.json: its text, or an object that holds it. */
-const token = z.union([z.string(), z.looseObject({ content: z.string() }).transform(({ content }) => content)]).nullish();
+const token = z
+  .union([z.string(), z.looseObject({ content: z.string() }).transform(({ content }) => content)])
+  .nullish();
 const template = z.union([z.string(), z.array(z.looseObject({ name: z.string(), template: z.string() }))]);
 const configSchema = z.looseObject({ bos_token: token, eos_token: token, chat_template: template.nullish() });
 
@@ -28,7 +30,10 @@ async function readTokenizerConfig(folder: string): Promise<z.output<typeof conf
   if (!existsSync(file)) return null;
   const parsed = configSchema.safeParse(await readJsonFile(file));
   if (parsed.success) return parsed.data;
-  throw new ModelsError('invalid_config', `[open] expected ${file} as transformers writes it, got:\n${z.prettifyError(parsed.error)}`);
+  throw new ModelsError(
+    'invalid_config',
+    `[open] expected ${file} as transformers writes it, got:\n${z.prettifyError(parsed.error)}`,
+  );
 }
 
 /** Reads tokenizer.json, tokenizer_config.json and chat_template.jinja of a folder, as far as they exist. */

@@ -71,7 +71,10 @@ function wantedTensors(reader: TensorReader, blueprint: Blueprint, folder: strin
     }
     const other = names.get(path);
     if (other !== undefined) {
-      throw new ModelsError('invalid_checkpoint', `[open] expected one tensor for ${path}, got ${other} and ${name} (${folder})`);
+      throw new ModelsError(
+        'invalid_checkpoint',
+        `[open] expected one tensor for ${path}, got ${other} and ${name} (${folder})`,
+      );
     }
     names.set(path, name);
   }

@@ -8,7 +8,15 @@ const notice = (text) => process.stdout.write(`native: ${text}\n`);
 
 const linkFlags = {
   // nodelete: the pool's threads run this code, and it must stay mapped when a worker's environment unloads the addon.
-  linux: ['-shared', '-Wl,-z,nodelete', '-Wl,--exclude-libs,ALL', '-Wl,--gc-sections', '-static-libstdc++', '-static-libgcc', '-pthread'],
+  linux: [
+    '-shared',
+    '-Wl,-z,nodelete',
+    '-Wl,--exclude-libs,ALL',
+    '-Wl,--gc-sections',
+    '-static-libstdc++',
+    '-static-libgcc',
+    '-pthread',
+  ],
   darwin: ['-bundle', '-undefined', 'dynamic_lookup'],
 };
 
@@ -16,7 +24,9 @@ async function main() {
   const compiler = findCompiler();
   if (compiler === null) {
     const asked = process.env.CXX ? ` ($CXX is '${process.env.CXX}')` : '';
-    return notice(`no C++ compiler found${asked}; the native backend is left out and the reference backend will run, which is slow`);
+    return notice(
+      `no C++ compiler found${asked}; the native backend is left out and the reference backend will run, which is slow`,
+    );
   }
   const isas = compiler.family === null ? undefined : families[compiler.family];
   const link = linkFlags[compiler.system];

@@ -7,7 +7,9 @@ import { root } from './toolchain.mjs';
 const built = join(root, 'build', 'Release', 'tessera.node');
 const folder = join(root, 'npm', platformPackage().replace('@tessera-llm/native-', ''));
 if (!existsSync(built) || !existsSync(folder)) {
-  process.stdout.write(`native: nothing to stage (${existsSync(built) ? `no package ${folder}` : 'the addon is not built'})\n`);
+  process.stdout.write(
+    `native: nothing to stage (${existsSync(built) ? `no package ${folder}` : 'the addon is not built'})\n`,
+  );
 } else {
   const target = join(folder, 'tessera.node');
   copyFileSync(built, `${target}.tmp`);

@@ -16,13 +16,21 @@ const isas = { ...families[compiler.family] };
 if (compiler.family === 'x86_64') isas.wide = { flags: ['-mavx2', '-mfma', '-mf16c', '-mbmi2'] };
 const tests = join(root, 'test');
 const output = join(root, 'build', sanitize ? 'test-sanitize' : 'test');
-const sanitizers = ['-fsanitize=address,undefined', '-fno-sanitize-recover=undefined', '-fno-omit-frame-pointer', '-g1', '-O1'];
+const sanitizers = [
+  '-fsanitize=address,undefined',
+  '-fno-sanitize-recover=undefined',
+  '-fno-omit-frame-pointer',
+  '-g1',
+  '-O1',
+];
 await compileAndLink({
   compiler,
   headers: null,
   folder: join(root, 'build', `${compiler.machine}-${sanitize ? 'sanitize' : 'test'}`),
   output,
-  entries: readdirSync(tests).filter((name) => name.endsWith('.cc')).map((name) => join(tests, name)),
+  entries: readdirSync(tests)
+    .filter((name) => name.endsWith('.cc'))
+    .map((name) => join(tests, name)),
   link: ['-pthread'],
   isas,
   extraFlags: ['-I', root, ...(sanitize ? sanitizers : [])],
@@ -30,5 +38,9 @@ await compileAndLink({
 });
 const filter = process.argv.slice(2).filter((word) => !word.startsWith('--'));
 const command = (process.env.TESSERA_RUNNER ?? '').split(' ').filter((word) => word !== '');
-const result = spawnSync(command[0] ?? output, [...command.slice(1), ...(command.length > 0 ? [output] : []), ...filter], { stdio: 'inherit' });
+const result = spawnSync(
+  command[0] ?? output,
+  [...command.slice(1), ...(command.length > 0 ? [output] : []), ...filter],
+  { stdio: 'inherit' },
+);
 process.exit(result.status ?? 1);

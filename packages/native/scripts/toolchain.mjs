@@ -17,12 +17,29 @@ export const families = {
     baseline: { flags: [] },
     avx2: { flags: ['-mavx2', '-mfma', '-mf16c', '-mbmi2'] },
     avx512: {
-      flags: ['-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mfma', '-mf16c', '-mbmi2', '-mprefer-vector-width=512'],
+      flags: [
+        '-mavx512f',
+        '-mavx512bw',
+        '-mavx512dq',
+        '-mavx512vl',
+        '-mfma',
+        '-mf16c',
+        '-mbmi2',
+        '-mprefer-vector-width=512',
+      ],
     },
     avx512bf16: {
       extra: true,
       flags: [
-        '-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mavx512bf16', '-mavx512vnni', '-mfma', '-mf16c', '-mbmi2',
+        '-mavx512f',
+        '-mavx512bw',
+        '-mavx512dq',
+        '-mavx512vl',
+        '-mavx512bf16',
+        '-mavx512vnni',
+        '-mfma',
+        '-mf16c',
+        '-mbmi2',
         '-mprefer-vector-width=512',
       ],
     },
@@ -33,8 +50,18 @@ export const families = {
 // -ffp-contract=off: whether a product and a sum are fused is written in the source, or results would depend on what
 // the compiler happens to see. No -ffast-math for the same reason.
 const common = [
-  '-std=c++20', '-O3', '-fPIC', '-fvisibility=hidden', '-ffp-contract=off', '-fno-math-errno', '-fno-trapping-math',
-  '-Wall', '-Wextra', '-Wno-psabi', '-Wno-maybe-uninitialized', '-pthread',
+  '-std=c++20',
+  '-O3',
+  '-fPIC',
+  '-fvisibility=hidden',
+  '-ffp-contract=off',
+  '-fno-math-errno',
+  '-fno-trapping-math',
+  '-Wall',
+  '-Wextra',
+  '-Wno-psabi',
+  '-Wno-maybe-uninitialized',
+  '-pthread',
 ];
 // An exception would need frames of another instruction family's library code.
 const kernelFlags = ['-fno-exceptions', '-fno-rtti'];
@@ -65,7 +92,11 @@ export function findCompiler() {
 export function findHeaders() {
   try {
     const manifest = createRequire(join(root, 'package.json')).resolve('node-api-headers/package.json');
-    return { include: join(dirname(manifest), 'include'), folder: dirname(manifest), version: JSON.parse(readFileSync(manifest, 'utf8')).version };
+    return {
+      include: join(dirname(manifest), 'include'),
+      folder: dirname(manifest),
+      version: JSON.parse(readFileSync(manifest, 'utf8')).version,
+    };
   } catch {
     return null;
   }
@@ -90,7 +121,10 @@ export function kernelFiles(isas) {
   return filesUnder(join(sources, 'kernels'), (name) => name.endsWith('.cc')).map((file) => {
     const text = readFileSync(file, 'utf8');
     const asked = [...text.matchAll(/^\/\/ isa: (\w+)$/gm)].map((match) => match[1]);
-    const family = file.slice(file.lastIndexOf('/') + 1).replace(/^.*\\/, '').replace(/\.cc$/, '');
+    const family = file
+      .slice(file.lastIndexOf('/') + 1)
+      .replace(/^.*\\/, '')
+      .replace(/\.cc$/, '');
     return { file, family, isas: Object.keys(isas).filter((isa) => !isas[isa].extra || asked.includes(isa)) };
   });
 }
@@ -111,7 +145,9 @@ export function run(command, args) {
     child.stdout.on('data', (chunk) => (output += chunk));
     child.stderr.on('data', (chunk) => (output += chunk));
     child.on('error', reject);
-    child.on('close', (code) => (code === 0 ? resolve(output) : reject(new Error(output || `${command} ended with ${code}`))));
+    child.on('close', (code) =>
+      code === 0 ? resolve(output) : reject(new Error(output || `${command} ended with ${code}`)),
+    );
   });
 }
 
@@ -119,7 +155,18 @@ export function run(command, args) {
  * Compiles core, kernels and `entries` and links them with `link`; objects are kept by the hash of everything that
  * went into them. Gives the number of objects that were compiled.
  */
-export async function compileAndLink({ compiler, headers, folder, output, entries, link, isas, extraFlags = [], jobs = 2, defines = {} }) {
+export async function compileAndLink({
+  compiler,
+  headers,
+  folder,
+  output,
+  entries,
+  link,
+  isas,
+  extraFlags = [],
+  jobs = 2,
+  defines = {},
+}) {
   const userFlags = (process.env.CXXFLAGS ?? '').split(' ').filter((flag) => flag !== '');
   const kernels = kernelFiles(isas);
   const generated = join(folder, 'generated');
@@ -127,7 +174,9 @@ export async function compileAndLink({ compiler, headers, folder, output, entrie
   writeIfChanged(join(generated, 'families.inc'), `${lines.join('\n')}\n`);
 
   const headerHash = hash(
-    ...filesUnder(root, (name) => name.endsWith('.h')).filter((file) => !file.includes('node_modules')).map((file) => readFileSync(file)),
+    ...filesUnder(root, (name) => name.endsWith('.h'))
+      .filter((file) => !file.includes('node_modules'))
+      .map((file) => readFileSync(file)),
     readFileSync(join(generated, 'families.inc')),
   );
   const includes = ['-I', sources, '-I', generated, ...(headers ? ['-isystem', headers.include] : [])];
@@ -140,11 +189,22 @@ export async function compileAndLink({ compiler, headers, folder, output, entrie
     ...Object.keys(isas).flatMap((isa) =>
       kernels
         .filter((kernel) => kernel.isas.includes(isa))
-        .map(({ file }) => ({ file, name: isa, flags: [...kernelFlags, ...isas[isa].flags, `-DTS_ISA=${isa}`, `-DTS_ISA_${isa}`] })),
+        .map(({ file }) => ({
+          file,
+          name: isa,
+          flags: [...kernelFlags, ...isas[isa].flags, `-DTS_ISA=${isa}`, `-DTS_ISA_${isa}`],
+        })),
     ),
   ].map((unit) => {
     const flags = [...shared, ...Object.entries(defines).map(([key, value]) => `-D${key}=${value}`), ...unit.flags];
-    const key = hash(compiler.version, compiler.machine, headers?.version ?? '', headerHash, readFileSync(unit.file), ...flags);
+    const key = hash(
+      compiler.version,
+      compiler.machine,
+      headers?.version ?? '',
+      headerHash,
+      readFileSync(unit.file),
+      ...flags,
+    );
     const base = relative(root, unit.file).replace(/[^\w]+/g, '_');
     return { ...unit, flags, object: join(folder, 'objects', `${base}.${unit.name}.${key.slice(0, 20)}.o`) };
   });
@@ -167,7 +227,14 @@ export async function compileAndLink({ compiler, headers, folder, output, entrie
   };
   await Promise.all(Array.from({ length: jobs }, worker));
   const beside = `${output}.${process.pid}.tmp`;
-  await run(compiler.command, [...compiler.args, ...extraFlags, ...units.map((unit) => unit.object), ...link, '-o', beside]);
+  await run(compiler.command, [
+    ...compiler.args,
+    ...extraFlags,
+    ...units.map((unit) => unit.object),
+    ...link,
+    '-o',
+    beside,
+  ]);
   renameSync(beside, output);
   writeIfChanged(stampFile, stamp);
   const current = new Set(units.map((unit) => unit.object));

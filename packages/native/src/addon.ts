@@ -41,14 +41,7 @@ export interface NativeAddon {
 }
 
 /** Names of the statuses that `run` gives, by number. */
-export const statusNames = [
-  'ok',
-  'value',
-  'dtype',
-  'index_out_of_range',
-  'out_of_memory',
-  'unknown_kernel',
-] as const;
+export const statusNames = ['ok', 'value', 'dtype', 'index_out_of_range', 'out_of_memory', 'unknown_kernel'] as const;
 
 /** dtype codes in argument records. */
 export const dtypeCodes = {

@@ -1,4 +1,21 @@
-import { abs, add, clamp, copyInPlace, max, mul, noGrad, pow, reciprocal, scaleInPlace, scope, sqrt, stack, sum, sumSquares, type Tensor } from '@tessera-llm/tensor';
+import {
+  abs,
+  add,
+  clamp,
+  copyInPlace,
+  max,
+  mul,
+  noGrad,
+  pow,
+  reciprocal,
+  scaleInPlace,
+  scope,
+  sqrt,
+  stack,
+  sum,
+  sumSquares,
+  type Tensor,
+} from '@tessera-llm/tensor';
 import { checkSetting, OptimizerError, ranges } from './errors.js';
 import { entriesOf, type NamedTensors } from './parameters.js';
 
@@ -41,7 +58,8 @@ export function clipCoefficient(grads: NamedTensors, { maxNorm, normType = 2 }: 
   checkSetting(op, 'maxNorm', maxNorm, ranges.positive);
   if (!(normType > 0)) throw new OptimizerError('invalid_setting', `[${op}] expected normType > 0, got ${normType}`);
   const tensors = entriesOf(grads).map(([, grad]) => grad);
-  if (tensors.length === 0) throw new OptimizerError('invalid_gradient', `[${op}] expected at least one gradient, got none`);
+  if (tensors.length === 0)
+    throw new OptimizerError('invalid_gradient', `[${op}] expected at least one gradient, got none`);
   return noGrad(() =>
     scope(() => {
       const norm = globalNorm(tensors, normType);

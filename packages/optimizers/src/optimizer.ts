@@ -108,7 +108,10 @@ export class Optimizer<S extends { readonly lr: number | null }> {
     const op = `${this.#rule.name}.step`;
     checkSetting(op, 'lrFactor', lrFactor, ranges.nonNegative);
     if (factor && (factor.rank !== 0 || factor.dtype !== 'float32')) {
-      throw new OptimizerError('invalid_gradient', `[${op}] expected factor to be () float32, got (${factor.shape.join(', ')}) ${factor.dtype}`);
+      throw new OptimizerError(
+        'invalid_gradient',
+        `[${op}] expected factor to be () float32, got (${factor.shape.join(', ')}) ${factor.dtype}`,
+      );
     }
     const work = entriesOf(grads).map(([name, grad]) => ({ slot: this.#slotFor(op, name, grad), grad }));
     for (const { slot, grad } of work) {
@@ -117,12 +120,18 @@ export class Optimizer<S extends { readonly lr: number | null }> {
       slot.steps += 1;
       const state = (name: string) => {
         const found = slot.tensors.get(name);
-        if (!found) throw new OptimizerError('invalid_state', `[${op}] expected a state tensor ${name}, got none in the rule's state()`);
+        if (!found)
+          throw new OptimizerError(
+            'invalid_state',
+            `[${op}] expected a state tensor ${name}, got none in the rule's state()`,
+          );
         return found;
       };
       const lr = settings.lr === null ? Number.NaN : settings.lr * lrFactor;
       // A scope for each parameter, so that the temporaries of only one of them are alive at a time.
-      noGrad(() => scope(() => this.#rule.update({ param, grad, factor, settings, lr, lrFactor, step: slot.steps, state })));
+      noGrad(() =>
+        scope(() => this.#rule.update({ param, grad, factor, settings, lr, lrFactor, step: slot.steps, state })),
+      );
     }
   }
 
@@ -145,7 +154,8 @@ export class Optimizer<S extends { readonly lr: number | null }> {
    */
   load({ steps, tensors }: { readonly steps: Readonly<Record<string, number>>; readonly tensors: NamedTensors }): void {
     const op = `${this.#rule.name}.load`;
-    const fail = (expected: string, got: string) => new OptimizerError('invalid_state', `[${op}] expected ${expected}, got ${got}`);
+    const fail = (expected: string, got: string) =>
+      new OptimizerError('invalid_state', `[${op}] expected ${expected}, got ${got}`);
     const given = new Map(entriesOf(tensors));
     for (const [name, count] of Object.entries(steps)) {
       if (!this.#slots.has(name)) throw fail('steps of known parameters', name);
@@ -158,7 +168,8 @@ export class Optimizer<S extends { readonly lr: number | null }> {
         const name = `${key}.${slot.name}`;
         const source = given.get(name);
         const got = source ? `(${source.shape.join(', ')}) ${source.dtype}` : 'none';
-        if (got !== `(${shape.join(', ')}) float32` || !source) throw fail(`${name} (${shape.join(', ')}) float32`, got);
+        if (got !== `(${shape.join(', ')}) float32` || !source)
+          throw fail(`${name} (${shape.join(', ')}) float32`, got);
         copies.push({ slot, key, source });
         given.delete(name);
       }
@@ -166,24 +177,21 @@ export class Optimizer<S extends { readonly lr: number | null }> {
     const [unknown] = given.keys();
     if (unknown !== undefined) throw fail('only tensors that belong to the parameters and their steps', unknown);
 
-    this.dispose();
     for (const slot of this.#slots.values()) {
-      slot.steps = steps[slot.name] ?? 0;
-      if (slot.steps > 0) this.#prepare(slot);
+      const count = steps[slot.name] ?? 0;
+      if (count === 0) forget(slot);
+      else this.#prepare(slot);
+      slot.steps = count;
     }
     for (const { slot, key, source } of copies) {
       const target = slot.tensors.get(key);
-      if (target) copyInPlace(target, source);
+      if (target && target !== source) copyInPlace(target, source);
     }
   }
 
   /** Frees the state and forgets the step counts; the parameters are the caller's. */
   dispose(): void {
-    for (const slot of this.#slots.values()) {
-      for (const tensor of slot.tensors.values()) tensor.dispose();
-      slot.tensors.clear();
-      slot.steps = 0;
-    }
+    for (const slot of this.#slots.values()) forget(slot);
   }
 
   #prepare({ param, settings, tensors }: Slot<S>): void {
@@ -195,24 +203,52 @@ export class Optimizer<S extends { readonly lr: number | null }> {
 
   #slotFor(op: string, name: string, grad: Tensor): Slot<S> {
     const slot = this.#slots.get(name);
-    if (!slot) throw new OptimizerError('invalid_gradient', `[${op}] expected gradients of known parameters, got ${name}`);
+    if (!slot)
+      throw new OptimizerError('invalid_gradient', `[${op}] expected gradients of known parameters, got ${name}`);
     const want = `(${slot.param.shape.join(', ')}) float32`;
     const got = `(${grad.shape.join(', ')}) ${grad.dtype}`;
-    if (want !== got) throw new OptimizerError('invalid_gradient', `[${op}] expected the gradient of ${name} to be ${want}, got ${got}`);
+    if (want !== got)
+      throw new OptimizerError(
+        'invalid_gradient',
+        `[${op}] expected the gradient of ${name} to be ${want}, got ${got}`,
+      );
     return slot;
   }
 }
 
-/** Settings with what is given put over the defaults; a name that the defaults lack is refused. */
-export function withDefaults<S extends object>(op: string, defaults: S, given: Readonly<Partial<S>>): S {
+function forget(slot: { steps: number; readonly tensors: Map<string, Tensor> }): void {
+  for (const tensor of slot.tensors.values()) tensor.dispose();
+  slot.tensors.clear();
+  slot.steps = 0;
+}
+
+/**
+ * Settings with what is given put over the defaults; a name that the defaults lack is refused, and so
+ * is a value of another kind than the default's. Ranges are the rule's to check.
+ */
+export function withDefaults<S extends object>(op: string, defaults: S, given: object): S {
   const result = { ...defaults };
+  const known = new Map(Object.entries(defaults));
   for (const [key, value] of Object.entries(given)) {
-    if (!(key in defaults)) {
-      throw new OptimizerError('invalid_setting', `[${op}] expected settings among ${Object.keys(defaults).join(', ')}, got ${key}`);
+    if (value === undefined) continue;
+    if (!known.has(key)) {
+      throw new OptimizerError(
+        'invalid_setting',
+        `[${op}] expected settings among ${[...known.keys()].join(', ')}, got ${key}`,
+      );
     }
-    if (value !== undefined) Object.assign(result, { [key]: value });
+    const [want, got] = [kindOf(known.get(key)), kindOf(value)];
+    if (want !== got && want !== 'null' && got !== 'null') {
+      throw new OptimizerError('invalid_setting', `[${op}] expected ${key} to be a ${want}, got a ${got}`);
+    }
+    Object.assign(result, { [key]: value });
   }
   return result;
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'null';
+  return Array.isArray(value) ? 'list' : typeof value;
 }
 
 /** The gradient times the clipping coefficient, if there is one. */

@@ -10,10 +10,10 @@ export type ParameterGroup<S> = { readonly params: NamedTensors } & Readonly<Par
 /** What an optimizer updates: all parameters alike, or groups. */
 export type Parameters<S> = NamedTensors | readonly ParameterGroup<S>[];
 
-/** A group with its parameters as pairs and what it sets itself. */
-interface Group<S> {
+/** A group with its parameters as pairs and the settings that it sets itself, by name. */
+interface Group {
   readonly entries: readonly (readonly [string, Tensor])[];
-  readonly own: Readonly<Partial<S>>;
+  readonly own: object;
 }
 
 /** The pairs of named tensors. */
@@ -26,11 +26,10 @@ export function entriesOf(named: NamedTensors): (readonly [string, Tensor])[] {
  *
  * @throws OptimizerError `invalid_parameters` for none, one twice, one that is not float32.
  */
-export function groupsOf<S>(op: string, parameters: Parameters<S>): { entries: (readonly [string, Tensor])[]; own: Readonly<Partial<S>> }[] {
-  // A group is its settings and `params`; taking params out is beyond what the type checker can follow for any S.
-  const groups = isGroups(parameters)
-    ? parameters.map(({ params, ...own }) => ({ entries: entriesOf(params), own: own as object as Readonly<Partial<S>> }))
-    : [{ entries: entriesOf(parameters), own: {} as Readonly<Partial<S>> }];
+export function groupsOf<S>(op: string, parameters: Parameters<S>): Group[] {
+  const groups: Group[] = isGroups(parameters)
+    ? parameters.map(groupOf)
+    : [{ entries: entriesOf(parameters), own: {} }];
   const names = new Set<string>();
   const seen = new Map<Tensor, string>();
   for (const { entries } of groups) {
@@ -38,7 +37,8 @@ export function groupsOf<S>(op: string, parameters: Parameters<S>): { entries: (
       if (!isTensor(param)) throw bad(op, `a tensor named ${name}`, typeof param);
       if (param.dtype !== 'float32') throw bad(op, `${name} to be float32 (master weights)`, param.dtype);
       const twin = seen.get(param);
-      if (names.has(name) || twin !== undefined) throw bad(op, 'each parameter once', `${name} twice${twin ? `, also as ${twin}` : ''}`);
+      if (names.has(name) || twin !== undefined)
+        throw bad(op, 'each parameter once', `${name} twice${twin ? `, also as ${twin}` : ''}`);
       names.add(name);
       seen.set(param, name);
     }
@@ -47,11 +47,8 @@ export function groupsOf<S>(op: string, parameters: Parameters<S>): { entries: (
   return groups;
 }
 
-function groupOf<S>(group: ParameterGroup<S>): Group<S> {
-  // Not a rest pattern: its type is not assignable to Partial<S> while S is open.
-  const own = { ...group };
-  Reflect.deleteProperty(own, 'params');
-  return { entries: entriesOf(group.params), own };
+function groupOf<S>({ params, ...own }: ParameterGroup<S>): Group {
+  return { entries: entriesOf(params), own };
 }
 
 function isGroups<S>(parameters: Parameters<S>): parameters is readonly ParameterGroup<S>[] {

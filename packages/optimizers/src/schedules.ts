@@ -27,8 +27,8 @@ export type ScheduleConfig =
   | { readonly type: 'constant' }
   | ({ readonly type: 'constant_with_warmup' } & Warmup)
   | ({ readonly type: 'linear' } & Span)
-  | ({ readonly type: 'cosine'; /** Waves; default 0.5, down to 0 once. */ readonly numCycles?: number } & Span)
-  | ({ readonly type: 'cosine_with_restarts'; /** Descents; default 1. */ readonly numCycles?: number } & Span)
+  | ({ readonly type: 'cosine' /** Waves; default 0.5, down to 0 once. */; readonly numCycles?: number } & Span)
+  | ({ readonly type: 'cosine_with_restarts' /** Descents; default 1. */; readonly numCycles?: number } & Span)
   | ({ readonly type: 'cosine_with_min_lr'; readonly numCycles?: number } & Span & Floor)
   | ({
       readonly type: 'cosine_warmup_with_min_lr';
@@ -132,7 +132,10 @@ function curveOf(config: ScheduleConfig): Schedule {
       return warmupStableDecay(config);
     default: {
       const { type }: { type: unknown } = config;
-      throw new OptimizerError('invalid_setting', `[${op}] expected a schedule by its transformers name, got ${String(type)}`);
+      throw new OptimizerError(
+        'invalid_setting',
+        `[${op}] expected a schedule by its transformers name, got ${String(type)}`,
+      );
     }
   }
 }
@@ -211,7 +214,14 @@ function inverseSqrt(config: Of<'inverse_sqrt'>): Schedule {
 }
 
 function warmupStableDecay(config: Of<'warmup_stable_decay'>): Schedule {
-  const { decaySteps, totalSteps, warmupType = 'linear', decayType = 'cosine', minLrRatio = 0, numCycles = 0.5 } = config;
+  const {
+    decaySteps,
+    totalSteps,
+    warmupType = 'linear',
+    decayType = 'cosine',
+    minLrRatio = 0,
+    numCycles = 0.5,
+  } = config;
   const warmup = warmupOf(config);
   checkSetting(op, 'decaySteps', decaySteps, ranges.whole);
   checkSetting(op, 'minLrRatio', minLrRatio, ranges.unit);
@@ -230,16 +240,26 @@ function warmupStableDecay(config: Of<'warmup_stable_decay'>): Schedule {
 }
 
 /** A ramp over x from 0 to 1, upwards and downwards; the two directions of 1-sqrt are no mirror images. */
-function ramp(name: string, shape: RampShape, cycles: number): { rise: (x: number) => number; fall: (x: number) => number } {
+function ramp(
+  name: string,
+  shape: RampShape,
+  cycles: number,
+): { rise: (x: number) => number; fall: (x: number) => number } {
   switch (shape) {
     case 'linear':
       return { rise: (x) => x, fall: (x) => 1 - x };
     case 'cosine':
-      return { rise: (x) => 0.5 * (1 - Math.cos(Math.PI * x)), fall: (x) => 0.5 * (1 + Math.cos(Math.PI * cycles * 2 * x)) };
+      return {
+        rise: (x) => 0.5 * (1 - Math.cos(Math.PI * x)),
+        fall: (x) => 0.5 * (1 + Math.cos(Math.PI * cycles * 2 * x)),
+      };
     case '1-sqrt':
       return { rise: (x) => 1 - Math.sqrt(1 - x), fall: (x) => 1 - Math.sqrt(x) };
     default:
-      throw new OptimizerError('invalid_setting', `[${op}] expected ${name} to be 'linear', 'cosine' or '1-sqrt', got ${String(shape)}`);
+      throw new OptimizerError(
+        'invalid_setting',
+        `[${op}] expected ${name} to be 'linear', 'cosine' or '1-sqrt', got ${String(shape)}`,
+      );
   }
 }
 

@@ -71,7 +71,18 @@ describe('valueAndGrad', () => {
   it('stops at detach and noGrad', () => {
     const x = tensor([3]);
     expect(grad(() => sum(mul(x, detach(x))), [x])[0]!.dataSync()[0]).toBe(3);
-    expect(grad(() => sum(mul(x, noGrad(() => mul(x, 2)))), [x])[0]!.dataSync()[0]).toBe(6);
+    expect(
+      grad(
+        () =>
+          sum(
+            mul(
+              x,
+              noGrad(() => mul(x, 2)),
+            ),
+          ),
+        [x],
+      )[0]!.dataSync()[0],
+    ).toBe(6);
   });
 
   it('refuses second derivatives, tensors that are no scalars, and promises', () => {
@@ -131,10 +142,14 @@ describe('checkpoint', () => {
     const chain = (h: Tensor) => sum(exp(sin(exp(sin(h)))));
     const held = (fn: () => ReturnType<typeof sum>) => {
       let bytes = 0;
-      vjp(() => [fn()], [x], (out) => {
-        bytes = memory().liveBytes;
-        return [ones(out[0]!.shape)];
-      });
+      vjp(
+        () => [fn()],
+        [x],
+        (out) => {
+          bytes = memory().liveBytes;
+          return [ones(out[0]!.shape)];
+        },
+      );
       return bytes;
     };
     expect(held(() => checkpoint(([h]) => chain(h!), [x]))).toBeLessThan(held(() => chain(x)) - 8000);

@@ -5,10 +5,7 @@ import { kernelsOf, state } from './state';
 import { type Tensor, viewOf, wrap } from './tensor';
 
 /** Gradients of an op's inputs, aligned with them; null where there is none. */
-export type Vjp = (
-  gys: readonly Tensor[],
-  needs: readonly boolean[],
-) => readonly (Tensor | null)[];
+export type Vjp = (gys: readonly Tensor[], needs: readonly boolean[]) => readonly (Tensor | null)[];
 
 interface Node {
   readonly name: string;
@@ -266,10 +263,7 @@ export interface ValueAndGrad<A> {
  * ```
  */
 export function valueAndGrad(fn: () => Tensor, wrt: readonly Tensor[]): ValueAndGrad<undefined>;
-export function valueAndGrad<A>(
-  fn: () => readonly [Tensor, A],
-  wrt: readonly Tensor[],
-): ValueAndGrad<A>;
+export function valueAndGrad<A>(fn: () => readonly [Tensor, A], wrt: readonly Tensor[]): ValueAndGrad<A>;
 export function valueAndGrad<A>(
   fn: () => Tensor | readonly [Tensor, A],
   wrt: readonly Tensor[],
@@ -287,9 +281,7 @@ export function valueAndGrad<A>(
   const { value, grads } = differentiate(fn, scalarOf, wrt, ([y]) => [
     wrap(y.backend, kernelsOf(y.backend).fill(y.shape, y.dtype, 1)),
   ]);
-  return 'storage' in value
-    ? { value, aux: undefined, grads }
-    : { value: value[0], aux: value[1], grads };
+  return 'storage' in value ? { value, aux: undefined, grads } : { value: value[0], aux: value[1], grads };
 }
 
 /**

@@ -22,10 +22,7 @@ function makeBackend(name: string): Backend {
     if (!loaded.ok) throw new TensorError('backend', `[setBackend] native: ${loaded.reason}`);
     backend = loaded.backend;
   } else {
-    throw new TensorError(
-      'backend',
-      `[setBackend] expected 'native', 'reference' or a Backend, got '${name}'`,
-    );
+    throw new TensorError('backend', `[setBackend] expected 'native', 'reference' or a Backend, got '${name}'`);
   }
   state.backends.set(name, backend);
   return backend;

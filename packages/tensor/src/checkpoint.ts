@@ -19,10 +19,7 @@ import { viewOf } from './tensor';
  * console.log(await g?.item()); // e
  * ```
  */
-export function checkpoint(
-  fn: (inputs: readonly Tensor[]) => Tensor,
-  inputs: readonly Tensor[],
-): Tensor {
+export function checkpoint(fn: (inputs: readonly Tensor[]) => Tensor, inputs: readonly Tensor[]): Tensor {
   if (!isTracked(inputs)) return fn(inputs);
   const { result: y, made } = collect('checkpoint', () => noGrad<Tensor>(() => fn(inputs)));
   release(made, y);

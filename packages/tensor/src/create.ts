@@ -71,10 +71,7 @@ export interface TensorOptions<D extends DType = DType> extends CreateOptions<D>
  * ```
  */
 export function tensor(values: Int32Array, options?: TensorOptions<'int32'>): Tensor<'int32'>;
-export function tensor<D extends DType = 'float32'>(
-  values: Nested | HostArray,
-  options?: TensorOptions<D>,
-): Tensor<D>;
+export function tensor<D extends DType = 'float32'>(values: Nested | HostArray, options?: TensorOptions<D>): Tensor<D>;
 export function tensor(values: Nested | HostArray, options: TensorOptions = {}): Tensor {
   let flat: ArrayLike<number>;
   let inferred: number[];
@@ -154,10 +151,7 @@ export function zeros<D extends DType = 'float32'>(
 }
 
 /** A tensor of ones; float32 unless told. */
-export function ones<D extends DType = 'float32'>(
-  shape: readonly number[],
-  options: CreateOptions<D> = {},
-): Tensor<D> {
+export function ones<D extends DType = 'float32'>(shape: readonly number[], options: CreateOptions<D> = {}): Tensor<D> {
   return full(shape, 1, options);
 }
 
@@ -223,7 +217,10 @@ function affine(x: Tensor<'float32'>, scale: number, shift: number): Tensor<'flo
   const kernels = kernelsOf(x.backend);
   const scalar = (v: number) => wrap(x.backend, kernels.fill([], 'float32', v));
   let y = x;
-  for (const [fn, value, neutral] of [['mul', scale, 1], ['add', shift, 0]] as const) {
+  for (const [fn, value, neutral] of [
+    ['mul', scale, 1],
+    ['add', shift, 0],
+  ] as const) {
     if (value === neutral) continue;
     const s = scalar(value);
     const next = wrap(x.backend, kernels.binary(fn, y, s)) as Tensor<'float32'>;

@@ -6,12 +6,7 @@ import { type Tensor, isTensor } from './tensor';
 export type NotPromise<T> = T extends PromiseLike<unknown> ? never : T;
 
 function isThenable(value: unknown): boolean {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    'then' in value &&
-    typeof value.then === 'function'
-  );
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }
 
 /** Calls `visit` with every tensor inside arrays, plain objects, maps and sets. */

@@ -11,10 +11,7 @@ export function sizeOf(shape: readonly number[]): number {
 export function checkShape(op: string, shape: readonly number[]): void {
   for (const extent of shape) {
     if (!Number.isSafeInteger(extent) || extent < 0) {
-      throw new TensorError(
-        'shape',
-        `[${op}] expected a shape of non-negative integers, got ${showShape(shape)}`,
-      );
+      throw new TensorError('shape', `[${op}] expected a shape of non-negative integers, got ${showShape(shape)}`);
     }
   }
   if (sizeOf(shape) > Number.MAX_SAFE_INTEGER) {
@@ -37,19 +34,14 @@ export function sameShape(a: readonly number[], b: readonly number[]): boolean {
 /** An axis counted from the front; negative ones count from the end. */
 export function normalizeAxis(op: string, axis: number, rank: number): number {
   if (!Number.isInteger(axis) || axis < -rank || axis >= rank) {
-    const range =
-      rank === 0 ? 'a scalar has no axes' : `expected an axis from ${-rank} to ${rank - 1}`;
+    const range = rank === 0 ? 'a scalar has no axes' : `expected an axis from ${-rank} to ${rank - 1}`;
     throw new TensorError('axis', `[${op}] ${range}, got ${axis}`);
   }
   return axis < 0 ? axis + rank : axis;
 }
 
 /** Axes counted from the front, ascending; null or undefined means all. Doubles throw. */
-export function normalizeAxes(
-  op: string,
-  axes: number | readonly number[] | null | undefined,
-  rank: number,
-): number[] {
+export function normalizeAxes(op: string, axes: number | readonly number[] | null | undefined, rank: number): number[] {
   if (axes === null || axes === undefined) return Array.from({ length: rank }, (_, i) => i);
   const list = (typeof axes === 'number' ? [axes] : axes).map((a) => normalizeAxis(op, a, rank));
   list.sort((a, b) => a - b);

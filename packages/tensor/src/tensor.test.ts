@@ -27,7 +27,12 @@ import {
 describe('tensor', () => {
   it('takes numbers, nested lists and typed arrays', () => {
     expect(tensor(3).shape).toEqual([]);
-    expect(tensor([[1, 2, 3], [4, 5, 6]]).shape).toEqual([2, 3]);
+    expect(
+      tensor([
+        [1, 2, 3],
+        [4, 5, 6],
+      ]).shape,
+    ).toEqual([2, 3]);
     expect(tensor(new Int32Array([1, 2])).dtype).toBe('int32');
     expect([...tensor([true, false], { dtype: 'bool' }).dataSync()]).toEqual([1, 0]);
     expect(tensor([]).shape).toEqual([0]);
@@ -64,7 +69,12 @@ describe('tensor', () => {
 
 describe('printing', () => {
   it('shows shape, dtype and values', () => {
-    const text = inspect(tensor([[1, 2], [3, 4.5]]));
+    const text = inspect(
+      tensor([
+        [1, 2],
+        [3, 4.5],
+      ]),
+    );
     expect(text).toContain('(2, 2) float32');
     expect(text).toContain('4.5000');
   });

@@ -10,9 +10,7 @@ const brand = Symbol.for('tessera.tensor.Tensor');
 const inspect = Symbol.for('nodejs.util.inspect.custom');
 
 /** Blocks that nobody disposed go back to their backend when the collector finds their storage. A safety net only. */
-const lost = new FinalizationRegistry<{ backend: Backend; block: Block }>(({ backend, block }) =>
-  backend.free(block),
-);
+const lost = new FinalizationRegistry<{ backend: Backend; block: Block }>(({ backend, block }) => backend.free(block));
 
 /** A block, how many tensors look at it, and how often it was written in place. */
 export class Storage {
@@ -198,11 +196,7 @@ export function wrap<D extends DType>(backend: Backend, array: NDArray<D>): Tens
 }
 
 /** @internal Another tensor on the same storage. */
-export function viewOf<D extends DType>(
-  x: Tensor<D>,
-  shape: readonly number[],
-  offset = x.offset,
-): Tensor<D> {
+export function viewOf<D extends DType>(x: Tensor<D>, shape: readonly number[], offset = x.offset): Tensor<D> {
   // Reading `block` throws for a disposed tensor.
   void x.block;
   return new Tensor(x.storage, offset, shape, x.dtype);

@@ -45,8 +45,7 @@ export function checkGradients(
     wrt.map((i) => inputs[i] as Tensor),
     [upstream],
   );
-  const value = (xs: readonly Tensor[]) =>
-    scope(() => sum(mul(fn(xs), upstream)).dataSync()[0] as number);
+  const value = (xs: readonly Tensor[]) => scope(() => sum(mul(fn(xs), upstream)).dataSync()[0] as number);
   wrt.forEach((which, g) => {
     const x = inputs[which] as Tensor;
     const base = Float32Array.from(x.dataSync());

@@ -31,10 +31,16 @@ export class Bpe {
     this.merges = options.merges;
     for (const [token, id] of options.vocab) {
       if (!Number.isInteger(id) || id < 0 || id >= shift) {
-        throw new TokenizerError('invalid_file', `[BPE] expected ids from 0 to ${shift - 1}, got ${id} for ${JSON.stringify(token)}`);
+        throw new TokenizerError(
+          'invalid_file',
+          `[BPE] expected ids from 0 to ${shift - 1}, got ${id} for ${JSON.stringify(token)}`,
+        );
       }
       if (this.tokens[id] !== undefined) {
-        throw new TokenizerError('invalid_file', `[BPE] the id ${id} is given to ${JSON.stringify(this.tokens[id])} and ${JSON.stringify(token)}`);
+        throw new TokenizerError(
+          'invalid_file',
+          `[BPE] the id ${id} is given to ${JSON.stringify(this.tokens[id])} and ${JSON.stringify(token)}`,
+        );
       }
       this.tokens[id] = token;
     }
@@ -73,7 +79,10 @@ export class Bpe {
     for (const char of word) {
       const id = vocab.get(char);
       if (id === undefined) {
-        throw new TokenizerError('token_not_found', `[BPE] the vocabulary has no token for the byte ${JSON.stringify(char)}`);
+        throw new TokenizerError(
+          'token_not_found',
+          `[BPE] the vocabulary has no token for the byte ${JSON.stringify(char)}`,
+        );
       }
       ids.push(id);
     }

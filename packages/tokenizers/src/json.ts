@@ -49,7 +49,10 @@ const sequenceItem = z.union([
 ]);
 const templateSchema = z.looseObject({
   single: z.array(sequenceItem),
-  special_tokens: z.record(z.string(), z.object({ id: z.string(), ids: z.array(z.number().int()), tokens: z.array(z.string()) })),
+  special_tokens: z.record(
+    z.string(),
+    z.object({ id: z.string(), ids: z.array(z.number().int()), tokens: z.array(z.string()) }),
+  ),
 });
 
 function parse<T>(schema: z.ZodType<T>, value: unknown, place: string): T {
@@ -61,7 +64,10 @@ function parse<T>(schema: z.ZodType<T>, value: unknown, place: string): T {
 }
 
 function unsupported(place: string, type: unknown): never {
-  throw new TokenizerError('unsupported', `[tokenizer.json] ${place}: the component ${JSON.stringify(type)} is not supported`);
+  throw new TokenizerError(
+    'unsupported',
+    `[tokenizer.json] ${place}: the component ${JSON.stringify(type)} is not supported`,
+  );
 }
 
 function parsePreTokenizer(value: unknown, place: string): PreTokenizer {
@@ -75,8 +81,15 @@ function parsePreTokenizer(value: unknown, place: string): PreTokenizer {
     return splitPattern('Regex' in pattern ? pattern.Regex : pattern.String.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'));
   }
   if (type === 'Digits') {
-    const { individual_digits: single } = parse(z.looseObject({ individual_digits: z.boolean().default(false) }), value, place);
-    return { ...splitPattern(single ? '\\p{N}' : '\\p{N}+'), toJSON: () => ({ type: 'Digits', individual_digits: single }) };
+    const { individual_digits: single } = parse(
+      z.looseObject({ individual_digits: z.boolean().default(false) }),
+      value,
+      place,
+    );
+    return {
+      ...splitPattern(single ? '\\p{N}' : '\\p{N}+'),
+      toJSON: () => ({ type: 'Digits', individual_digits: single }),
+    };
   }
   if (type === 'Sequence') {
     const { pretokenizers } = parse(z.looseObject({ pretokenizers: z.array(z.unknown()) }), value, place);
@@ -96,13 +109,17 @@ function parsePostProcessor(value: unknown, place: string): PostProcessor | null
   if (type !== 'TemplateProcessing') return unsupported(place, type);
   const { single, special_tokens: specials } = parse(templateSchema, value, place);
   const at = single.findIndex((item) => 'Sequence' in item);
-  if (at < 0) throw new TokenizerError('invalid_file', `[tokenizer.json] ${place}.single: expected the sequence A, got none`);
+  if (at < 0)
+    throw new TokenizerError('invalid_file', `[tokenizer.json] ${place}.single: expected the sequence A, got none`);
   const around = (items: typeof single) =>
     items.flatMap((item) => {
       if (!('SpecialToken' in item)) return [];
       const named = specials[item.SpecialToken.id];
       if (named === undefined) {
-        throw new TokenizerError('invalid_file', `[tokenizer.json] ${place}: ${JSON.stringify(item.SpecialToken.id)} is not among special_tokens`);
+        throw new TokenizerError(
+          'invalid_file',
+          `[tokenizer.json] ${place}: ${JSON.stringify(item.SpecialToken.id)} is not among special_tokens`,
+        );
       }
       return named.ids.map((id, i) => ({ id, token: named.tokens[i] ?? named.id }));
     });
@@ -128,7 +145,11 @@ export function parseTokenizerJson(json: unknown): TokenizerParts {
   const merges = model.merges.map((m, i): readonly [string, string] => {
     if (typeof m !== 'string') return m;
     const space = m.indexOf(' ');
-    if (space < 0) throw new TokenizerError('invalid_file', `[tokenizer.json] model.merges.${i}: expected two tokens, got ${JSON.stringify(m)}`);
+    if (space < 0)
+      throw new TokenizerError(
+        'invalid_file',
+        `[tokenizer.json] model.merges.${i}: expected two tokens, got ${JSON.stringify(m)}`,
+      );
     return [m.slice(0, space), m.slice(space + 1)];
   });
   return {

@@ -20,7 +20,10 @@ function caseless(char: string): string {
  */
 export function translatePattern(pattern: string): RegExp {
   const fail = (what: string): never => {
-    throw new TokenizerError('unsupported', `[Split] ${what} is not supported in the pattern ${JSON.stringify(pattern)}`);
+    throw new TokenizerError(
+      'unsupported',
+      `[Split] ${what} is not supported in the pattern ${JSON.stringify(pattern)}`,
+    );
   };
   let out = '';
   let inClass = false;
@@ -72,7 +75,10 @@ export function translatePattern(pattern: string): RegExp {
   try {
     return new RegExp(out, 'gu');
   } catch (error) {
-    throw new TokenizerError('invalid_file', `[Split] the pattern ${JSON.stringify(pattern)} is malformed: ${String(error)}`);
+    throw new TokenizerError(
+      'invalid_file',
+      `[Split] the pattern ${JSON.stringify(pattern)} is malformed: ${String(error)}`,
+    );
   }
 }
 

@@ -14,7 +14,11 @@ export function template(options: {
   const { before = [], after = [] } = options;
   const special = (token: string) => ({ SpecialToken: { id: token, type_id: 0 } });
   const piece = (id: 'A' | 'B', typeId: number) => ({ Sequence: { id, type_id: typeId } });
-  const around = (inner: unknown[]) => [...before.map((t) => special(t.token)), ...inner, ...after.map((t) => special(t.token))];
+  const around = (inner: unknown[]) => [
+    ...before.map((t) => special(t.token)),
+    ...inner,
+    ...after.map((t) => special(t.token)),
+  ];
   return {
     before: before.map((t) => t.id),
     after: after.map((t) => t.id),

@@ -33,7 +33,9 @@ function isolated(pattern: RegExp): PreTokenizer['forEachWord'] {
  *
  * @param options.useRegex false leaves the splitting to a pre-tokenizer before it; default true.
  */
-export function byteLevel(options: { readonly addPrefixSpace?: boolean; readonly useRegex?: boolean; readonly trimOffsets?: boolean } = {}): PreTokenizer {
+export function byteLevel(
+  options: { readonly addPrefixSpace?: boolean; readonly useRegex?: boolean; readonly trimOffsets?: boolean } = {},
+): PreTokenizer {
   const { addPrefixSpace = false, useRegex = true, trimOffsets = true } = options;
   return {
     addPrefixSpace,
@@ -42,7 +44,12 @@ export function byteLevel(options: { readonly addPrefixSpace?: boolean; readonly
       : (text, visit) => {
           if (text.length > 0) visit(text, 0);
         },
-    toJSON: () => ({ type: 'ByteLevel', add_prefix_space: addPrefixSpace, trim_offsets: trimOffsets, use_regex: useRegex }),
+    toJSON: () => ({
+      type: 'ByteLevel',
+      add_prefix_space: addPrefixSpace,
+      trim_offsets: trimOffsets,
+      use_regex: useRegex,
+    }),
   };
 }
 

@@ -68,7 +68,11 @@ describe.skipIf(folder === null)('fixtures/tokenizers (skipped where the fixture
     it(`training: ${file}`, () =>
       fixtureCase('tokenizers', `training/${file}`, async () => {
         const golden = z
-          .looseObject({ settings: z.looseObject({}), vocab_in_id_order: z.array(z.string()).optional(), merges: z.array(z.unknown()).optional() })
+          .looseObject({
+            settings: z.looseObject({}),
+            vocab_in_id_order: z.array(z.string()).optional(),
+            merges: z.array(z.unknown()).optional(),
+          })
           .parse(loadJson(join(folder ?? '', 'training', file)));
         const settings = z
           .looseObject({

@@ -12,7 +12,9 @@ describe('byte-level BPE', () => {
   it('gives any text back', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 60 }), (text) => {
-        expect(tokenizer.decode(tokenizer.encodeIds(text, { allowSpecial: false }), { skipSpecialTokens: false })).toBe(text);
+        expect(tokenizer.decode(tokenizer.encodeIds(text, { allowSpecial: false }), { skipSpecialTokens: false })).toBe(
+          text,
+        );
       }),
       { numRuns: 500 },
     );
@@ -78,7 +80,10 @@ describe('special tokens', () => {
 
   it('are put around a text by a template, with offsets [0, 0]', () => {
     const id = tokenizer.tokenToId('<|end|>') as number;
-    const framed = new Tokenizer({ ...tokenizer.parts, postProcessor: template({ before: [{ token: '<|end|>', id }] }) });
+    const framed = new Tokenizer({
+      ...tokenizer.parts,
+      postProcessor: template({ before: [{ token: '<|end|>', id }] }),
+    });
     const again = Tokenizer.fromJSON(JSON.parse(JSON.stringify(framed)));
     const { ids, offsets } = again.encode('low');
     expect(ids[0]).toBe(id);
@@ -129,7 +134,11 @@ describe('trainBpe', () => {
       yield* corpus;
     }
     const stages: string[] = [];
-    const other = await trainBpe(texts(), { vocabSize: 300, specialTokens: ['<|end|>'], onProgress: (p) => stages.push(p.stage) });
+    const other = await trainBpe(texts(), {
+      vocabSize: 300,
+      specialTokens: ['<|end|>'],
+      onProgress: (p) => stages.push(p.stage),
+    });
     expect(other.toJSON()).toEqual(tokenizer.toJSON());
     expect(stages.at(-1)).toBe('merging');
   });

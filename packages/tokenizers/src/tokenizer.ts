@@ -63,7 +63,10 @@ export class Tokenizer {
   constructor(readonly parts: TokenizerParts) {
     for (const token of parts.addedTokens ?? []) {
       if (!Number.isInteger(token.id) || token.id < 0) {
-        throw new TokenizerError('invalid_file', `[Tokenizer] expected an id of at least 0 for ${JSON.stringify(token.content)}, got ${token.id}`);
+        throw new TokenizerError(
+          'invalid_file',
+          `[Tokenizer] expected an id of at least 0 for ${JSON.stringify(token.content)}, got ${token.id}`,
+        );
       }
       this.added.set(token.id, token);
       this.addedIds.set(token.content, token.id);
@@ -189,7 +192,10 @@ export class Tokenizer {
     }
     const token = this.parts.model.token(id);
     if (token === undefined) {
-      throw new TokenizerError('invalid_argument', `[decode] expected ids from 0 to ${this.vocabSize - 1} of this tokenizer, got ${id}`);
+      throw new TokenizerError(
+        'invalid_argument',
+        `[decode] expected ids from 0 to ${this.vocabSize - 1} of this tokenizer, got ${id}`,
+      );
     }
     const bytes: number[] = [];
     for (const char of token) {

@@ -17,7 +17,11 @@ export interface TrainBpeOptions {
   /** Default: GPT-2's byte-level split. */
   readonly preTokenizer?: PreTokenizer;
   /** Called now and then with the work done so far. */
-  readonly onProgress?: (progress: { readonly stage: 'counting' | 'merging'; readonly done: number; readonly total: number | null }) => void;
+  readonly onProgress?: (progress: {
+    readonly stage: 'counting' | 'merging';
+    readonly done: number;
+    readonly total: number | null;
+  }) => void;
 }
 
 interface Candidate {
@@ -234,6 +238,10 @@ export async function trainBpe(
   return new Tokenizer({
     model: new Bpe({ vocab: merger.ids, merges: merger.merges }),
     preTokenizer,
-    addedTokens: (options.specialTokens ?? []).map((content) => ({ id: merger.ids.get(content) as number, content, special: true })),
+    addedTokens: (options.specialTokens ?? []).map((content) => ({
+      id: merger.ids.get(content) as number,
+      content,
+      special: true,
+    })),
   });
 }

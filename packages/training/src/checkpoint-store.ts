@@ -46,7 +46,10 @@ export class CheckpointStore {
 
   /** Steps of the complete checkpoints, ascending. */
   async steps(): Promise<number[]> {
-    return (await this.#entries()).flatMap((name) => complete.exec(name)?.[1] ?? []).map(Number).sort((a, b) => a - b);
+    return (await this.#entries())
+      .flatMap((name) => complete.exec(name)?.[1] ?? [])
+      .map(Number)
+      .sort((a, b) => a - b);
   }
 
   /** Removes what a killed process left half-written, and puts back what it had set aside. */
@@ -69,7 +72,11 @@ export class CheckpointStore {
    * @param protectedSteps Checkpoints that stay in addition, such as the best one.
    * @throws FormatsError `write_failed`, or what fill throws.
    */
-  async save(step: number, fill: (folder: string) => Promise<void>, protectedSteps: readonly number[] = []): Promise<string> {
+  async save(
+    step: number,
+    fill: (folder: string) => Promise<void>,
+    protectedSteps: readonly number[] = [],
+  ): Promise<string> {
     checkCount('CheckpointStore', 'step', step, 0);
     const path = this.path(step);
     await writeFolderAtomic(path, fill);
@@ -87,7 +94,11 @@ export class CheckpointStore {
       return await readdir(this.directory);
     } catch (cause) {
       const what = cause instanceof Error ? cause.message : String(cause);
-      throw new TrainingError('checkpoint', `[CheckpointStore] expected a folder that can be read and written, got: ${what}`, { cause });
+      throw new TrainingError(
+        'checkpoint',
+        `[CheckpointStore] expected a folder that can be read and written, got: ${what}`,
+        { cause },
+      );
     }
   }
 }

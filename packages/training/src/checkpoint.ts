@@ -1,5 +1,12 @@
 import { join } from 'node:path';
-import { type JsonValue, openCheckpoint, readJsonFile, type TensorToWrite, writeCheckpoint, writeJsonFile } from '@tessera-llm/formats';
+import {
+  type JsonValue,
+  openCheckpoint,
+  readJsonFile,
+  type TensorToWrite,
+  writeCheckpoint,
+  writeJsonFile,
+} from '@tessera-llm/formats';
 import type { Module } from '@tessera-llm/layers';
 import { type Tensor, fromBytes, scope } from '@tessera-llm/tensor';
 import { mkdir } from 'node:fs/promises';
@@ -79,7 +86,10 @@ async function readTensors(folder: string): Promise<Map<string, Tensor>> {
 export async function readTrainingState(folder: string, parts: TrainingState): Promise<Progressed> {
   const parsed = schema.safeParse(await readJsonFile(join(folder, stateFile)));
   if (!parsed.success) {
-    throw new TrainingError('checkpoint', `[resume] expected a training.json of this package in ${folder}, got:\n${z.prettifyError(parsed.error)}`);
+    throw new TrainingError(
+      'checkpoint',
+      `[resume] expected a training.json of this package in ${folder}, got:\n${z.prettifyError(parsed.error)}`,
+    );
   }
   const { step, tokens, optimizerSteps, loader } = parsed.data;
   const weights = await readTensors(folder);

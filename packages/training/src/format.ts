@@ -28,7 +28,11 @@ export function formatDuration(seconds: number): string {
  * ```
  */
 export function formatCount(n: number): string {
-  for (const [unit, letter] of [[1e9, 'G'], [1e6, 'M'], [1e3, 'k']] as const) {
+  for (const [unit, letter] of [
+    [1e9, 'G'],
+    [1e6, 'M'],
+    [1e3, 'k'],
+  ] as const) {
     // 999,500 rounds to 1.00M, not to 1000k.
     if (Math.abs(n) >= unit * 0.9995) {
       const scaled = n / unit;

@@ -69,7 +69,10 @@ export async function heldOutLoss(
   try {
     let nats = 0;
     let tokens = 0;
-    for (const group of grouped(documents.flatMap((d) => windowsOf(d.ids, window)), batchTokens)) {
+    for (const group of grouped(
+      documents.flatMap((d) => windowsOf(d.ids, window)),
+      batchTokens,
+    )) {
       signal?.throwIfAborted();
       const { batch, targets } = batchOf(group);
       using total = noGrad(() => scope(() => sum(tokenLosses(model, model.hidden(batch), targets))));
@@ -79,7 +82,10 @@ export async function heldOutLoss(
     }
     const bytes = documents.reduce((sum, d) => sum + d.bytes, 0);
     if (tokens === 0 || bytes === 0) {
-      throw new TrainingError('data', '[heldOutLoss] expected documents of at least two tokens, got nothing to predict');
+      throw new TrainingError(
+        'data',
+        '[heldOutLoss] expected documents of at least two tokens, got nothing to predict',
+      );
     }
     return { loss: nats / tokens, bitsPerByte: nats / Math.LN2 / bytes, tokens };
   } finally {

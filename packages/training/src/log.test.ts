@@ -15,7 +15,9 @@ describe('RunLog', () => {
     await log.write({ type: 'step', step: 1, loss: 2.5 });
     await log.write({ type: 'eval', step: 1, loss: Number.NaN });
     await log.close();
-    expect(await readFile(path, 'utf8')).toBe('{"type":"step","step":1,"loss":2.5}\n{"type":"eval","step":1,"loss":null}\n');
+    expect(await readFile(path, 'utf8')).toBe(
+      '{"type":"step","step":1,"loss":2.5}\n{"type":"eval","step":1,"loss":null}\n',
+    );
   });
 
   it('is cut back to a step, byte for byte, with a torn tail removed', async () => {

@@ -46,7 +46,11 @@ export class RunLog {
   /** The log as it was when `step` had completed: later lines, and a line that was cut by a crash, are removed. */
   static async resume(path: string, step: number): Promise<RunLog> {
     const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-      throw new TrainingError('log', `[RunLog] expected the log of the run to be resumed at ${path}, got ${message(cause)}`, { cause });
+      throw new TrainingError(
+        'log',
+        `[RunLog] expected the log of the run to be resumed at ${path}, got ${message(cause)}`,
+        { cause },
+      );
     });
     let kept = '';
     for (const line of text.split('\n')) {

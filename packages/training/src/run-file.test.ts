@@ -35,7 +35,11 @@ describe('checkSameRun', () => {
   });
 
   it('names what differs', () => {
-    const other = { ...run, configuration: { steps: 100, model: { hidden_size: 256, layers: [1, 2] }, extra: true }, data: {} };
+    const other = {
+      ...run,
+      configuration: { steps: 100, model: { hidden_size: 256, layers: [1, 2] }, extra: true },
+      data: {},
+    };
     expect(() => checkSameRun(run, other)).toThrow(
       /configuration\.model\.hidden_size was 192 and is 256; configuration\.extra was absent and is true; data\.train was "abc" and is absent/,
     );
@@ -44,6 +48,6 @@ describe('checkSameRun', () => {
 
 it('packageVersions finds the version of an installed package', () => {
   const versions = packageVersions(['zod'], import.meta.url);
-  expect(versions['zod']).toMatch(/^4\./);
-  expect(versions['node']).toBe(process.versions.node);
+  expect(versions.zod).toMatch(/^4\./);
+  expect(versions.node).toBe(process.versions.node);
 });

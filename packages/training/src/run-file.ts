@@ -55,7 +55,10 @@ export async function readRunFile(folder: string): Promise<RunFile | undefined> 
   if (!existsSync(path)) return undefined;
   const parsed = schema.safeParse(await readJsonFile(path));
   if (parsed.success) return parsed.data;
-  throw new TrainingError('checkpoint', `[readRunFile] expected a run.json of this package in ${folder}, got:\n${z.prettifyError(parsed.error)}`);
+  throw new TrainingError(
+    'checkpoint',
+    `[readRunFile] expected a run.json of this package in ${folder}, got:\n${z.prettifyError(parsed.error)}`,
+  );
 }
 
 /**

@@ -27,7 +27,12 @@ describe('sparkline', () => {
       fc.property(fc.array(fc.integer({ min: -1000, max: 1000 })), fc.integer({ min: 1, max: 40 }), (values, width) => {
         const line = sparkline(values, width);
         expect([...line]).toHaveLength(Math.min(width, values.length));
-        expect(sparkline(values.map((v) => v * 4), width)).toBe(line);
+        expect(
+          sparkline(
+            values.map((v) => v * 4),
+            width,
+          ),
+        ).toBe(line);
       }),
     );
   });

@@ -110,7 +110,9 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     if (!checkpoints || saved === step) return;
     await log?.sync();
     const at = { state: () => position, load: loader.load.bind(loader) };
-    const folder = await checkpoints.store.save(step, (f) => writeTrainingState(f, { ...state, loader: at }, { step, tokens }));
+    const folder = await checkpoints.store.save(step, (f) =>
+      writeTrainingState(f, { ...state, loader: at }, { step, tokens }),
+    );
     saved = step;
     await options.onCheckpoint?.(step, folder);
   };
@@ -120,7 +122,13 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       const lrFactor = options.schedule?.(step) ?? 1;
       let result: StepResult;
       try {
-        const batches = await takeBatches({ loader, count: gradAccumSteps, seed: options.seed ?? 0, step, ...(signal && { signal }) });
+        const batches = await takeBatches({
+          loader,
+          count: gradAccumSteps,
+          seed: options.seed ?? 0,
+          step,
+          ...(signal && { signal }),
+        });
         result = await trainStep(model, batches, { ...options, lrFactor });
       } catch (error) {
         // Aborted within a step: it never happened.
@@ -131,7 +139,16 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       tokens += result.tokens;
       loss = result.loss;
       position = loader.state();
-      await log?.write({ type: 'step', step, loss, gradNorm: result.gradNorm, lrFactor, tokens: result.tokens, ...(result.skipped && { skipped: true }), clock: { time: Date.now() } });
+      await log?.write({
+        type: 'step',
+        step,
+        loss,
+        gradNorm: result.gradNorm,
+        lrFactor,
+        tokens: result.tokens,
+        ...(result.skipped && { skipped: true }),
+        clock: { time: Date.now() },
+      });
       progress?.step({ step, loss, tokens: result.tokens });
       await options.onStep?.({ ...result, step, lrFactor });
       if (evaluate && (step % evaluate.every === 0 || step === steps) && !signal?.aborted) {
@@ -149,7 +166,10 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   return { step, tokens, stopped: step < steps, loss };
 }
 
-async function resume(store: CheckpointStore | undefined, state: TrainingState): Promise<{ step: number; tokens: number }> {
+async function resume(
+  store: CheckpointStore | undefined,
+  state: TrainingState,
+): Promise<{ step: number; tokens: number }> {
   if (!store) return { step: 0, tokens: 0 };
   await store.repair();
   const latest = (await store.steps()).at(-1);
@@ -157,7 +177,13 @@ async function resume(store: CheckpointStore | undefined, state: TrainingState):
 }
 
 /** The micro-batches of a step, each with its own keys of dropout. */
-async function takeBatches(p: { loader: BatchLoader; count: number; seed: number; step: number; signal?: AbortSignal }): Promise<MicroBatch[]> {
+async function takeBatches(p: {
+  loader: BatchLoader;
+  count: number;
+  seed: number;
+  step: number;
+  signal?: AbortSignal;
+}): Promise<MicroBatch[]> {
   const batches: MicroBatch[] = [];
   let sample = 0;
   while (batches.length < p.count) {
@@ -168,7 +194,10 @@ async function takeBatches(p: { loader: BatchLoader; count: number; seed: number
     batches.push({ ...batch, rng: { seed: p.seed, step: p.step, sampleIds } });
   }
   if (batches.length === 0) {
-    throw new TrainingError('data', `[train] expected a batch for step ${p.step + 1}, got the end of the data; give more epochs or fewer steps`);
+    throw new TrainingError(
+      'data',
+      `[train] expected a batch for step ${p.step + 1}, got the end of the data; give more epochs or fewer steps`,
+    );
   }
   return batches;
 }

@@ -17,7 +17,11 @@ export async function checkGeneration(test: ModelCase): Promise<void> {
 }
 
 /** Logits of every decoding step, fed with the expected tokens one at a time. */
-async function stepLogits(test: ModelCase, prompt: readonly number[], tokens: readonly number[]): Promise<Float32Array> {
+async function stepLogits(
+  test: ModelCase,
+  prompt: readonly number[],
+  tokens: readonly number[],
+): Promise<Float32Array> {
   const { model } = test;
   const length = prompt.length + tokens.length;
   const store = model.createCache(length);

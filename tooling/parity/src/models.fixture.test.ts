@@ -33,7 +33,13 @@ describe.skipIf(folder === null)('fixtures/models', () => {
         fixtureCase(area, label, () =>
           onBackend(backend, async () => {
             const opened = await open(path, { compat: 'hf' });
-            const test = new ModelCase({ backend, name, path, opened, blueprint: architectures[type].blueprint(config) });
+            const test = new ModelCase({
+              backend,
+              name,
+              path,
+              opened,
+              blueprint: architectures[type].blueprint(config),
+            });
             await checkForward(test);
             await checkPadded(test);
             await checkGradients(test);

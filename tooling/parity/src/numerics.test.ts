@@ -93,72 +93,87 @@ for (const backend of availableBackends()) {
             }
           });
 
-        it('a row alone and in a batch have the same bits', run(async (model, ids) => {
-          const alone = await logitBits(model, whole([ids]));
-          const others = [5, 64, 1].map((length, i) => sequence(i + 2, length, model.vocabSize));
-          const [a = [], b = [], c = []] = others;
-          const together = await logitBits(model, whole([a, b, ids, c]));
-          const start = (a.length + b.length) * model.vocabSize;
-          expect(together.subarray(start, start + alone.length)).toEqual(alone);
-        }));
+        it(
+          'a row alone and in a batch have the same bits',
+          run(async (model, ids) => {
+            const alone = await logitBits(model, whole([ids]));
+            const others = [5, 64, 1].map((length, i) => sequence(i + 2, length, model.vocabSize));
+            const [a = [], b = [], c = []] = others;
+            const together = await logitBits(model, whole([a, b, ids, c]));
+            const start = (a.length + b.length) * model.vocabSize;
+            expect(together.subarray(start, start + alone.length)).toEqual(alone);
+          }),
+        );
 
-        it('a prompt whole, in chunks and token by token has the same bits', run(async (model, ids) => {
-          const want = await logitBits(model, whole([ids]));
-          expect(await cachedBits(model, ids, [ids.length])).toEqual(want);
-          expect(await cachedBits(model, ids, [17, 64, 5])).toEqual(want);
-          expect(await cachedBits(model, ids, [70, 1])).toEqual(want);
-          expect(await cachedBits(model, ids, [1])).toEqual(want);
-        }));
+        it(
+          'a prompt whole, in chunks and token by token has the same bits',
+          run(async (model, ids) => {
+            const want = await logitBits(model, whole([ids]));
+            expect(await cachedBits(model, ids, [ids.length])).toEqual(want);
+            expect(await cachedBits(model, ids, [17, 64, 5])).toEqual(want);
+            expect(await cachedBits(model, ids, [70, 1])).toEqual(want);
+            expect(await cachedBits(model, ids, [1])).toEqual(want);
+          }),
+        );
 
-        it('training and inference have the same bits', run(async (model, ids) => {
-          const batch = whole([ids, ids.slice(0, 9)]);
-          const inference = await logitBits(model, batch);
-          model.train();
-          const { value, aux, grads } = valueAndGrad(
-            () => [languageModelLoss(model, batch), model.logits(model.hidden(batch))] as const,
-            model.parameters(),
-          );
-          const training = new Uint32Array(Uint8Array.from(await aux.bytes()).buffer);
-          for (const x of [value, aux, ...grads]) x.dispose();
-          expect(training).toEqual(inference);
-        }));
+        it(
+          'training and inference have the same bits',
+          run(async (model, ids) => {
+            const batch = whole([ids, ids.slice(0, 9)]);
+            const inference = await logitBits(model, batch);
+            model.train();
+            const { value, aux, grads } = valueAndGrad(
+              () => [languageModelLoss(model, batch), model.logits(model.hidden(batch))] as const,
+              model.parameters(),
+            );
+            const training = new Uint32Array(Uint8Array.from(await aux.bytes()).buffer);
+            for (const x of [value, aux, ...grads]) x.dispose();
+            expect(training).toEqual(inference);
+          }),
+        );
 
-        it('one thread and all threads have the same bits, gradients included', run(async (model, ids) => {
-          const batch = whole([ids, ids.slice(0, 33)]);
-          const threads = defaultBackend().threads();
-          const measure = async (count: number): Promise<Uint32Array[]> => {
-            setThreads(count);
-            const { value, grads } = valueAndGrad(() => languageModelLoss(model, batch), model.parameters());
-            const bits = [await logitBits(model, batch)];
-            for (const x of [value, ...grads]) {
-              bits.push(new Uint32Array(Uint8Array.from(await x.bytes()).buffer));
-              x.dispose();
+        it(
+          'one thread and all threads have the same bits, gradients included',
+          run(async (model, ids) => {
+            const batch = whole([ids, ids.slice(0, 33)]);
+            const threads = defaultBackend().threads();
+            const measure = async (count: number): Promise<Uint32Array[]> => {
+              setThreads(count);
+              const { value, grads } = valueAndGrad(() => languageModelLoss(model, batch), model.parameters());
+              const bits = [await logitBits(model, batch)];
+              for (const x of [value, ...grads]) {
+                bits.push(new Uint32Array(Uint8Array.from(await x.bytes()).buffer));
+                x.dispose();
+              }
+              return bits;
+            };
+            try {
+              const one = await measure(1);
+              for (const count of [2, 3]) expect(await measure(count)).toEqual(one);
+            } finally {
+              setThreads(threads);
             }
-            return bits;
-          };
-          try {
-            const one = await measure(1);
-            for (const count of [2, 3]) expect(await measure(count)).toEqual(one);
-          } finally {
-            setThreads(threads);
-          }
-        }));
+          }),
+        );
 
-        it('log-probabilities are the same bits in the loss and in decoding', run(async (model, ids) => {
-          const targets = Int32Array.from(ids, (_, n) => ids[n + 1] ?? 0);
-          const all = scope(() => model.logProbs(model.hidden(whole([ids])), targets));
-          const want = await all.data();
-          all.dispose();
-          const store = model.createCache(longest);
-          const slots = Int32Array.of(store.allocate(longest));
-          for (const n of [0, 1, 2, 3]) {
-            const batch = batchFromSequences([[ids[n] ?? 0]], { cache: { store, slots } });
-            const one = scope(() => model.logProbs(model.hidden(batch), targets.subarray(n, n + 1)));
-            expect((await one.data())[0]).toBe(want[n]);
-            one.dispose();
-          }
-          store.dispose();
-        }));
+        it(
+          'log-probabilities are the same bits in the loss and in decoding',
+          run(async (model, ids) => {
+            const targets = Int32Array.from(ids, (_, n) => ids[n + 1] ?? 0);
+            const all = scope(() => model.logProbs(model.hidden(whole([ids])), targets));
+            const want = await all.data();
+            all.dispose();
+            const store = model.createCache(longest);
+            const slots = Int32Array.of(store.allocate(longest));
+            for (const n of [0, 1, 2, 3]) {
+              const batch = batchFromSequences([[ids[n] ?? 0]], { cache: { store, slots } });
+              const one = scope(() => model.logProbs(model.hidden(batch), targets.subarray(n, n + 1)));
+              expect((await one.data())[0]).toBe(want[n]);
+              one.dispose();
+            }
+            store.dispose();
+          }),
+        );
       });
     }
   }

@@ -20,18 +20,26 @@ export interface GenerateCommandOptions {
 }
 
 /** `tessera generate`: continues a prompt. */
-export async function generateText(folder: string, options: GenerateCommandOptions, context: CommandContext): Promise<void> {
+export async function generateText(
+  folder: string,
+  options: GenerateCommandOptions,
+  context: CommandContext,
+): Promise<void> {
   const { output, signal } = context;
   const { prompt, messages, maxTokens, temperature, topK, topP, minP, seed, compute, logprobs = false } = options;
   if ((prompt === undefined) === (messages === undefined)) {
-    throw new CliError('usage', `expected one of --prompt and --messages, got ${prompt === undefined ? 'neither' : 'both'}`);
+    throw new CliError(
+      'usage',
+      `expected one of --prompt and --messages, got ${prompt === undefined ? 'neither' : 'both'}`,
+    );
   }
   if (options.backend !== undefined) setBackend(options.backend);
   const { model, tokenizer, chatTemplate, endIds } = await open(folder, { compute });
   if (tokenizer === null) throw new CliError('usage', `expected a tokenizer.json in ${folder}, got none`);
   if (prompt === undefined) {
     // The renderer of chat templates comes with the tokenizers package; nothing is guessed in its place.
-    const got = chatTemplate === null ? 'a model without a chat template' : 'a chat template, which this version does not render';
+    const got =
+      chatTemplate === null ? 'a model without a chat template' : 'a chat template, which this version does not render';
     throw new CliError('usage', `expected --prompt, got --messages and ${got}`);
   }
   const promptIds = tokenizer.encodeIds(prompt);

@@ -17,7 +17,11 @@ async function* texts(files: readonly string[]): AsyncGenerator<string> {
 }
 
 /** `tessera tokenizer train`: byte-level BPE on text files. */
-export async function trainTokenizer(files: readonly string[], options: TokenizerTrainOptions, context: CommandContext): Promise<void> {
+export async function trainTokenizer(
+  files: readonly string[],
+  options: TokenizerTrainOptions,
+  context: CommandContext,
+): Promise<void> {
   const { vocabSize, out, special, minFrequency } = options;
   let shown = 0;
   const trained = await trainBpe(texts(files), {
@@ -35,5 +39,8 @@ export async function trainTokenizer(files: readonly string[], options: Tokenize
   const before = first === undefined ? [] : [{ token: first, id: trained.tokenToId(first) as number }];
   const tokenizer = new Tokenizer({ ...trained.parts, postProcessor: before.length > 0 ? template({ before }) : null });
   await writeJsonFile(out, z.record(z.string(), z.json()).parse(tokenizer.toJSON()));
-  context.output.result({ file: out, vocabSize: tokenizer.vocabSize, files: [...files] }, `${tokenizer.vocabSize} entries in ${out}\n`);
+  context.output.result(
+    { file: out, vocabSize: tokenizer.vocabSize, files: [...files] },
+    `${tokenizer.vocabSize} entries in ${out}\n`,
+  );
 }

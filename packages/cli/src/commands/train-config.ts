@@ -15,13 +15,12 @@ export const trainConfig = z.strictObject({
   batchSize: count.default(8),
   seqLen: count,
   gradAccumSteps: count.default(1),
-  optimizer: z
-    .strictObject({
-      lr: positive,
-      betas: z.tuple([z.number(), z.number()]).default([0.9, 0.95]),
-      eps: positive.default(1e-8),
-      weightDecay: z.number().nonnegative().default(0.1),
-    }),
+  optimizer: z.strictObject({
+    lr: positive,
+    betas: z.tuple([z.number(), z.number()]).default([0.9, 0.95]),
+    eps: positive.default(1e-8),
+    weightDecay: z.number().nonnegative().default(0.1),
+  }),
   schedule: z
     .strictObject({
       type: z.enum(['constant_with_warmup', 'cosine', 'linear']).default('cosine'),

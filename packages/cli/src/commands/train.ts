@@ -34,7 +34,10 @@ export interface TrainCommandOptions {
 async function readConfig(file: string, steps: number | undefined): Promise<TrainConfig> {
   const parsed = trainConfig.safeParse(await readJsonFile(file));
   if (!parsed.success) {
-    throw new CliError('config', `expected a training configuration in ${file} (README: the format), got:\n${z.prettifyError(parsed.error)}`);
+    throw new CliError(
+      'config',
+      `expected a training configuration in ${file} (README: the format), got:\n${z.prettifyError(parsed.error)}`,
+    );
   }
   return steps === undefined ? parsed.data : { ...parsed.data, steps };
 }
@@ -48,7 +51,11 @@ function makeOptimizer(model: ReturnType<typeof createModel>, settings: TrainCon
 }
 
 /** `tessera train`: a run as its configuration says. */
-export async function trainModel(configFile: string, options: TrainCommandOptions, context: CommandContext): Promise<void> {
+export async function trainModel(
+  configFile: string,
+  options: TrainCommandOptions,
+  context: CommandContext,
+): Promise<void> {
   const { output, signal } = context;
   if (options.backend !== undefined) setBackend(options.backend);
   const config = await readConfig(configFile, options.steps);
@@ -60,7 +67,10 @@ export async function trainModel(configFile: string, options: TrainCommandOption
   const latest = (await store.steps()).at(-1);
   const begun = await readRunFile(out);
   if (begun && !options.resume) {
-    throw new CliError('usage', `expected an empty folder for a new run, got ${out} with a run in it; add --resume to go on with it`);
+    throw new CliError(
+      'usage',
+      `expected an empty folder for a new run, got ${out} with a run in it; add --resume to go on with it`,
+    );
   }
   if (options.resume && !begun) throw new CliError('usage', `expected a run to resume in ${out}, got none`);
 
@@ -70,7 +80,10 @@ export async function trainModel(configFile: string, options: TrainCommandOption
   const trainTexts = await texts(config.data.train);
   const validationTexts = await texts(config.data.validation);
   for (const text of [...trainTexts, ...validationTexts]) hash.update(`${text.length}\n`).update(text);
-  const source = tokensFromArrays(trainTexts.map((text) => tokenizer.encodeIds(text)), { vocabSize: tokenizer.vocabSize });
+  const source = tokensFromArrays(
+    trainTexts.map((text) => tokenizer.encodeIds(text)),
+    { vocabSize: tokenizer.vocabSize },
+  );
   const heldOut = validationTexts.map((text) => ({ ids: tokenizer.encodeIds(text), bytes: Buffer.byteLength(text) }));
 
   // createModel checks every field itself.
@@ -84,8 +97,14 @@ export async function trainModel(configFile: string, options: TrainCommandOption
   };
   if (begun) checkSameRun(begun, description);
   else {
-    const versions = packageVersions(['@tessera-llm/models', '@tessera-llm/tensor', '@tessera-llm/training'], import.meta.url);
-    await writeRunFile(out, description, { versions, environment: { platform: process.platform, arch: process.arch, backend: defaultBackend().name } });
+    const versions = packageVersions(
+      ['@tessera-llm/models', '@tessera-llm/tensor', '@tessera-llm/training'],
+      import.meta.url,
+    );
+    await writeRunFile(out, description, {
+      versions,
+      environment: { platform: process.platform, arch: process.arch, backend: defaultBackend().name },
+    });
   }
   const logFile = join(out, 'log.jsonl');
   const log = latest !== undefined ? await RunLog.resume(logFile, latest) : await RunLog.create(logFile);
@@ -101,7 +120,9 @@ export async function trainModel(configFile: string, options: TrainCommandOption
       model,
       loader: new TokenLoader(source, { batchSize: config.batchSize, seqLen: config.seqLen, seed }),
       optimizer: makeOptimizer(model, config.optimizer),
-      schedule: createSchedule(type === 'constant_with_warmup' ? { type, warmupSteps } : { type, warmupSteps, totalSteps: steps }),
+      schedule: createSchedule(
+        type === 'constant_with_warmup' ? { type, warmupSteps } : { type, warmupSteps, totalSteps: steps },
+      ),
       steps,
       gradAccumSteps: config.gradAccumSteps,
       clipNorm: config.clipNorm,
@@ -113,7 +134,10 @@ export async function trainModel(configFile: string, options: TrainCommandOption
       signal,
     });
     if (result.stopped) {
-      throw new CliError('interrupted', `stopped after ${result.step} of ${steps} steps and saved; --resume goes on from there`);
+      throw new CliError(
+        'interrupted',
+        `stopped after ${result.step} of ${steps} steps and saved; --resume goes on from there`,
+      );
     }
     const folder = join(out, 'model');
     await save(folder, { model, tokenizer });

@@ -12,7 +12,11 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-const f32 = (...values: number[]) => ({ dtype: 'F32' as const, shape: [values.length], bytes: new Uint8Array(Float32Array.from(values).buffer) });
+const f32 = (...values: number[]) => ({
+  dtype: 'F32' as const,
+  shape: [values.length],
+  bytes: new Uint8Array(Float32Array.from(values).buffer),
+});
 const tensors = { a: f32(1, 2), b: f32(3, 4, 5), c: f32(6) };
 
 async function valuesOf(path: string): Promise<Record<string, number[]>> {
@@ -37,7 +41,11 @@ describe('writeCheckpoint and openCheckpoint', () => {
   it('split by size, never a tensor, and clear away the other form', async () => {
     await writeCheckpoint(folder, tensors);
     await writeCheckpoint(folder, tensors, { maxShardBytes: 12 });
-    const files = ['model-00001-of-00003.safetensors', 'model-00002-of-00003.safetensors', 'model-00003-of-00003.safetensors'];
+    const files = [
+      'model-00001-of-00003.safetensors',
+      'model-00002-of-00003.safetensors',
+      'model-00003-of-00003.safetensors',
+    ];
     expect((await readdir(folder)).sort()).toEqual([...files, 'model.safetensors.index.json']);
     expect(JSON.parse(await readFile(join(folder, 'model.safetensors.index.json'), 'utf8'))).toEqual({
       metadata: { total_size: 24 },
@@ -56,9 +64,14 @@ describe('writeCheckpoint and openCheckpoint', () => {
 
   it('say what is missing, and that pickles are not read', async () => {
     await writeFile(join(folder, 'pytorch_model.bin'), '');
-    await expect(openCheckpoint(folder)).rejects.toMatchObject({ code: 'missing_file', message: expect.stringContaining('pickled') });
+    await expect(openCheckpoint(folder)).rejects.toMatchObject({
+      code: 'missing_file',
+      message: expect.stringContaining('pickled'),
+    });
     await expect(openCheckpoint(join(folder, 'absent'))).rejects.toMatchObject({ code: 'missing_file' });
-    await expect(writeCheckpoint(folder, tensors, { maxShardBytes: Number.NaN })).rejects.toMatchObject({ code: 'invalid_argument' });
+    await expect(writeCheckpoint(folder, tensors, { maxShardBytes: Number.NaN })).rejects.toMatchObject({
+      code: 'invalid_argument',
+    });
   });
 
   it.each([

@@ -5,7 +5,14 @@ import { FormatsError, systemCode } from '../errors.js';
 import { readJsonFile, writeJsonFile } from '../json-file.js';
 import { type SafetensorsHeader, quote } from './header.js';
 import { findTensor, openSafetensors, type TensorReader } from './read.js';
-import { type NamedTensors, type PlannedTensor, planTensors, type SafetensorsWriteOptions, type TensorToWrite, writePlanned } from './write.js';
+import {
+  type NamedTensors,
+  type PlannedTensor,
+  planTensors,
+  type SafetensorsWriteOptions,
+  type TensorToWrite,
+  writePlanned,
+} from './write.js';
 
 const singleFile = 'model.safetensors';
 const indexFile = 'model.safetensors.index.json';
@@ -16,7 +23,10 @@ const maxShards = 10_000;
 
 const indexSchema = z.looseObject({
   metadata: z.looseObject({}).optional(),
-  weight_map: z.record(z.string(), z.string().max(255).regex(plainName, 'expected a .safetensors file name without a path')),
+  weight_map: z.record(
+    z.string(),
+    z.string().max(255).regex(plainName, 'expected a .safetensors file name without a path'),
+  ),
 });
 
 /**
@@ -37,7 +47,10 @@ export async function openCheckpoint(path: string): Promise<TensorReader> {
     const hint = [...names].some((name) => /\.(bin|pt|pth|ckpt)$/.test(name))
       ? '; pickled weights are never read, convert them to safetensors first'
       : '';
-    throw new FormatsError('missing_file', `[openCheckpoint] expected ${singleFile} or ${indexFile} in ${path}, got neither${hint}`);
+    throw new FormatsError(
+      'missing_file',
+      `[openCheckpoint] expected ${singleFile} or ${indexFile} in ${path}, got neither${hint}`,
+    );
   }
   return openSafetensors(path);
 }
@@ -57,7 +70,8 @@ async function isFolder(path: string): Promise<boolean> {
 
 async function openSharded(indexPath: string): Promise<TensorReader> {
   const parsed = indexSchema.safeParse(await readJsonFile(indexPath));
-  if (!parsed.success) throw badIndex(indexPath, 'a weight_map from tensor names to files', z.prettifyError(parsed.error));
+  if (!parsed.success)
+    throw badIndex(indexPath, 'a weight_map from tensor names to files', z.prettifyError(parsed.error));
   const weightMap = new Map(Object.entries(parsed.data.weight_map));
   const files = [...new Set(weightMap.values())];
   if (files.length > maxShards) throw badIndex(indexPath, `at most ${maxShards} shards`, `${files.length}`);
@@ -90,14 +104,22 @@ async function openSharded(indexPath: string): Promise<TensorReader> {
 }
 
 /** One header over all shards; every tensor must be where the index says, and no shard may hold others. */
-function merge(indexPath: string, weightMap: ReadonlyMap<string, string>, shards: ReadonlyMap<string, TensorReader>): SafetensorsHeader {
+function merge(
+  indexPath: string,
+  weightMap: ReadonlyMap<string, string>,
+  shards: ReadonlyMap<string, TensorReader>,
+): SafetensorsHeader {
   const metadata: Record<string, string> = Object.create(null);
   const tensors = new Map<string, NonNullable<ReturnType<TensorReader['tensors']['get']>>>();
   for (const [file, shard] of shards) {
     Object.assign(metadata, shard.metadata);
     for (const [name, info] of shard.tensors) {
       if (weightMap.get(name) !== file) {
-        throw badIndex(indexPath, `${quote(name)} of ${file} to be in the index`, `${weightMap.get(name) ?? 'nothing'}`);
+        throw badIndex(
+          indexPath,
+          `${quote(name)} of ${file} to be in the index`,
+          `${weightMap.get(name) ?? 'nothing'}`,
+        );
       }
       tensors.set(name, info);
     }
@@ -138,7 +160,9 @@ export async function writeCheckpoint(
   }
   const shards = split(planTensors(tensors), maxShardBytes);
   const count = String(shards.length).padStart(5, '0');
-  const names = shards.map((_, i) => (shards.length === 1 ? singleFile : `model-${String(i + 1).padStart(5, '0')}-of-${count}.safetensors`));
+  const names = shards.map((_, i) =>
+    shards.length === 1 ? singleFile : `model-${String(i + 1).padStart(5, '0')}-of-${count}.safetensors`,
+  );
   const weightMap: [string, string][] = [];
   let total = 0;
   for (const [i, shard] of shards.entries()) {
@@ -151,7 +175,10 @@ export async function writeCheckpoint(
   }
   if (shards.length > 1) {
     weightMap.sort(([a], [b]) => (a < b ? -1 : 1));
-    await writeJsonFile(join(folder, indexFile), { metadata: { total_size: total }, weight_map: Object.fromEntries(weightMap) });
+    await writeJsonFile(join(folder, indexFile), {
+      metadata: { total_size: total },
+      weight_map: Object.fromEntries(weightMap),
+    });
   }
   const kept = new Set(shards.length > 1 ? [...names, indexFile] : names);
   for (const old of await readdir(folder)) {

@@ -35,7 +35,11 @@ export function headerLength(prefix: Uint8Array, fileBytes: number, name: string
   const view = new DataView(prefix.buffer, prefix.byteOffset, prefixBytes);
   const length = view.getBigUint64(0, true);
   if (length > BigInt(maxHeaderBytes)) {
-    throw refuse(name, `a header of at most ${maxHeaderBytes} bytes`, `a length of ${length}; is this a safetensors file?`);
+    throw refuse(
+      name,
+      `a header of at most ${maxHeaderBytes} bytes`,
+      `a length of ${length}; is this a safetensors file?`,
+    );
   }
   if (length > BigInt(fileBytes - prefixBytes)) {
     throw refuse(name, `a header of ${length} bytes`, `a file of ${fileBytes}; the file is cut`);
@@ -63,12 +67,20 @@ export function parseHeader(header: Uint8Array, fileBytes: number, name: string)
   for (const [key, info] of entries) {
     if (info.byteOffset !== at) {
       const what = info.byteOffset < at ? 'an overlap' : 'a hole';
-      throw refuse(name, `tensor ${quote(key)} to start at byte ${at - dataStart} of the data`, `${info.byteOffset - dataStart}: ${what}`);
+      throw refuse(
+        name,
+        `tensor ${quote(key)} to start at byte ${at - dataStart} of the data`,
+        `${info.byteOffset - dataStart}: ${what}`,
+      );
     }
     at += info.byteLength;
   }
   if (at !== fileBytes) {
-    throw refuse(name, `a file of ${at} bytes`, `${fileBytes}; ${fileBytes < at ? 'the data is cut' : 'bytes belong to no tensor'}`);
+    throw refuse(
+      name,
+      `a file of ${at} bytes`,
+      `${fileBytes}; ${fileBytes < at ? 'the data is cut' : 'bytes belong to no tensor'}`,
+    );
   }
   return { metadata, tensors: new Map(entries) };
 }
@@ -110,11 +122,19 @@ function parseEntry(key: string, value: StrictJson, dataStart: number, name: str
   const offsets = sizes(value.get('data_offsets'));
   const [begin, end] = offsets ?? [];
   if (offsets?.length !== 2 || begin === undefined || end === undefined || begin > end) {
-    throw refuse(name, `${where} to have data_offsets [begin, end] with begin <= end`, offsets ? `[${offsets.join(', ')}]` : kind(value.get('data_offsets')));
+    throw refuse(
+      name,
+      `${where} to have data_offsets [begin, end] with begin <= end`,
+      offsets ? `[${offsets.join(', ')}]` : kind(value.get('data_offsets')),
+    );
   }
   const byteLength = tensorByteLength(dtype, shape);
   if (byteLength === undefined || byteLength !== end - begin) {
-    throw refuse(name, `${where} ${dtype} [${shape.join(', ')}] to take ${byteLength ?? 'a representable number of'} bytes`, `${end - begin} in its data_offsets`);
+    throw refuse(
+      name,
+      `${where} ${dtype} [${shape.join(', ')}] to take ${byteLength ?? 'a representable number of'} bytes`,
+      `${end - begin} in its data_offsets`,
+    );
   }
   return { dtype, shape, byteOffset: dataStart + begin, byteLength };
 }

@@ -43,9 +43,20 @@ describe('parseSafetensors', () => {
     ['a header longer than the file', file('{}', [], 3n), /header of 3 bytes/],
     ['a header length of 2^64 - 1', file('{}', [], 2n ** 64n - 1n), /at most 100000000/],
     ['another kind of file', new TextEncoder().encode('GGUF and more'), /is this a safetensors file/],
-    ['an overlap', file('{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}}', [1, 2, 3]), /"b".*overlap/],
+    [
+      'an overlap',
+      file(
+        '{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}}',
+        [1, 2, 3],
+      ),
+      /"b".*overlap/,
+    ],
     ['a hole', file('{"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}', [1, 2]), /a hole/],
-    ['an odd number of 4-bit elements', file('{"a":{"dtype":"F4","shape":[3],"data_offsets":[0,2]}}', [1, 2]), /representable/],
+    [
+      'an odd number of 4-bit elements',
+      file('{"a":{"dtype":"F4","shape":[3],"data_offsets":[0,2]}}', [1, 2]),
+      /representable/,
+    ],
   ])('refuses %s', (_, bytes, message) => {
     expect(() => parseSafetensors(bytes)).toThrow(message);
     expect(() => parseSafetensors(bytes)).toThrow(expect.objectContaining({ code: 'invalid_file' }));
@@ -78,13 +89,18 @@ describe('openSafetensors', () => {
     await reader.readInto('a', target);
     expect(target).toEqual(Uint8Array.of(1, 0, 2, 0));
     await expect(reader.readInto('a', new Uint8Array(3))).rejects.toMatchObject({ code: 'invalid_argument' });
-    await expect(reader.read('c')).rejects.toMatchObject({ code: 'missing_tensor', message: expect.stringContaining('"a", "b"') });
+    await expect(reader.read('c')).rejects.toMatchObject({
+      code: 'missing_tensor',
+      message: expect.stringContaining('"a", "b"'),
+    });
     await reader.close();
   });
 
   it('cuts chunks at whole elements', async () => {
     const data = Array.from({ length: 100 }, (_, i) => i);
-    const reader = await openSafetensors(bytesSource(file('{"a":{"dtype":"U8","shape":[100],"data_offsets":[0,100]}}', data)));
+    const reader = await openSafetensors(
+      bytesSource(file('{"a":{"dtype":"U8","shape":[100],"data_offsets":[0,100]}}', data)),
+    );
     const seen: number[][] = [];
     for await (const chunk of reader.chunks('a', { chunkBytes: 50 })) seen.push([...chunk]);
     expect(seen.map((chunk) => chunk.length)).toEqual([48, 48, 4]);
@@ -104,7 +120,10 @@ describe('openSafetensors', () => {
     await writeFile(path, good);
     const reader = await openSafetensors(path);
     await truncate(path, good.length - 1);
-    await expect(reader.read('b')).rejects.toMatchObject({ code: 'read_failed', message: expect.stringContaining('cut while open') });
+    await expect(reader.read('b')).rejects.toMatchObject({
+      code: 'read_failed',
+      message: expect.stringContaining('cut while open'),
+    });
     await reader.close();
   });
 

@@ -14,7 +14,11 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 const anyTensor: fc.Arbitrary<RawTensor> = fc
-  .record({ dtype: fc.constantFrom(...safetensorsDTypes), shape: fc.array(fc.nat(4), { maxLength: 3 }), seed: fc.nat(255) })
+  .record({
+    dtype: fc.constantFrom(...safetensorsDTypes),
+    shape: fc.array(fc.nat(4), { maxLength: 3 }),
+    seed: fc.nat(255),
+  })
   .filter(({ dtype, shape }) => tensorByteLength(dtype, shape) !== undefined)
   .map(({ dtype, shape, seed }) => ({
     dtype,
@@ -22,7 +26,9 @@ const anyTensor: fc.Arbitrary<RawTensor> = fc
     bytes: Uint8Array.from({ length: tensorByteLength(dtype, shape) ?? 0 }, (_, i) => seed + i),
   }));
 
-const name = fc.oneof(fc.string({ unit: 'grapheme' }), fc.constantFrom('__proto__', 'constructor', 'a.b.weight')).filter((text) => text !== '__metadata__');
+const name = fc
+  .oneof(fc.string({ unit: 'grapheme' }), fc.constantFrom('__proto__', 'constructor', 'a.b.weight'))
+  .filter((text) => text !== '__metadata__');
 const anyTensors = fc.uniqueArray(fc.tuple(name, anyTensor), { selector: ([key]) => key, maxLength: 6 });
 const anyMetadata = fc.dictionary(fc.string(), fc.string());
 
@@ -51,7 +57,10 @@ describe('serializeSafetensors', () => {
   });
 
   it('lays the bytes out as the format says', () => {
-    const file = serializeSafetensors({ a: { dtype: 'U8', shape: [1], bytes: Uint8Array.of(5) } }, { metadata: { format: 'pt' } });
+    const file = serializeSafetensors(
+      { a: { dtype: 'U8', shape: [1], bytes: Uint8Array.of(5) } },
+      { metadata: { format: 'pt' } },
+    );
     const header = '{"__metadata__":{"format":"pt"},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}';
     const padded = header.padEnd(Math.ceil(header.length / 8) * 8);
     expect([...file.subarray(0, 8)]).toEqual([padded.length, 0, 0, 0, 0, 0, 0, 0]);
@@ -71,7 +80,12 @@ describe('serializeSafetensors', () => {
 
   it('refuses the same name twice', () => {
     const tensor: RawTensor = { dtype: 'F32', shape: [1], bytes };
-    expect(() => serializeSafetensors([['a', tensor], ['a', tensor]])).toThrow(/unique/);
+    expect(() =>
+      serializeSafetensors([
+        ['a', tensor],
+        ['a', tensor],
+      ]),
+    ).toThrow(/unique/);
   });
 });
 

@@ -72,7 +72,10 @@ export function encodeHeader(planned: readonly PlannedTensor[], { metadata }: Sa
   const json = new TextEncoder().encode(`{${fields.join(',')}}`);
   const length = Math.ceil(json.byteLength / 8) * 8;
   if (length > maxHeaderBytes) {
-    throw new FormatsError('invalid_argument', `[writeSafetensors] expected a header of at most ${maxHeaderBytes} bytes, got ${length}`);
+    throw new FormatsError(
+      'invalid_argument',
+      `[writeSafetensors] expected a header of at most ${maxHeaderBytes} bytes, got ${length}`,
+    );
   }
   const out = new Uint8Array(8 + length).fill(0x20);
   new DataView(out.buffer).setBigUint64(0, BigInt(length), true);
@@ -120,7 +123,10 @@ export async function writePlanned(
   await writeFileAtomic(path, content(header, planned));
 }
 
-async function* content(header: Uint8Array, planned: readonly PlannedTensor[]): AsyncGenerator<Uint8Array, void, undefined> {
+async function* content(
+  header: Uint8Array,
+  planned: readonly PlannedTensor[],
+): AsyncGenerator<Uint8Array, void, undefined> {
   yield header;
   for (const { name, dtype, shape, bytes, byteLength } of planned) {
     const data = bytes instanceof Uint8Array ? bytes : await bytes();
@@ -130,7 +136,10 @@ async function* content(header: Uint8Array, planned: readonly PlannedTensor[]): 
 }
 
 /** A safetensors file in memory; for small ones. The same bytes as {@link writeSafetensors} writes. */
-export function serializeSafetensors(tensors: NamedTensors<RawTensor>, options: SafetensorsWriteOptions = {}): Uint8Array {
+export function serializeSafetensors(
+  tensors: NamedTensors<RawTensor>,
+  options: SafetensorsWriteOptions = {},
+): Uint8Array {
   const planned = planTensors(tensors);
   const header = encodeHeader(planned, options);
   const total = planned.reduce((sum, { byteLength }) => sum + byteLength, header.byteLength);
@@ -155,7 +164,10 @@ function checkBytes(name: string, dtype: string, shape: readonly number[], expec
 function checkMetadata(metadata: Readonly<Record<string, string>>): Record<string, string> {
   for (const [key, value] of Object.entries(metadata)) {
     if (typeof value !== 'string') {
-      throw new FormatsError('invalid_argument', `[writeSafetensors] expected metadata ${quote(key)} to be a string, got ${typeof value}`);
+      throw new FormatsError(
+        'invalid_argument',
+        `[writeSafetensors] expected metadata ${quote(key)} to be a string, got ${typeof value}`,
+      );
     }
   }
   return metadata;

@@ -25,7 +25,10 @@ const rule: OptimizerRule<SGDSettings> = {
     checkSetting('SGD', 'dampening', dampening, ranges.finite);
     checkSetting('SGD', 'weightDecay', weightDecay, ranges.nonNegative);
     if (nesterov && (momentum === 0 || dampening !== 0)) {
-      throw new OptimizerError('invalid_setting', `[SGD] expected momentum > 0 and dampening 0 with nesterov, got ${momentum} and ${dampening}`);
+      throw new OptimizerError(
+        'invalid_setting',
+        `[SGD] expected momentum > 0 and dampening 0 with nesterov, got ${momentum} and ${dampening}`,
+      );
     }
   },
   state({ shape }, { momentum }) {

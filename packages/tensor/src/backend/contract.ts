@@ -15,9 +15,31 @@ export interface NDArray<D extends DType = DType> {
 
 /** Elementwise functions of one argument that have a gradient. */
 export type UnaryFn =
-  | 'abs' | 'cos' | 'elu' | 'erf' | 'exp' | 'expm1' | 'geluErf' | 'geluTanh' | 'leakyRelu' | 'log' | 'log1p'
-  | 'mish' | 'neg' | 'quickGelu' | 'reciprocal' | 'relu' | 'relu2' | 'rsqrt' | 'sigmoid' | 'silu' | 'sin'
-  | 'softplus' | 'sqrt' | 'square' | 'tanh';
+  | 'abs'
+  | 'cos'
+  | 'elu'
+  | 'erf'
+  | 'exp'
+  | 'expm1'
+  | 'geluErf'
+  | 'geluTanh'
+  | 'leakyRelu'
+  | 'log'
+  | 'log1p'
+  | 'mish'
+  | 'neg'
+  | 'quickGelu'
+  | 'reciprocal'
+  | 'relu'
+  | 'relu2'
+  | 'rsqrt'
+  | 'sigmoid'
+  | 'silu'
+  | 'sin'
+  | 'softplus'
+  | 'sqrt'
+  | 'square'
+  | 'tanh';
 
 /** Elementwise functions of one argument whose gradient is zero everywhere. */
 export type StepFn = 'ceil' | 'floor' | 'round' | 'sign';
@@ -181,28 +203,87 @@ export interface FusedKernels {
   logSoftmaxGrad(y: NDArray, gy: NDArray): NDArray;
   logSumExp(x: NDArray): NDArray;
   /** x (N, C); mean and rstd (N) are kept for the gradient. */
-  layerNorm(x: NDArray, weight: NDArray | null, bias: NDArray | null, eps: number): { y: NDArray; mean: NDArray; rstd: NDArray };
-  layerNormGrad(x: NDArray, weight: NDArray | null, mean: NDArray, rstd: NDArray, gy: NDArray, wants: { weight: boolean; bias: boolean }): { gx: NDArray; gweight: NDArray | null; gbias: NDArray | null };
+  layerNorm(
+    x: NDArray,
+    weight: NDArray | null,
+    bias: NDArray | null,
+    eps: number,
+  ): { y: NDArray; mean: NDArray; rstd: NDArray };
+  layerNormGrad(
+    x: NDArray,
+    weight: NDArray | null,
+    mean: NDArray,
+    rstd: NDArray,
+    gy: NDArray,
+    wants: { weight: boolean; bias: boolean },
+  ): { gx: NDArray; gweight: NDArray | null; gbias: NDArray | null };
   /** y = x * rstd * (offset + weight), x (N, C). */
   rmsNorm(x: NDArray, weight: NDArray | null, eps: number, offset: number): { y: NDArray; rstd: NDArray };
-  rmsNormGrad(x: NDArray, weight: NDArray | null, rstd: NDArray, gy: NDArray, offset: number, wantsWeight: boolean): { gx: NDArray; gweight: NDArray | null };
+  rmsNormGrad(
+    x: NDArray,
+    weight: NDArray | null,
+    rstd: NDArray,
+    gy: NDArray,
+    offset: number,
+    wantsWeight: boolean,
+  ): { gx: NDArray; gweight: NDArray | null };
   /** x (N, H, D); cos and sin (N, R/2) with R <= D; `inverse` rotates back (the gradient). */
   rope(x: NDArray, cos: NDArray, sin: NDArray, interleaved: boolean, inverse: boolean): NDArray;
   gated(fn: GateFn, gate: NDArray, up: NDArray): NDArray;
   gatedGrad(fn: GateFn, gate: NDArray, up: NDArray, gy: NDArray): { ggate: NDArray; gup: NDArray };
   /** q (N, Hq, D), k and v (R, Hkv, D), float32 or bfloat16 -> y (N, Hq, D) float32 and lse (N, Hq). sinks (Hq) or null. No visible key: y 0. */
-  attention(q: NDArray, k: NDArray, v: NDArray, sinks: NDArray | null, attrs: AttentionAttrs): { y: NDArray; lse: NDArray };
-  attentionGrad(q: NDArray, k: NDArray, v: NDArray, sinks: NDArray | null, y: NDArray, lse: NDArray, gy: NDArray, attrs: AttentionAttrs): { gq: NDArray; gk: NDArray; gv: NDArray; gsinks: NDArray | null };
+  attention(
+    q: NDArray,
+    k: NDArray,
+    v: NDArray,
+    sinks: NDArray | null,
+    attrs: AttentionAttrs,
+  ): { y: NDArray; lse: NDArray };
+  attentionGrad(
+    q: NDArray,
+    k: NDArray,
+    v: NDArray,
+    sinks: NDArray | null,
+    y: NDArray,
+    lse: NDArray,
+    gy: NDArray,
+    attrs: AttentionAttrs,
+  ): { gq: NDArray; gk: NDArray; gv: NDArray; gsinks: NDArray | null };
   /** logits (N, V), targets (N) int32 -> losses (N) and lse (N). */
   crossEntropy(logits: NDArray, targets: NDArray, attrs: CrossEntropyAttrs): { losses: NDArray; lse: NDArray };
   crossEntropyGrad(logits: NDArray, targets: NDArray, lse: NDArray, gy: NDArray, attrs: CrossEntropyAttrs): NDArray;
   /** hidden (N, C), weight (V, C), bias (V) or null: the same losses without ever holding (N, V). */
-  linearCrossEntropy(hidden: NDArray, weight: NDArray, bias: NDArray | null, targets: NDArray, compute: Compute, attrs: CrossEntropyAttrs): { losses: NDArray; lse: NDArray };
-  linearCrossEntropyGrad(hidden: NDArray, weight: NDArray, bias: NDArray | null, targets: NDArray, lse: NDArray, gy: NDArray, compute: Compute, attrs: CrossEntropyAttrs, wants: { hidden: boolean; weight: boolean; bias: boolean }): { ghidden: NDArray | null; gweight: NDArray | null; gbias: NDArray | null };
+  linearCrossEntropy(
+    hidden: NDArray,
+    weight: NDArray,
+    bias: NDArray | null,
+    targets: NDArray,
+    compute: Compute,
+    attrs: CrossEntropyAttrs,
+  ): { losses: NDArray; lse: NDArray };
+  linearCrossEntropyGrad(
+    hidden: NDArray,
+    weight: NDArray,
+    bias: NDArray | null,
+    targets: NDArray,
+    lse: NDArray,
+    gy: NDArray,
+    compute: Compute,
+    attrs: CrossEntropyAttrs,
+    wants: { hidden: boolean; weight: boolean; bias: boolean },
+  ): { ghidden: NDArray | null; gweight: NDArray | null; gbias: NDArray | null };
   /** Kept elements are scaled by 1 / (1 - p). x (N, C). Its own gradient with the same attrs. */
   dropout(x: NDArray, attrs: DropoutAttrs): NDArray;
   /** param, m, v float32, in place; factor () multiplies grad first (clipping); maxV for AMSGrad. */
-  adamwInPlace(param: NDArray, grad: NDArray, m: NDArray, v: NDArray, maxV: NDArray | null, factor: NDArray | null, attrs: AdamWAttrs): void;
+  adamwInPlace(
+    param: NDArray,
+    grad: NDArray,
+    m: NDArray,
+    v: NDArray,
+    maxV: NDArray | null,
+    factor: NDArray | null,
+    attrs: AdamWAttrs,
+  ): void;
   /** Sum of squares over all arrays, () float32. */
   sumSquares(xs: readonly NDArray[]): NDArray;
 }

@@ -70,7 +70,9 @@ function checkLayout(layout: AttentionLayout, queries: number, keys: number): vo
     throw new TensorError('value', `[attention] layout: ${what}`);
   };
   if (queryOffsets.length !== count + 1 || keyLengths.length !== count || pageOffsets.length !== count + 1) {
-    fail(`expected B + 1 offsets and B starts, lengths, got ${queryOffsets.length}, ${count}, ${keyLengths.length}, ${pageOffsets.length}`);
+    fail(
+      `expected B + 1 offsets and B starts, lengths, got ${queryOffsets.length}, ${count}, ${keyLengths.length}, ${pageOffsets.length}`,
+    );
   }
   if (queryOffsets[0] !== 0 || queryOffsets[count] !== queries) {
     fail(`expected query offsets from 0 to ${queries}, got ${queryOffsets[0]} to ${queryOffsets[count]}`);
@@ -81,7 +83,8 @@ function checkLayout(layout: AttentionLayout, queries: number, keys: number): vo
     const first = pageOffsets[b] as number;
     const pages = (pageOffsets[b + 1] as number) - first;
     if ((queryOffsets[b + 1] as number) < (queryOffsets[b] as number)) fail('query offsets decrease');
-    if (length < 0 || pages * pageSize < length) fail(`segment ${b} has ${length} keys in ${pages} pages of ${pageSize}`);
+    if (length < 0 || pages * pageSize < length)
+      fail(`segment ${b} has ${length} keys in ${pages} pages of ${pageSize}`);
     for (let p = 0; p * pageSize < length; p++) {
       const row = pageRows[first + p] ?? -1;
       if (row < 0 || row + Math.min(pageSize, length - p * pageSize) > keys) {
@@ -107,12 +110,14 @@ function checkLayout(layout: AttentionLayout, queries: number, keys: number): vo
  * console.log(y.shape); // [5, 2, 8]
  * ```
  */
-export function attention(
-  ...args: readonly [q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions]
-): Tensor {
+export function attention(...args: readonly [q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions]): Tensor {
   const [q, k, v, options] = args;
   const { layout, causal = true, window = null, softcap = null, sinks = null, compute = 'float32' } = options;
-  for (const [x, name] of [[q, 'q'], [k, 'k'], [v, 'v']] as const) {
+  for (const [x, name] of [
+    [q, 'q'],
+    [k, 'k'],
+    [v, 'v'],
+  ] as const) {
     wantFloat('attention', x, name);
     wantShape('attention', x, name, [null, null, null]);
   }
@@ -205,7 +210,11 @@ export function scaledDotProductAttention(
 ): Tensor {
   const [q, k, v, options = {}] = args;
   const { mask, softcap = null, sinks } = options;
-  for (const [x, name] of [[q, 'q'], [k, 'k'], [v, 'v']] as const) {
+  for (const [x, name] of [
+    [q, 'q'],
+    [k, 'k'],
+    [v, 'v'],
+  ] as const) {
     wantFloat('attention', x, name);
     wantShape('attention', x, name, [null, null, null, null]);
   }
@@ -214,7 +223,10 @@ export function scaledDotProductAttention(
   wantShape('attention', k, 'k', [batch, null, null, width]);
   wantShape('attention', v, 'v', [batch, keyHeads, keys, null]);
   if (keyHeads === 0 || heads % keyHeads !== 0) {
-    throw new TensorError('shape', `[attention] expected query heads in multiples of key heads, got ${heads} and ${keyHeads}`);
+    throw new TensorError(
+      'shape',
+      `[attention] expected query heads in multiples of key heads, got ${heads} and ${keyHeads}`,
+    );
   }
   // Query heads of one key head side by side: (B, Hkv, G, T, D) x (B, Hkv, 1, S, D).
   const groups = heads / keyHeads;

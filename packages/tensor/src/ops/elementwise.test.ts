@@ -12,8 +12,26 @@ describe.each(t.availableBackends())('elementwise ops on %s', (backend) => {
   afterAll(() => t.setBackend(before));
 
   it.each([
-    'abs', 'cos', 'elu', 'erf', 'exp', 'expm1', 'geluErf', 'geluTanh', 'leakyRelu', 'mish', 'neg', 'quickGelu', 'relu',
-    'relu2', 'sigmoid', 'silu', 'sin', 'softplus', 'square', 'tanh',
+    'abs',
+    'cos',
+    'elu',
+    'erf',
+    'exp',
+    'expm1',
+    'geluErf',
+    'geluTanh',
+    'leakyRelu',
+    'mish',
+    'neg',
+    'quickGelu',
+    'relu',
+    'relu2',
+    'sigmoid',
+    'silu',
+    'sin',
+    'softplus',
+    'square',
+    'tanh',
   ] as const)('%s: gradient by finite differences', (name) => {
     checkGradients(([x]) => t[name](x!), [t.tensor(mixed)]);
   });
@@ -22,11 +40,14 @@ describe.each(t.availableBackends())('elementwise ops on %s', (backend) => {
     checkGradients(([x]) => t[name](x!), [t.tensor(positive)], { step: 2e-3 });
   });
 
-  it.each(['add', 'sub', 'mul', 'div', 'maximum', 'minimum', 'pow'] as const)('%s: gradient under broadcasting', (name) => {
-    const a = t.tensor([positive, [1.1, 0.5, 0.9, 1.6]]);
-    checkGradients(([x, y]) => t[name](x!, y!), [a, t.tensor([[0.7], [1.3]])], { step: 3e-3 });
-    checkGradients(([x, y]) => t[name](x!, y!), [t.tensor(1.2), a], { step: 3e-3 });
-  });
+  it.each(['add', 'sub', 'mul', 'div', 'maximum', 'minimum', 'pow'] as const)(
+    '%s: gradient under broadcasting',
+    (name) => {
+      const a = t.tensor([positive, [1.1, 0.5, 0.9, 1.6]]);
+      checkGradients(([x, y]) => t[name](x!, y!), [a, t.tensor([[0.7], [1.3]])], { step: 3e-3 });
+      checkGradients(([x, y]) => t[name](x!, y!), [t.tensor(1.2), a], { step: 3e-3 });
+    },
+  );
 
   it('clamp and where: gradient by finite differences', () => {
     checkGradients(([x]) => t.clamp(x!, { min: -1, max: 1 }), [t.tensor(mixed)]);
@@ -52,7 +73,9 @@ describe.each(t.availableBackends())('elementwise ops on %s', (backend) => {
 
   it('rounds halves to even and keeps integers exact', () => {
     expect([...t.round(t.tensor([0.5, 1.5, -2.5])).dataSync()]).toEqual([0, 2, -2]);
-    expect([...t.add(t.tensor(new Int32Array([2 ** 30])), t.tensor(new Int32Array([7]))).dataSync()]).toEqual([2 ** 30 + 7]);
+    expect([...t.add(t.tensor(new Int32Array([2 ** 30])), t.tensor(new Int32Array([7]))).dataSync()]).toEqual([
+      2 ** 30 + 7,
+    ]);
   });
 
   it('teaches in its errors', () => {

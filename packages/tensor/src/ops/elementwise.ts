@@ -146,10 +146,7 @@ function binary(fn: BinaryFn, a: Tensor, second: Tensor | number): Tensor {
     const saved = savesOperands[fn] ? [a, b, y] : [];
     record(fn, [y], [a, b], saved, ([gy], needs) => {
       const [ga, gb] = binaryVjps[fn](gy as Tensor, a, b, y);
-      return [
-        needs[0] ? unbroadcast(ga(), a.shape) : null,
-        needs[1] ? unbroadcast(gb(), b.shape) : null,
-      ];
+      return [needs[0] ? unbroadcast(ga(), a.shape) : null, needs[1] ? unbroadcast(gb(), b.shape) : null];
     });
   }
   return y;
@@ -201,11 +198,9 @@ export const greater = (a: Tensor, b: Tensor | number): Tensor<'bool'> => compar
 /** a >= b, as bool. */
 export const greaterEqual = (a: Tensor, b: Tensor | number): Tensor<'bool'> => compare('ge', a, b);
 /** True where x is NaN. */
-export const isNan = (x: Tensor): Tensor<'bool'> =>
-  like(x, kernelsFor('isNan', x).isNan(x)) as Tensor<'bool'>;
+export const isNan = (x: Tensor): Tensor<'bool'> => like(x, kernelsFor('isNan', x).isNan(x)) as Tensor<'bool'>;
 /** True where x is neither NaN nor infinite. */
-export const isFinite = (x: Tensor): Tensor<'bool'> =>
-  like(x, kernelsFor('isFinite', x).isFinite(x)) as Tensor<'bool'>;
+export const isFinite = (x: Tensor): Tensor<'bool'> => like(x, kernelsFor('isFinite', x).isFinite(x)) as Tensor<'bool'>;
 
 /** Both, of two bool tensors. */
 export function logicalAnd(a: Tensor, b: Tensor): Tensor<'bool'> {

@@ -30,18 +30,48 @@ const reduction = (v: unknown) => v as 'mean' | 'none' | 'sum';
 const hostInts = (x: Tensor): Int32Array => Int32Array.from(x.dataSync());
 
 const unaryByName: Readonly<Record<string, (x: Tensor) => Tensor>> = {
-  relu: t.relu, relu2: t.relu2, gelu_erf: t.geluErf, gelu_tanh: t.geluTanh, silu: t.silu, sigmoid: t.sigmoid,
-  tanh: t.tanh, softplus: t.softplus, quick_gelu: t.quickGelu, exp: t.exp, log: t.log, sqrt: t.sqrt, rsqrt: t.rsqrt,
-  abs: t.abs, neg: t.neg, sin: t.sin, cos: t.cos, erf: t.erf, square: t.square, reciprocal: t.reciprocal, elu: t.elu,
-  leaky_relu: t.leakyRelu, mish: t.mish, log1p: t.log1p, expm1: t.expm1,
+  relu: t.relu,
+  relu2: t.relu2,
+  gelu_erf: t.geluErf,
+  gelu_tanh: t.geluTanh,
+  silu: t.silu,
+  sigmoid: t.sigmoid,
+  tanh: t.tanh,
+  softplus: t.softplus,
+  quick_gelu: t.quickGelu,
+  exp: t.exp,
+  log: t.log,
+  sqrt: t.sqrt,
+  rsqrt: t.rsqrt,
+  abs: t.abs,
+  neg: t.neg,
+  sin: t.sin,
+  cos: t.cos,
+  erf: t.erf,
+  square: t.square,
+  reciprocal: t.reciprocal,
+  elu: t.elu,
+  leaky_relu: t.leakyRelu,
+  mish: t.mish,
+  log1p: t.log1p,
+  expm1: t.expm1,
 };
 
 const binaryByName: Readonly<Record<string, (a: Tensor, b: Tensor) => Tensor>> = {
-  add: t.add, sub: t.sub, mul: t.mul, div: t.div, maximum: t.maximum, minimum: t.minimum, pow: t.pow,
+  add: t.add,
+  sub: t.sub,
+  mul: t.mul,
+  div: t.div,
+  maximum: t.maximum,
+  minimum: t.minimum,
+  pow: t.pow,
 };
 
 const gateByName: Readonly<Record<string, GateFn>> = {
-  swiglu: 'silu', geglu: 'geluErf', geglu_tanh: 'geluTanh', reglu: 'relu',
+  swiglu: 'silu',
+  geglu: 'geluErf',
+  geglu_tanh: 'geluTanh',
+  reglu: 'relu',
 };
 
 function named<T>(table: Readonly<Record<string, T>>, name: unknown): T {
@@ -85,7 +115,10 @@ function ropeCase(i: Named, a: Attrs): Record<string, Tensor> {
   const x = need(i, 'x');
   const [batch, heads, time, width] = x.shape as [number, number, number, number];
   const given = need(i, 'positions').dataSync();
-  const positions = Array.from({ length: batch * time }, (_, n) => given[given.length === time ? n % time : n] as number);
+  const positions = Array.from(
+    { length: batch * time },
+    (_, n) => given[given.length === time ? n % time : n] as number,
+  );
   const [cos, sin] = rotary(positions, num(a.theta), num(a.rotary_dim));
   const rows = t.reshape(t.permute(x, [0, 2, 1, 3]), [batch * time, heads, width]);
   const turned = t.rope(rows, cos, sin, { interleaved: flag(a.interleaved) });
@@ -295,7 +328,12 @@ function shapeCase(i: Named, a: Attrs): Record<string, Tensor> {
     repeat_interleave: () => t.repeatInterleave(x, { repeats: num(a.repeats), dim }),
     flip: () => t.flip(x, { dims: list(a.dims) }),
     roll: () => t.roll(x, { shift: num(a.shift), dim }),
-    pad: () => t.pad(x, { before: pads().map((p) => p[0] as number), after: pads().map((p) => p[1] as number), value: num(a.value) }),
+    pad: () =>
+      t.pad(x, {
+        before: pads().map((p) => p[0] as number),
+        after: pads().map((p) => p[1] as number),
+        value: num(a.value),
+      }),
     tril: () => t.tril(x, { diagonal: num(a.diagonal) }),
     triu: () => t.triu(x, { diagonal: num(a.diagonal) }),
     unsqueeze: () => t.unsqueeze(x, dim),
@@ -309,7 +347,16 @@ function shapeCase(i: Named, a: Attrs): Record<string, Tensor> {
 }
 
 /** For each fixture file, the ways in which this package computes its cases. */
-export const fixtureOps: Readonly<Record<string, readonly { readonly name: string; readonly run: Case; readonly when?: (inputs: readonly string[], attrs: Attrs) => boolean }[]>> = {
+export const fixtureOps: Readonly<
+  Record<
+    string,
+    readonly {
+      readonly name: string;
+      readonly run: Case;
+      readonly when?: (inputs: readonly string[], attrs: Attrs) => boolean;
+    }[]
+  >
+> = {
   activations: [
     {
       name: 'activations',

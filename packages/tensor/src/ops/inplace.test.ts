@@ -19,7 +19,14 @@ describe.each(t.availableBackends())('in-place ops on %s', (backend) => {
 
   it('writeRowsInPlace converts to the dtype of the target', () => {
     const cache = t.zeros([3, 2], { dtype: 'bfloat16' });
-    t.writeRowsInPlace(cache, new Int32Array([2, 0]), t.tensor([[1.00390625, 2], [3, 4]]));
+    t.writeRowsInPlace(
+      cache,
+      new Int32Array([2, 0]),
+      t.tensor([
+        [1.00390625, 2],
+        [3, 4],
+      ]),
+    );
     expect([...cache.dataSync()]).toEqual([3, 4, 0, 0, 1, 2]);
     expect(() => t.writeRowsInPlace(cache, new Int32Array([3]), t.ones([1, 2]))).toThrow('rows from 0 to 2');
   });
@@ -52,7 +59,9 @@ describe.each(t.availableBackends())('in-place ops on %s', (backend) => {
       }
     }
     p.dataSync().forEach((x, i) => expect(x).toBeCloseTo(want[i]!, 5));
-    expect(() => t.adamwInPlace(p, p, { m, v, lr: Number.NaN, beta1, beta2, eps, weightDecay, step: 1 })).toThrow('finite lr');
+    expect(() => t.adamwInPlace(p, p, { m, v, lr: Number.NaN, beta1, beta2, eps, weightDecay, step: 1 })).toThrow(
+      'finite lr',
+    );
   });
 
   it('sumSquares runs over all tensors', () => {

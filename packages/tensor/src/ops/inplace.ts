@@ -58,7 +58,10 @@ export function writeRowsInPlace(target: Tensor, rows: Int32Array, source: Tenso
   wantShape('writeRowsInPlace', source, 'source', [rows.length, ...target.shape.slice(1)]);
   for (const row of rows) {
     if (row < 0 || row >= count) {
-      throw new TensorError('index_out_of_range', `[writeRowsInPlace] expected rows from 0 to ${count - 1}, got ${row}`);
+      throw new TensorError(
+        'index_out_of_range',
+        `[writeRowsInPlace] expected rows from 0 to ${count - 1}, got ${row}`,
+      );
     }
   }
   kernelsFor('writeRowsInPlace', target, source).writeRowsInPlace(target, rows, source);
@@ -96,14 +99,22 @@ export function adamwInPlace(
   options: AdamWOptions & { readonly m: Tensor; readonly v: Tensor },
 ): void {
   const { m, v, maxV = null, factor = null, decoupled = true, ...rest } = options;
-  for (const [x, name] of [[grad, 'grad'], [m, 'm'], [v, 'v'], [maxV, 'maxV']] as const) {
+  for (const [x, name] of [
+    [grad, 'grad'],
+    [m, 'm'],
+    [v, 'v'],
+    [maxV, 'maxV'],
+  ] as const) {
     if (x === null) continue;
     wantShape('adamwInPlace', x, name, param.shape);
     wantDtype('adamwInPlace', x, name, 'float32');
   }
   wantDtype('adamwInPlace', param, 'param', 'float32');
   if (!Number.isFinite(rest.lr) || !Number.isInteger(rest.step) || rest.step < 1) {
-    throw new TensorError('value', `[adamwInPlace] expected a finite lr and a step from 1, got ${rest.lr} and ${rest.step}`);
+    throw new TensorError(
+      'value',
+      `[adamwInPlace] expected a finite lr and a step from 1, got ${rest.lr} and ${rest.step}`,
+    );
   }
   kernelsFor('adamwInPlace', param, grad, m, v).adamwInPlace(param, grad, m, v, maxV, factor, { ...rest, decoupled });
   for (const x of [param, m, v, maxV]) if (x !== null) written(x);

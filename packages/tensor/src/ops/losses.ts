@@ -119,7 +119,11 @@ function kernelZero(index: Tensor): Tensor {
 }
 
 /** Cross-entropy against a distribution: -Σ target · log softmax(logits) over the last axis. */
-export function softCrossEntropy(logits: Tensor, targets: Tensor, options: { readonly reduction?: Reduction } = {}): Tensor {
+export function softCrossEntropy(
+  logits: Tensor,
+  targets: Tensor,
+  options: { readonly reduction?: Reduction } = {},
+): Tensor {
   sameDtype('softCrossEntropy', logits, targets);
   wantShape('softCrossEntropy', targets, 'targets', logits.shape);
   return reduced(neg(sum(mul(logSoftmax(logits), targets), { dims: -1 })), options.reduction ?? 'mean');
@@ -177,13 +181,28 @@ export function linearCrossEntropy(
     temperature,
   };
   const inputs = bias === null ? [hidden, weight] : [hidden, weight, bias];
-  const r = kernelsFor('linearCrossEntropy', ...inputs, index).linearCrossEntropy(hidden, weight, bias, index, compute, attrs);
+  const r = kernelsFor('linearCrossEntropy', ...inputs, index).linearCrossEntropy(
+    hidden,
+    weight,
+    bias,
+    index,
+    compute,
+    attrs,
+  );
   const losses = like(hidden, r.losses);
   const lse = like(hidden, r.lse);
   record('linearCrossEntropy', [losses], inputs, [...inputs, index, lse], ([gy], needs) => {
     const wants = { hidden: needs[0] === true, weight: needs[1] === true, bias: needs[2] === true };
     const g = kernelsFor('linearCrossEntropy', hidden).linearCrossEntropyGrad(
-      hidden, weight, bias, index, lse, gy as Tensor, compute, attrs, wants,
+      hidden,
+      weight,
+      bias,
+      index,
+      lse,
+      gy as Tensor,
+      compute,
+      attrs,
+      wants,
     );
     return [g.ghidden, g.gweight, g.gbias].slice(0, inputs.length).map((x) => x && like(hidden, x));
   });
@@ -191,7 +210,11 @@ export function linearCrossEntropy(
 }
 
 /** Binary cross-entropy of logits x against targets z in [0, 1]: max(x, 0) - x z + log(1 + e^-|x|). */
-export function bceWithLogits(logits: Tensor, targets: Tensor, options: { readonly reduction?: Reduction } = {}): Tensor {
+export function bceWithLogits(
+  logits: Tensor,
+  targets: Tensor,
+  options: { readonly reduction?: Reduction } = {},
+): Tensor {
   sameDtype('bceWithLogits', logits, targets);
   return reduced(sub(softplus(logits), mul(logits, targets)), options.reduction ?? 'mean');
 }
@@ -252,4 +275,3 @@ export function nllLoss(
   const losses = neg(reshape(gather(logProbs, column, { dim: 1 }), [targets.length]));
   return reduced(losses, options.reduction ?? 'mean');
 }
-

@@ -23,7 +23,10 @@ describe.each(t.availableBackends())('matrix products on %s', (backend) => {
       fc.property(extent, extent, extent, fc.boolean(), fc.boolean(), (m, n, k, transposeA, transposeB) => {
         const a = t.normal([m, k], { seed: 1 });
         const b = t.normal([k, n], { seed: 2 });
-        const y = t.matmul(transposeA ? t.transpose(a) : a, transposeB ? t.transpose(b) : b, { transposeA, transposeB });
+        const y = t.matmul(transposeA ? t.transpose(a) : a, transposeB ? t.transpose(b) : b, {
+          transposeA,
+          transposeB,
+        });
         const want = naive(a.dataSync(), b.dataSync(), [m, n, k]);
         expect(y.shape).toEqual([m, n]);
         y.dataSync().forEach((v, i) => expect(Math.abs(v - want[i]!)).toBeLessThan(1e-4));
@@ -34,12 +37,34 @@ describe.each(t.availableBackends())('matrix products on %s', (backend) => {
 
   it('gradients by finite differences: ranks, broadcasting, transposes', () => {
     const shapes: [number[], number[]][] = [
-      [[3, 4], [4, 2]], [[4], [4, 2]], [[3, 4], [4]], [[4], [4]], [[2, 3, 4], [4, 2]], [[2, 3, 4], [2, 4, 2]], [[2, 1, 3, 4], [3, 4, 2]],
+      [
+        [3, 4],
+        [4, 2],
+      ],
+      [[4], [4, 2]],
+      [[3, 4], [4]],
+      [[4], [4]],
+      [
+        [2, 3, 4],
+        [4, 2],
+      ],
+      [
+        [2, 3, 4],
+        [2, 4, 2],
+      ],
+      [
+        [2, 1, 3, 4],
+        [3, 4, 2],
+      ],
     ];
     for (const [a, b] of shapes) {
       checkGradients(([p, q]) => t.matmul(p!, q!), [t.normal(a, { seed: 1 }), t.normal(b, { seed: 2 })]);
     }
-    for (const [transposeA, transposeB] of [[true, false], [false, true], [true, true]] as const) {
+    for (const [transposeA, transposeB] of [
+      [true, false],
+      [false, true],
+      [true, true],
+    ] as const) {
       const a = t.normal(transposeA ? [4, 3] : [3, 4], { seed: 1 });
       const b = t.normal(transposeB ? [2, 4] : [4, 2], { seed: 2 });
       checkGradients(([p, q]) => t.matmul(p!, q!, { transposeA, transposeB }), [a, b]);
@@ -75,7 +100,9 @@ describe.each(t.availableBackends())('matrix products on %s', (backend) => {
   });
 
   it('teaches in its errors', () => {
-    expect(() => t.matmul(t.ones([4, 8]), t.ones([7, 3]))).toThrow('[matmul] expected (…, M, K) x (…, K, N), got (4, 8) x (7, 3)');
+    expect(() => t.matmul(t.ones([4, 8]), t.ones([7, 3]))).toThrow(
+      '[matmul] expected (…, M, K) x (…, K, N), got (4, 8) x (7, 3)',
+    );
     expect(() => t.matmul(t.ones([4, 8]), t.ones([3, 8]))).toThrow('linear()');
     expect(() => t.matmul(t.tensor(1), t.ones([1]))).toThrow('at least one axis');
     expect(() => t.linear(t.ones([2, 3]), t.ones([4, 5]))).toThrow('x of shape (…, 5)');

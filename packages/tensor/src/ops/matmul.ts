@@ -30,10 +30,7 @@ function matmulRaw(a: Tensor, b: Tensor, attrs: MatmulAttrs): Tensor {
       product(p, q, { ...attrs, transposeA: tp, transposeB: tq });
     const ga = () => (transposeA ? times(b, g, transposeB, true) : times(g, b, false, !transposeB));
     const gb = () => (transposeB ? times(g, a, true, transposeA) : times(a, g, !transposeA, false));
-    return [
-      needs[0] ? unbroadcast(ga(), a.shape) : null,
-      needs[1] ? unbroadcast(gb(), b.shape) : null,
-    ];
+    return [needs[0] ? unbroadcast(ga(), a.shape) : null, needs[1] ? unbroadcast(gb(), b.shape) : null];
   });
   return y;
 }
@@ -57,7 +54,10 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
   wantFloat('matmul', b, 'b');
   sameDtype('matmul', a, b);
   if (a.rank === 0 || b.rank === 0) {
-    throw new TensorError('shape', `[matmul] expected operands with at least one axis, got ${showShape(a.shape)} x ${showShape(b.shape)}`);
+    throw new TensorError(
+      'shape',
+      `[matmul] expected operands with at least one axis, got ${showShape(a.shape)} x ${showShape(b.shape)}`,
+    );
   }
   const vectorA = a.rank === 1;
   const vectorB = b.rank === 1;
@@ -134,4 +134,3 @@ export function linear(
   });
   return x.rank === 2 ? y : reshape(y, [...x.shape.slice(0, -1), m]);
 }
-

@@ -44,7 +44,10 @@ export function layerNorm(
   const mean = like(x, r.mean);
   const rstd = like(x, r.rstd);
   record('layerNorm', [y], inputs, present(rows, weight, mean, rstd), ([gy], needs) => {
-    const wants = { weight: weight !== null && needs[1] === true, bias: bias !== null && needs[needs.length - 1] === true };
+    const wants = {
+      weight: weight !== null && needs[1] === true,
+      bias: bias !== null && needs[needs.length - 1] === true,
+    };
     const g = kernelsFor('layerNorm', gy as Tensor).layerNormGrad(rows, weight, mean, rstd, gy as Tensor, wants);
     const grads: (Tensor | null)[] = [like(x, g.gx)];
     if (weight !== null) grads.push(g.gweight && like(x, g.gweight));
@@ -92,7 +95,12 @@ export function rmsNorm(
  */
 export function groupNorm(
   x: Tensor,
-  options: { readonly groups: number; readonly weight?: Tensor | null; readonly bias?: Tensor | null; readonly eps?: number },
+  options: {
+    readonly groups: number;
+    readonly weight?: Tensor | null;
+    readonly bias?: Tensor | null;
+    readonly eps?: number;
+  },
 ): Tensor {
   const { groups, weight = null, bias = null, eps = 1e-5 } = options;
   const [batch, channels] = x.shape;

@@ -115,10 +115,11 @@ function runCase(p: {
     if (error instanceof UnsupportedCase) throw new Unsupported(`no function ${error.message}`);
     throw error;
   }
-  outNames.forEach((name, i) => expectEqual(name, result.value[i] as Tensor, (c.outputs[name] as { tensor: string }).tensor));
+  outNames.forEach((name, i) =>
+    expectEqual(name, result.value[i] as Tensor, (c.outputs[name] as { tensor: string }).tensor),
+  );
   gradNames.forEach((name, i) =>
     expectEqual(`d_${name}`, result.grads[i] as Tensor, (c.grads[name] as { tensor: string }).tensor),
   );
   if (p.dump) dumpTensors(p.backend, `ops/${p.op}.safetensors`, computed);
 }
-

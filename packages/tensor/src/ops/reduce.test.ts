@@ -6,7 +6,17 @@ describe.each(t.availableBackends())('reductions on %s', (backend) => {
   const before = t.defaultBackend();
   beforeAll(() => t.setBackend(backend));
   afterAll(() => t.setBackend(before));
-  const x = () => t.tensor([[[0.3, -1.2], [2.1, 0.7]], [[1.9, 0.4], [-0.8, 1.1]]]);
+  const x = () =>
+    t.tensor([
+      [
+        [0.3, -1.2],
+        [2.1, 0.7],
+      ],
+      [
+        [1.9, 0.4],
+        [-0.8, 1.1],
+      ],
+    ]);
 
   it.each(['sum', 'mean', 'variance', 'std', 'max', 'min', 'prod', 'norm'] as const)(
     '%s: gradient by finite differences, over all axes, one and two',
@@ -42,8 +52,24 @@ describe.each(t.availableBackends())('reductions on %s', (backend) => {
   });
 
   it('argmax takes the first of equals; any and all reduce bools', () => {
-    expect([...t.argmax(t.tensor([[1, 3, 3], [2, 2, 1]]), { dim: 1 }).dataSync()]).toEqual([1, 0]);
-    const b = t.greater(t.tensor([[1, -1], [2, 3]]), 0);
+    expect([
+      ...t
+        .argmax(
+          t.tensor([
+            [1, 3, 3],
+            [2, 2, 1],
+          ]),
+          { dim: 1 },
+        )
+        .dataSync(),
+    ]).toEqual([1, 0]);
+    const b = t.greater(
+      t.tensor([
+        [1, -1],
+        [2, 3],
+      ]),
+      0,
+    );
     expect([...t.all(b, { dims: 1 }).dataSync()]).toEqual([0, 1]);
     expect([...t.any(b, { dims: 1 }).dataSync()]).toEqual([1, 1]);
   });

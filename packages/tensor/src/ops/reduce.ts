@@ -38,9 +38,7 @@ function reduceKernel(fn: ReduceFn, x: Tensor, axes: readonly number[], keepdim:
 export function sum(x: Tensor, options: ReduceOptions = {}): Tensor {
   const axes = normalizeAxes('sum', options.dims, x.rank);
   const y = reduceKernel('sum', x, axes, options.keepdim ?? false);
-  record('sum', [y], [x], [], ([gy]) => [
-    broadcastTo(viewOf(gy as Tensor, keptShape(x.shape, axes)), x.shape),
-  ]);
+  record('sum', [y], [x], [], ([gy]) => [broadcastTo(viewOf(gy as Tensor, keptShape(x.shape, axes)), x.shape)]);
   return y;
 }
 
@@ -86,8 +84,16 @@ function extreme(fn: 'max' | 'min', x: Tensor, options: ReduceOptions): Tensor {
     const index = like(x, k.argReduce(fn, flat, flat.rank - 1));
     const shape = [...flat.shape.slice(0, -1), 1];
     const g = like(x, k.scatterAdd(flat.shape, viewOf(index, shape), viewOf(gy as Tensor, shape), flat.rank - 1));
-    const moved = viewOf(g, order.map((i) => x.shape[i] as number));
-    return [permute(moved, order.map((_, i) => order.indexOf(i)))];
+    const moved = viewOf(
+      g,
+      order.map((i) => x.shape[i] as number),
+    );
+    return [
+      permute(
+        moved,
+        order.map((_, i) => order.indexOf(i)),
+      ),
+    ];
   });
   return y;
 }
@@ -147,7 +153,11 @@ export function all(x: Tensor, options: ReduceOptions = {}): Tensor {
   return reduceKernel('all', x, normalizeAxes('all', options.dims, x.rank), options.keepdim ?? false);
 }
 
-function argExtreme(fn: 'max' | 'min', x: Tensor, options: { readonly dim?: number; readonly keepdim?: boolean }): Tensor<'int32'> {
+function argExtreme(
+  fn: 'max' | 'min',
+  x: Tensor,
+  options: { readonly dim?: number; readonly keepdim?: boolean },
+): Tensor<'int32'> {
   const op = `arg${fn}`;
   const flat = options.dim === undefined ? viewOf(x, [x.size]) : x;
   const axis = normalizeAxis(op, options.dim ?? 0, flat.rank);
@@ -157,11 +167,15 @@ function argExtreme(fn: 'max' | 'min', x: Tensor, options: { readonly dim?: numb
 }
 
 /** Index of the first largest element along `dim`, or of the flattened tensor. int32. */
-export const argmax = (x: Tensor, options: { readonly dim?: number; readonly keepdim?: boolean } = {}): Tensor<'int32'> =>
-  argExtreme('max', x, options);
+export const argmax = (
+  x: Tensor,
+  options: { readonly dim?: number; readonly keepdim?: boolean } = {},
+): Tensor<'int32'> => argExtreme('max', x, options);
 /** Index of the first smallest element along `dim`, or of the flattened tensor. int32. */
-export const argmin = (x: Tensor, options: { readonly dim?: number; readonly keepdim?: boolean } = {}): Tensor<'int32'> =>
-  argExtreme('min', x, options);
+export const argmin = (
+  x: Tensor,
+  options: { readonly dim?: number; readonly keepdim?: boolean } = {},
+): Tensor<'int32'> => argExtreme('min', x, options);
 
 /** Running sums along an axis; `reverse` from its end. */
 export function cumsum(x: Tensor, options: { readonly dim: number; readonly reverse?: boolean }): Tensor {
@@ -172,12 +186,21 @@ export function cumsum(x: Tensor, options: { readonly dim: number; readonly reve
   return y;
 }
 
-function alongLast<T>(x: Tensor, dim: number, fn: (last: Tensor) => T, back: (result: T, undo: (y: Tensor) => Tensor) => T): T {
+function alongLast<T>(
+  x: Tensor,
+  dim: number,
+  fn: (last: Tensor) => T,
+  back: (result: T, undo: (y: Tensor) => Tensor) => T,
+): T {
   const axis = normalizeAxis('sort', dim, x.rank);
   if (axis === x.rank - 1) return fn(x);
   const order = x.shape.map((_, i) => i).filter((i) => i !== axis);
   order.push(axis);
-  const undo = (y: Tensor) => permute(y, order.map((_, i) => order.indexOf(i)));
+  const undo = (y: Tensor) =>
+    permute(
+      y,
+      order.map((_, i) => order.indexOf(i)),
+    );
   return back(fn(permute(x, order)), undo);
 }
 
@@ -227,7 +250,11 @@ export function argsort(x: Tensor, options: { readonly dim?: number; readonly de
  * console.log(await values.data(), await indices.data()); // [9, 5] [1, 2]
  * ```
  */
-export function topk(x: Tensor, k: number, options: { readonly dim?: number; readonly largest?: boolean } = {}): Selection {
+export function topk(
+  x: Tensor,
+  k: number,
+  options: { readonly dim?: number; readonly largest?: boolean } = {},
+): Selection {
   const axis = normalizeAxis('topk', options.dim ?? -1, x.rank);
   const extent = x.shape[axis] as number;
   if (!Number.isInteger(k) || k < 0 || k > extent) {

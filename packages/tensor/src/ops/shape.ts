@@ -20,16 +20,15 @@ import { reshape, unsqueeze } from './view';
 export function permute(x: Tensor, axes: readonly number[]): Tensor {
   const order = axes.map((a) => normalizeAxis('permute', a, x.rank));
   if (new Set(order).size !== x.rank) {
-    throw new TensorError(
-      'axis',
-      `[permute] expected each of ${x.rank} axes once, got (${axes.join(', ')})`,
-    );
+    throw new TensorError('axis', `[permute] expected each of ${x.rank} axes once, got (${axes.join(', ')})`);
   }
   const k = kernelsFor('permute', x);
   if (order.every((a, i) => a === i)) return reshape(x, x.shape);
   const y = like(x, k.permute(x, order));
   const inverse = order.map((_, i) => order.indexOf(i));
-  record('permute', [y], [x], [], ([gy]) => [like(x, kernelsFor('permute', gy as Tensor).permute(gy as Tensor, inverse))]);
+  record('permute', [y], [x], [], ([gy]) => [
+    like(x, kernelsFor('permute', gy as Tensor).permute(gy as Tensor, inverse)),
+  ]);
   return y;
 }
 
@@ -190,7 +189,11 @@ export function concat(xs: readonly Tensor[], options: { readonly dim?: number }
   }
   const y = like(first, kernelsFor('concat', ...xs).concat(xs, axis));
   record('concat', [y], xs, [], ([gy], needs) => {
-    const parts = split(gy as Tensor, xs.map((x) => x.shape[axis] as number), { dim: axis });
+    const parts = split(
+      gy as Tensor,
+      xs.map((x) => x.shape[axis] as number),
+      { dim: axis },
+    );
     return parts.map((g, i) => (needs[i] ? g : null));
   });
   return y;
@@ -248,7 +251,10 @@ export function roll(x: Tensor, options: { readonly shift: number; readonly dim:
 /** The whole tensor `repeats[i]` times along axis i (torch.repeat). */
 export function repeat(x: Tensor, repeats: readonly number[]): Tensor {
   if (repeats.length < x.rank || repeats.some((n) => !Number.isInteger(n) || n < 0)) {
-    throw new TensorError('shape', `[repeat] expected at least ${x.rank} non-negative counts, got (${repeats.join(', ')})`);
+    throw new TensorError(
+      'shape',
+      `[repeat] expected at least ${x.rank} non-negative counts, got (${repeats.join(', ')})`,
+    );
   }
   const lead = repeats.length - x.rank;
   const shape = repeats.map((_, i) => (i < lead ? 1 : (x.shape[i - lead] as number)));

@@ -28,9 +28,7 @@ function withLastAxis(op: string, x: Tensor, dim: number, fn: (last: Tensor) => 
 export function softmax(x: Tensor, options: { readonly dim?: number } = {}): Tensor {
   return withLastAxis('softmax', x, options.dim ?? -1, (last) => {
     const y = like(last, kernelsFor('softmax', last).softmax(last));
-    record('softmax', [y], [last], [y], ([gy]) => [
-      like(y, kernelsFor('softmax', y).softmaxGrad(y, gy as Tensor)),
-    ]);
+    record('softmax', [y], [last], [y], ([gy]) => [like(y, kernelsFor('softmax', y).softmaxGrad(y, gy as Tensor))]);
     return y;
   });
 }
@@ -59,4 +57,3 @@ export function logSumExp(x: Tensor, options: { readonly dim?: number; readonly 
   ]);
   return options.keepdim ? unsqueeze(y, axis) : y;
 }
-

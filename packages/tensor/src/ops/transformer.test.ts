@@ -19,7 +19,16 @@ describe.each(t.availableBackends())('transformer ops on %s', (backend) => {
   it('softmax does not overflow and gives zeros for a row of -Infinity', () => {
     expect([...t.softmax(t.tensor([1e30, 1e30])).dataSync()]).toEqual([0.5, 0.5]);
     const low = Number.NEGATIVE_INFINITY;
-    expect([...t.softmax(t.tensor([[low, low], [0, low]])).dataSync()]).toEqual([0, 0, 1, 0]);
+    expect([
+      ...t
+        .softmax(
+          t.tensor([
+            [low, low],
+            [0, low],
+          ]),
+        )
+        .dataSync(),
+    ]).toEqual([0, 0, 1, 0]);
   });
 
   it('norms: gradient by finite differences', () => {
@@ -28,9 +37,10 @@ describe.each(t.availableBackends())('transformer ops on %s', (backend) => {
     checkGradients(([x]) => t.layerNorm(x!), inputs.slice(0, 1));
     checkGradients(([x, weight]) => t.rmsNorm(x!, { weight: weight!, offset: 1 }), inputs.slice(0, 2));
     checkGradients(([x]) => t.rmsNorm(x!), inputs.slice(0, 1));
-    checkGradients(([x, weight, bias]) => t.groupNorm(x!, { groups: 2, weight: weight!, bias: bias! }), [
-      random([2, 4, 3], 1), random([4], 2), random([4], 3),
-    ]);
+    checkGradients(
+      ([x, weight, bias]) => t.groupNorm(x!, { groups: 2, weight: weight!, bias: bias! }),
+      [random([2, 4, 3], 1), random([4], 2), random([4], 3)],
+    );
   });
 
   it('rope, gated, dropout: gradient by finite differences', () => {
@@ -48,7 +58,8 @@ describe.each(t.availableBackends())('transformer ops on %s', (backend) => {
   it('rope turns and its angle adds up: q·k depends on the distance alone', () => {
     const q = random([1, 1, 4], 1);
     const k = random([1, 1, 4], 2);
-    const at = (x: t.Tensor, p: number) => t.rope(x, t.tensor([[Math.cos(p), Math.cos(p / 9)]]), t.tensor([[Math.sin(p), Math.sin(p / 9)]]));
+    const at = (x: t.Tensor, p: number) =>
+      t.rope(x, t.tensor([[Math.cos(p), Math.cos(p / 9)]]), t.tensor([[Math.sin(p), Math.sin(p / 9)]]));
     const score = (i: number, j: number) => t.sum(t.mul(at(q, i), at(k, j))).dataSync()[0] as number;
     expect(score(5, 2)).toBeCloseTo(score(13, 10), 4);
   });
@@ -56,7 +67,9 @@ describe.each(t.availableBackends())('transformer ops on %s', (backend) => {
   it('dropout of a row does not depend on the batch, and keeps about 1 - p', () => {
     const x = t.ones([2, 4000]);
     const both = t.dropout(x, { p: 0.3, seed: 5, stream: 1, rowKeys: new Int32Array([7, 0, 7, 1]) }).dataSync();
-    const second = t.dropout(t.ones([1, 4000]), { p: 0.3, seed: 5, stream: 1, rowKeys: new Int32Array([7, 1]) }).dataSync();
+    const second = t
+      .dropout(t.ones([1, 4000]), { p: 0.3, seed: 5, stream: 1, rowKeys: new Int32Array([7, 1]) })
+      .dataSync();
     expect(second).toEqual(both.slice(4000));
     const kept = both.filter((v) => v > 0).length / both.length;
     expect(Math.abs(kept - 0.7)).toBeLessThan(0.03);
@@ -100,11 +113,21 @@ describe.each(t.availableBackends())('attention on %s', (backend) => {
       // Pages of 64 rows, laid out backwards in a larger store.
       const store = (x: t.Tensor) => {
         const y = t.zeros([400, 2, 16]);
-        t.writeRowsInPlace(y, Int32Array.from({ length: rows }, (_, j) => 320 - 64 * Math.floor(j / 64) + (j % 64)), x);
+        t.writeRowsInPlace(
+          y,
+          Int32Array.from({ length: rows }, (_, j) => 320 - 64 * Math.floor(j / 64) + (j % 64)),
+          x,
+        );
         return y;
       };
       const [ks, vs] = [store(k), store(v)];
-      for (const [start, stop] of [[0, 1], [63, 65], [64, 200], [130, 131], [199, 200]] as const) {
+      for (const [start, stop] of [
+        [0, 1],
+        [63, 65],
+        [64, 200],
+        [130, 131],
+        [199, 200],
+      ] as const) {
         const layout = {
           queryOffsets: new Int32Array([0, stop - start]),
           queryStarts: new Int32Array([start]),
@@ -130,6 +153,8 @@ describe.each(t.availableBackends())('attention on %s', (backend) => {
     expect(() => t.attention(q, k, v, { layout: t.selfLayout(new Int32Array([0, 5])) })).toThrow(t.TensorError);
     const layout = { ...t.selfLayout(new Int32Array([0, 3])), pageRows: new Int32Array([2]) };
     expect(() => t.attention(q, k, v, { layout })).toThrow('begins at row 2 of 3');
-    expect(() => t.attention(q, random([3, 2, 5], 1), random([3, 2, 5], 2), { layout })).toThrow('Hq a multiple of Hkv');
+    expect(() => t.attention(q, random([3, 2, 5], 1), random([3, 2, 5], 2), { layout })).toThrow(
+      'Hq a multiple of Hkv',
+    );
   });
 });

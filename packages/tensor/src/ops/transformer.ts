@@ -57,7 +57,10 @@ export function gated(gate: Tensor, up: Tensor, options: { readonly activation?:
   wantFloat('gated', gate, 'gate');
   sameDtype('gated', gate, up);
   if (!sameShape(gate.shape, up.shape)) {
-    throw new TensorError('shape', `[gated] expected gate and up of one shape, got ${showShape(gate.shape)} and ${showShape(up.shape)}`);
+    throw new TensorError(
+      'shape',
+      `[gated] expected gate and up of one shape, got ${showShape(gate.shape)} and ${showShape(up.shape)}`,
+    );
   }
   const y = like(gate, kernelsFor('gated', gate, up).gated(activation, gate, up));
   record('gated', [y], [gate, up], [gate, up], ([gy]) => {

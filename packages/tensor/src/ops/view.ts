@@ -62,10 +62,7 @@ export function squeeze(x: Tensor, axis?: number): Tensor {
   }
   const at = normalizeAxis('squeeze', axis, x.rank);
   if (x.shape[at] !== 1) {
-    throw new TensorError(
-      'shape',
-      `[squeeze] expected axis ${axis} to have extent 1, got ${showShape(x.shape)}`,
-    );
+    throw new TensorError('shape', `[squeeze] expected axis ${axis} to have extent 1, got ${showShape(x.shape)}`);
   }
   return reshape(
     x,

@@ -4,7 +4,11 @@ import { philox4x32, unitOf } from './philox';
 
 // Known answers of the Random123 distribution (kat_vectors, philox4x32 10).
 const known = [
-  [[0, 0], [0, 0, 0, 0], [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]],
+  [
+    [0, 0],
+    [0, 0, 0, 0],
+    [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8],
+  ],
   [
     [0xffffffff, 0xffffffff],
     [0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff],

@@ -13,7 +13,15 @@ export function attentionKernels(calls: NativeCalls, host: Kernels): Family {
   const supported = (...xs: readonly NDArray[]) => xs.every((x) => x.dtype === 'float32' || x.dtype === 'bfloat16');
 
   /** Places 0 … 22 of the argument record, which both kernels share. */
-  function fill(p: { q: NDArray; k: NDArray; v: NDArray; sinks: NDArray | null; y: NDArray; lse: NDArray; attrs: AttentionAttrs }): void {
+  function fill(p: {
+    q: NDArray;
+    k: NDArray;
+    v: NDArray;
+    sinks: NDArray | null;
+    y: NDArray;
+    lse: NDArray;
+    attrs: AttentionAttrs;
+  }): void {
     const { q, k, v, sinks, y, lse, attrs } = p;
     const { layout } = attrs;
     const [offsets, starts, lengths, pages, rows] = calls.hostInts(
@@ -24,10 +32,29 @@ export function attentionKernels(calls: NativeCalls, host: Kernels): Family {
       layout.pageRows,
     ) as [number, number, number, number, number];
     const values = [
-      at(q), at(k), at(v), dtypeCodes[q.dtype], dtypeCodes[k.dtype], at(sinks), at(y), at(lse),
-      offsets, starts, lengths, pages, rows,
-      layout.queryStarts.length, layout.pageSize, q.shape[1] as number, k.shape[1] as number, q.shape[2] as number,
-      attrs.window ?? 0, attrs.causal ? 1 : 0, attrs.compute === 'bfloat16' ? 1 : 0, attrs.scale, attrs.softcap ?? 0,
+      at(q),
+      at(k),
+      at(v),
+      dtypeCodes[q.dtype],
+      dtypeCodes[k.dtype],
+      at(sinks),
+      at(y),
+      at(lse),
+      offsets,
+      starts,
+      lengths,
+      pages,
+      rows,
+      layout.queryStarts.length,
+      layout.pageSize,
+      q.shape[1] as number,
+      k.shape[1] as number,
+      q.shape[2] as number,
+      attrs.window ?? 0,
+      attrs.causal ? 1 : 0,
+      attrs.compute === 'bfloat16' ? 1 : 0,
+      attrs.scale,
+      attrs.softcap ?? 0,
     ];
     for (let i = 0; i < values.length; i++) args[i] = values[i] as number;
   }

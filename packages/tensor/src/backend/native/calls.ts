@@ -27,7 +27,8 @@ export class NativeCalls {
   /** The number of a kernel, looked up once when the table is built. */
   kernel(name: string): number {
     const id = this.addon.kernels[name];
-    if (id === undefined) throw new TensorError('backend', `[native] the addon has no kernel '${name}'; build it again`);
+    if (id === undefined)
+      throw new TensorError('backend', `[native] the addon has no kernel '${name}'; build it again`);
     return id;
   }
 

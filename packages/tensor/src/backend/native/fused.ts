@@ -18,8 +18,10 @@ const activationCodes: Readonly<Partial<Record<GateFn | UnaryFn, number>>> = {
 };
 const binaryCodes: Readonly<Partial<Record<string, number>>> = { add: 0, sub: 1, mul: 2, div: 3 };
 
-const allFloat32 = (...xs: readonly (NDArray | null)[]): boolean => xs.every((x) => x === null || x.dtype === 'float32');
-const sameShape = (a: NDArray, b: NDArray): boolean => a.shape.length === b.shape.length && a.shape.every((n, i) => n === b.shape[i]);
+const allFloat32 = (...xs: readonly (NDArray | null)[]): boolean =>
+  xs.every((x) => x === null || x.dtype === 'float32');
+const sameShape = (a: NDArray, b: NDArray): boolean =>
+  a.shape.length === b.shape.length && a.shape.every((n, i) => n === b.shape[i]);
 
 /**
  * Kernels of the addon besides products and attention. Each takes dense float32; anything else goes to `host`, the
@@ -54,7 +56,13 @@ export function fusedKernels(calls: NativeCalls, host: Kernels): Partial<Kernels
     for (let i = 0; i < values.length; i++) args[i] = values[i] as number;
     calls.run(kernel);
   };
-  const lossSettings = (a: CrossEntropyAttrs): number[] => [a.ignoreIndex, a.labelSmoothing, a.scale, a.softcap ?? 0, a.temperature];
+  const lossSettings = (a: CrossEntropyAttrs): number[] => [
+    a.ignoreIndex,
+    a.labelSmoothing,
+    a.scale,
+    a.softcap ?? 0,
+    a.temperature,
+  ];
 
   return {
     unary(fn, x) {
@@ -101,7 +109,14 @@ export function fusedKernels(calls: NativeCalls, host: Kernels): Partial<Kernels
     indexAdd(shape, index, src, axis) {
       if (axis !== 0 || !allFloat32(src)) return host.indexAdd(shape, index, src, axis);
       const y = float(shape);
-      call(id.addRows, [at(src), at(index), at(y), index.shape[0] as number, sizeOf(shape.slice(1)), shape[0] as number]);
+      call(id.addRows, [
+        at(src),
+        at(index),
+        at(y),
+        index.shape[0] as number,
+        sizeOf(shape.slice(1)),
+        shape[0] as number,
+      ]);
       return y;
     },
     layerNorm(x, weight, bias, eps) {
@@ -117,7 +132,18 @@ export function fusedKernels(calls: NativeCalls, host: Kernels): Partial<Kernels
       const gx = float(x.shape);
       const gweight = wants.weight ? float([width]) : null;
       const gbias = wants.bias ? float([width]) : null;
-      call(id.layerNormGrad, [at(x), at(weight), at(mean), at(rstd), at(gy), at(gx), at(gweight), at(gbias), rows, width]);
+      call(id.layerNormGrad, [
+        at(x),
+        at(weight),
+        at(mean),
+        at(rstd),
+        at(gy),
+        at(gx),
+        at(gweight),
+        at(gbias),
+        rows,
+        width,
+      ]);
       return { gx, gweight, gbias };
     },
     rmsNorm(x, weight, eps, offset) {
@@ -158,11 +184,19 @@ export function fusedKernels(calls: NativeCalls, host: Kernels): Partial<Kernels
       return { ggate, gup };
     },
     linearCrossEntropy(hidden, weight, bias, targets, compute, attrs) {
-      if (!allFloat32(hidden, weight, bias)) return host.linearCrossEntropy(hidden, weight, bias, targets, compute, attrs);
+      if (!allFloat32(hidden, weight, bias))
+        return host.linearCrossEntropy(hidden, weight, bias, targets, compute, attrs);
       const [rows, width] = hidden.shape as [number, number];
       const [losses, lse] = [float([rows]), float([rows])];
       const operands = [at(hidden), at(weight), at(bias), at(targets), at(losses), at(lse)];
-      call(id.linearCrossEntropy, [...operands, rows, width, weight.shape[0] as number, computeCodes[compute], ...lossSettings(attrs)]);
+      call(id.linearCrossEntropy, [
+        ...operands,
+        rows,
+        width,
+        weight.shape[0] as number,
+        computeCodes[compute],
+        ...lossSettings(attrs),
+      ]);
       return { losses, lse };
     },
     linearCrossEntropyGrad(hidden, weight, bias, targets, lse, gy, compute, attrs, wants) {
@@ -175,7 +209,14 @@ export function fusedKernels(calls: NativeCalls, host: Kernels): Partial<Kernels
       const gweight = wants.weight ? float(weight.shape) : null;
       const gbias = wants.bias ? float([classes]) : null;
       const operands = [at(hidden), at(weight), at(bias), at(targets), at(gy), at(ghidden), at(gweight), at(gbias)];
-      call(id.linearCrossEntropyGrad, [...operands, rows, width, classes, computeCodes[compute], ...lossSettings(attrs)]);
+      call(id.linearCrossEntropyGrad, [
+        ...operands,
+        rows,
+        width,
+        classes,
+        computeCodes[compute],
+        ...lossSettings(attrs),
+      ]);
       return { ghidden, gweight, gbias };
     },
     adamwInPlace(param, grad, m, v, maxV, factor, attrs) {

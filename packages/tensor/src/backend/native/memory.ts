@@ -109,7 +109,10 @@ export class NativeMemory implements KernelMemory {
     }
     const address = this.addon.attach(handle.handle);
     if (address === 0) {
-      throw new TensorError('disposed', '[native] the shared memory is gone; keep the tensor until the other thread has attached it');
+      throw new TensorError(
+        'disposed',
+        '[native] the shared memory is gone; keep the tensor until the other thread has attached it',
+      );
     }
     return new NativeBlock(address, this.addon.args[0] as number);
   }

@@ -54,7 +54,14 @@ function dot(a: Float32Array, i: number, b: Float32Array, j: number, n: number):
  * query gets depends on itself and its document's keys alone.
  */
 export function attentionKernels(memory: KernelMemory): Family {
-  const scoresOf = (query: Query, x: Float32Array, y: Float32Array, width: number, attrs: AttentionAttrs, out: Float64Array): void => {
+  const scoresOf = (
+    query: Query,
+    x: Float32Array,
+    y: Float32Array,
+    width: number,
+    attrs: AttentionAttrs,
+    out: Float64Array,
+  ): void => {
     const { softcap, scale } = attrs;
     for (let j = query.first; j < query.last; j++) {
       const score = dot(x, query.at, y, query.keyAt(j), width) * scale;
@@ -63,11 +70,17 @@ export function attentionKernels(memory: KernelMemory): Family {
   };
   const longest = (attrs: AttentionAttrs) => attrs.layout.keyLengths.reduce((a, b) => Math.max(a, b), 0);
   const rounded = (weights: Float64Array, count: number, attrs: AttentionAttrs): Float64Array =>
-    attrs.compute === 'float32' ? weights : Float64Array.from(roundedToBfloat16(Float32Array.from(weights.subarray(0, count))));
+    attrs.compute === 'float32'
+      ? weights
+      : Float64Array.from(roundedToBfloat16(Float32Array.from(weights.subarray(0, count))));
   return {
     attention(q, k, v, sinks, attrs) {
       const [rows, heads, width] = q.shape as [number, number, number];
-      const [x, y, z] = [operandOf(memory, q, attrs.compute), operandOf(memory, k, attrs.compute), operandOf(memory, v, attrs.compute)];
+      const [x, y, z] = [
+        operandOf(memory, q, attrs.compute),
+        operandOf(memory, k, attrs.compute),
+        operandOf(memory, v, attrs.compute),
+      ];
       const sink = sinks === null ? null : floatsOf(memory, sinks);
       const out = floatOutput(memory, q.shape, 'float32');
       const lse = floatOutput(memory, [rows, heads], 'float32');
@@ -98,7 +111,11 @@ export function attentionKernels(memory: KernelMemory): Family {
     attentionGrad(q, k, v, sinks, y, lse, gy, attrs) {
       const width = q.shape[2] as number;
       const { softcap, scale } = attrs;
-      const [qs, ks, vs] = [operandOf(memory, q, attrs.compute), operandOf(memory, k, attrs.compute), operandOf(memory, v, attrs.compute)];
+      const [qs, ks, vs] = [
+        operandOf(memory, q, attrs.compute),
+        operandOf(memory, k, attrs.compute),
+        operandOf(memory, v, attrs.compute),
+      ];
       const [ys, logs, gs] = [floatsOf(memory, y), floatsOf(memory, lse), floatsOf(memory, gy)];
       const sink = sinks === null ? null : floatsOf(memory, sinks);
       const gq = floatOutput(memory, q.shape, q.dtype);

@@ -30,12 +30,22 @@ function slope(value: number, attrs: CrossEntropyAttrs): number {
 
 function wantTargets(memory: KernelMemory, targets: NDArray, classes: number, ignoreIndex: number): Int32Array {
   const ids = intsOf(memory, targets);
-  checkIndices('crossEntropy', ids.filter((id) => id !== ignoreIndex), classes);
+  checkIndices(
+    'crossEntropy',
+    ids.filter((id) => id !== ignoreIndex),
+    classes,
+  );
   return ids;
 }
 
 /** Loss and log-sum-exp of one transformed row. */
-function rowLoss(x: Float32Array, start: number, width: number, target: number, smoothing: number): { loss: number; lse: number } {
+function rowLoss(
+  x: Float32Array,
+  start: number,
+  width: number,
+  target: number,
+  smoothing: number,
+): { loss: number; lse: number } {
   const { largest, sum } = rowSum(x, start, width);
   const lse = sum === 0 ? Number.NEGATIVE_INFINITY : largest + Math.log(sum);
   let loss = (1 - smoothing) * (lse - (x[start + target] as number));
@@ -48,7 +58,12 @@ function rowLoss(x: Float32Array, start: number, width: number, target: number, 
 }
 
 /** The transformed row becomes the gradient of its logits, times g. */
-function rowGrad(x: Float32Array, start: number, width: number, p: { target: number; g: number; attrs: CrossEntropyAttrs }): void {
+function rowGrad(
+  x: Float32Array,
+  start: number,
+  width: number,
+  p: { target: number; g: number; attrs: CrossEntropyAttrs },
+): void {
   const { target, g, attrs } = p;
   // The forward pass's log-sum-exp is rounded to float32, too coarse for large logits; the sum is made again.
   const { largest, sum } = rowSum(x, start, width);
@@ -62,7 +77,15 @@ function rowGrad(x: Float32Array, start: number, width: number, p: { target: num
 
 /** Cross-entropy of logits, and of a projection whose logits are made a few rows at a time. */
 export function crossEntropyKernels(memory: KernelMemory): Family {
-  const plain = (n: number, weight: Float32Array, width: number, classes: number, x: Float32Array, from: number, bias: Float32Array | null): Float32Array => {
+  const plain = (
+    n: number,
+    weight: Float32Array,
+    width: number,
+    classes: number,
+    x: Float32Array,
+    from: number,
+    bias: Float32Array | null,
+  ): Float32Array => {
     const logits = new Float32Array(n * classes);
     gemm(
       { m: n, n: classes, k: width },
@@ -71,7 +94,8 @@ export function crossEntropyKernels(memory: KernelMemory): Family {
       logits,
       0,
     );
-    if (bias !== null) for (let i = 0; i < logits.length; i++) logits[i] = (logits[i] as number) + (bias[i % classes] as number);
+    if (bias !== null)
+      for (let i = 0; i < logits.length; i++) logits[i] = (logits[i] as number) + (bias[i % classes] as number);
     return logits;
   };
   return {
@@ -109,7 +133,11 @@ export function crossEntropyKernels(memory: KernelMemory): Family {
     linearCrossEntropy(hidden, weight, bias, targets, compute, attrs) {
       const [rows, width] = hidden.shape as [number, number];
       const classes = weight.shape[0] as number;
-      const [x, w, b] = [operandOf(memory, hidden, compute), operandOf(memory, weight, compute), bias && floatsOf(memory, bias)];
+      const [x, w, b] = [
+        operandOf(memory, hidden, compute),
+        operandOf(memory, weight, compute),
+        bias && floatsOf(memory, bias),
+      ];
       const ids = wantTargets(memory, targets, classes, attrs.ignoreIndex);
       const losses = floatOutput(memory, [rows], 'float32');
       const lses = floatOutput(memory, [rows], 'float32');
@@ -130,7 +158,11 @@ export function crossEntropyKernels(memory: KernelMemory): Family {
     linearCrossEntropyGrad(hidden, weight, bias, targets, _lse, gy, compute, attrs, wants) {
       const [rows, width] = hidden.shape as [number, number];
       const classes = weight.shape[0] as number;
-      const [x, w, b] = [operandOf(memory, hidden, compute), operandOf(memory, weight, compute), bias && floatsOf(memory, bias)];
+      const [x, w, b] = [
+        operandOf(memory, hidden, compute),
+        operandOf(memory, weight, compute),
+        bias && floatsOf(memory, bias),
+      ];
       const [ids, gs] = [intsOf(memory, targets), floatsOf(memory, gy)];
       const ghidden = floatOutput(memory, hidden.shape, 'float32');
       const gweight = floatOutput(memory, weight.shape, 'float32');
@@ -150,15 +182,30 @@ export function crossEntropyKernels(memory: KernelMemory): Family {
           transform(grads, at, classes, attrs);
           rowGrad(grads, at, classes, { target, g: gs[from + r] as number, attrs });
         }
-        if (wants.bias) for (let i = 0; i < grads.length; i++) gbias.values[i % classes] = (gbias.values[i % classes] as number) + (grads[i] as number);
+        if (wants.bias)
+          for (let i = 0; i < grads.length; i++)
+            gbias.values[i % classes] = (gbias.values[i % classes] as number) + (grads[i] as number);
         if (compute === 'bfloat16') grads = roundedToBfloat16(grads);
         const g = { values: grads, start: 0, rowStep: classes, columnStep: 1 };
         if (wants.hidden) {
-          gemm({ m: n, n: width, k: classes }, g, { values: w, start: 0, rowStep: width, columnStep: 1 }, ghidden.values, from * width);
+          gemm(
+            { m: n, n: width, k: classes },
+            g,
+            { values: w, start: 0, rowStep: width, columnStep: 1 },
+            ghidden.values,
+            from * width,
+          );
         }
         if (wants.weight) {
           const transposed = { values: grads, start: 0, rowStep: 1, columnStep: classes };
-          gemm({ m: classes, n: width, k: n }, transposed, { values: x, start: from * width, rowStep: width, columnStep: 1 }, gweight.values, 0, true);
+          gemm(
+            { m: classes, n: width, k: n },
+            transposed,
+            { values: x, start: from * width, rowStep: width, columnStep: 1 },
+            gweight.values,
+            0,
+            true,
+          );
         }
       }
       return {
@@ -169,4 +216,3 @@ export function crossEntropyKernels(memory: KernelMemory): Family {
     },
   };
 }
-

@@ -9,7 +9,7 @@ import { unaryGradLoops, unaryLoops } from './unary';
 
 type Family = Pick<
   PrimitiveKernels,
-  | 'binary' | 'cast' | 'clamp' | 'compare' | 'copy' | 'fill' | 'isFinite' | 'isNan' | 'unary' | 'unaryGrad' | 'where'
+  'binary' | 'cast' | 'clamp' | 'compare' | 'copy' | 'fill' | 'isFinite' | 'isNan' | 'unary' | 'unaryGrad' | 'where'
 >;
 
 function normalizeBool(values: Values, dtype: DType): void {

@@ -18,10 +18,7 @@ export function indexingKernels(memory: KernelMemory): Family {
     const places = intsOf(memory, index);
     const large = stridesOf(shape);
     const stride = large[axis] as number;
-    const nest = loopNest(index.shape, [
-      stridesOf(index.shape),
-      large.map((s, i) => (i === axis ? 0 : s)),
-    ]);
+    const nest = loopNest(index.shape, [stridesOf(index.shape), large.map((s, i) => (i === axis ? 0 : s))]);
     const step = nest.steps[1] as number;
     nest.each((at) => {
       const p = at[0] as number;
@@ -61,7 +58,10 @@ export function indexingKernels(memory: KernelMemory): Family {
       const places = intsOf(memory, index);
       const [outer, extent, inner] = split(x.shape, axis);
       checkIndices('indexSelect', places, extent);
-      const y = memory.allocate(x.shape.map((n, i) => (i === axis ? places.length : n)), x.dtype);
+      const y = memory.allocate(
+        x.shape.map((n, i) => (i === axis ? places.length : n)),
+        x.dtype,
+      );
       const [source, target] = [memory.raw(x), memory.raw(y)];
       for (let o = 0, to = 0; o < outer; o++) {
         for (let i = 0; i < places.length; i++, to += inner) {

@@ -73,7 +73,8 @@ export function normKernels(memory: KernelMemory): Family {
         let squares = 0;
         for (let i = 0; i < width; i++) squares += (v[at + i] as number) ** 2;
         const scale = 1 / Math.sqrt(squares / width + eps);
-        for (let i = 0; i < width; i++) y.values[at + i] = (v[at + i] as number) * scale * (w ? offset + (w[i] as number) : 1);
+        for (let i = 0; i < width; i++)
+          y.values[at + i] = (v[at + i] as number) * scale * (w ? offset + (w[i] as number) : 1);
         rstd.values[r] = scale;
       }
       return { y: y.done(), rstd: rstd.done() };
@@ -94,7 +95,8 @@ export function normKernels(memory: KernelMemory): Family {
         }
         for (let i = 0; i < width; i++) {
           const unit = (v[at + i] as number) * scale;
-          gx.values[at + i] = scale * ((g[at + i] as number) * (w ? offset + (w[i] as number) : 1) - (unit * dot) / width);
+          gx.values[at + i] =
+            scale * ((g[at + i] as number) * (w ? offset + (w[i] as number) : 1) - (unit * dot) / width);
         }
       }
       return { gx: gx.done(), gweight: wantsWeight ? column(gw, width) : null };

@@ -8,7 +8,12 @@ export function optimizeKernels(memory: KernelMemory): Family {
   return {
     adamwInPlace(param, grad, m, v, maxV, factor, attrs) {
       const { lr, beta1, beta2, eps, weightDecay, decoupled, step } = attrs;
-      const [p, g, first, second] = [floatsOf(memory, param), floatsOf(memory, grad), floatsOf(memory, m), floatsOf(memory, v)];
+      const [p, g, first, second] = [
+        floatsOf(memory, param),
+        floatsOf(memory, grad),
+        floatsOf(memory, m),
+        floatsOf(memory, v),
+      ];
       const most = maxV === null ? null : floatsOf(memory, maxV);
       const scale = factor === null ? 1 : (floatsOf(memory, factor)[0] as number);
       const stepSize = lr / (1 - beta1 ** step);

@@ -68,13 +68,26 @@ export function shapeKernels(memory: KernelMemory): Family {
       const one = { ...memory.allocate([1], x.dtype) };
       store(memory, one, Float32Array.of(value));
       memory.raw(y).fill(memory.raw(one)[0] as number);
-      copyLattice(x, whole(x.shape), y, lattice(shape, before, x.shape.map(() => 1)), x.shape);
+      copyLattice(
+        x,
+        whole(x.shape),
+        y,
+        lattice(
+          shape,
+          before,
+          x.shape.map(() => 1),
+        ),
+        x.shape,
+      );
       return y;
     },
     concat(xs, axis) {
       const first = xs[0] as NDArray;
       const total = xs.reduce((sum, x) => sum + (x.shape[axis] as number), 0);
-      const y = memory.allocate(first.shape.map((n, i) => (i === axis ? total : n)), first.dtype);
+      const y = memory.allocate(
+        first.shape.map((n, i) => (i === axis ? total : n)),
+        first.dtype,
+      );
       const target = memory.raw(y);
       const inner = sizeOf(first.shape.slice(axis + 1));
       const outer = sizeOf(first.shape.slice(0, axis));

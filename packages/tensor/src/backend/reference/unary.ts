@@ -9,43 +9,69 @@ type GradLoop = (x: Values, y: Values, g: Values, out: Values, n: number) => voi
 
 /** y = fn(x), elementwise. */
 export const unaryLoops: { readonly [F in UnaryFn | StepFn]: Loop } = {
-  abs: (x, y, n) => { for (let i = 0; i < n; i++) y[i] = Math.abs(x[i] as number); },
-  ceil: (x, y, n) => { for (let i = 0; i < n; i++) y[i] = Math.ceil(x[i] as number); },
-  cos: (x, y, n) => { for (let i = 0; i < n; i++) y[i] = Math.cos(x[i] as number); },
+  abs: (x, y, n) => {
+    for (let i = 0; i < n; i++) y[i] = Math.abs(x[i] as number);
+  },
+  ceil: (x, y, n) => {
+    for (let i = 0; i < n; i++) y[i] = Math.ceil(x[i] as number);
+  },
+  cos: (x, y, n) => {
+    for (let i = 0; i < n; i++) y[i] = Math.cos(x[i] as number);
+  },
   elu: (x, y, n) => {
     for (let i = 0; i < n; i++) {
       const v = x[i] as number;
       y[i] = v > 0 ? v : Math.expm1(v);
     }
   },
-  erf: (x, y, n) => { for (let i = 0; i < n; i++) y[i] = erf(x[i] as number); },
-  exp: (x, y, n) => { for (let i = 0; i < n; i++) y[i] = Math.exp(x[i] as number); },
-  expm1: (x, y, n) => { for (let i = 0; i < n; i++) y[i] = Math.expm1(x[i] as number); },
-  floor: (x, y, n) => { for (let i = 0; i < n; i++) y[i] = Math.floor(x[i] as number); },
-  geluErf: (x, y, n) => { for (let i = 0; i < n; i++) y[i] = geluErf(x[i] as number); },
-  geluTanh: (x, y, n) => { for (let i = 0; i < n; i++) y[i] = geluTanh(x[i] as number); },
+  erf: (x, y, n) => {
+    for (let i = 0; i < n; i++) y[i] = erf(x[i] as number);
+  },
+  exp: (x, y, n) => {
+    for (let i = 0; i < n; i++) y[i] = Math.exp(x[i] as number);
+  },
+  expm1: (x, y, n) => {
+    for (let i = 0; i < n; i++) y[i] = Math.expm1(x[i] as number);
+  },
+  floor: (x, y, n) => {
+    for (let i = 0; i < n; i++) y[i] = Math.floor(x[i] as number);
+  },
+  geluErf: (x, y, n) => {
+    for (let i = 0; i < n; i++) y[i] = geluErf(x[i] as number);
+  },
+  geluTanh: (x, y, n) => {
+    for (let i = 0; i < n; i++) y[i] = geluTanh(x[i] as number);
+  },
   leakyRelu: (x, y, n) => {
     for (let i = 0; i < n; i++) {
       const v = x[i] as number;
       y[i] = v > 0 ? v : 0.01 * v;
     }
   },
-  log: (x, y, n) => { for (let i = 0; i < n; i++) y[i] = Math.log(x[i] as number); },
-  log1p: (x, y, n) => { for (let i = 0; i < n; i++) y[i] = Math.log1p(x[i] as number); },
+  log: (x, y, n) => {
+    for (let i = 0; i < n; i++) y[i] = Math.log(x[i] as number);
+  },
+  log1p: (x, y, n) => {
+    for (let i = 0; i < n; i++) y[i] = Math.log1p(x[i] as number);
+  },
   mish: (x, y, n) => {
     for (let i = 0; i < n; i++) {
       const v = x[i] as number;
       y[i] = v * Math.tanh(softplus(v));
     }
   },
-  neg: (x, y, n) => { for (let i = 0; i < n; i++) y[i] = -(x[i] as number); },
+  neg: (x, y, n) => {
+    for (let i = 0; i < n; i++) y[i] = -(x[i] as number);
+  },
   quickGelu: (x, y, n) => {
     for (let i = 0; i < n; i++) {
       const v = x[i] as number;
       y[i] = v * sigmoid(1.702 * v);
     }
   },
-  reciprocal: (x, y, n) => { for (let i = 0; i < n; i++) y[i] = 1 / (x[i] as number); },
+  reciprocal: (x, y, n) => {
+    for (let i = 0; i < n; i++) y[i] = 1 / (x[i] as number);
+  },
   relu: (x, y, n) => {
     for (let i = 0; i < n; i++) {
       const v = x[i] as number;
@@ -58,21 +84,39 @@ export const unaryLoops: { readonly [F in UnaryFn | StepFn]: Loop } = {
       y[i] = v < 0 ? 0 : v * v;
     }
   },
-  round: (x, y, n) => { for (let i = 0; i < n; i++) y[i] = roundEven(x[i] as number); },
-  rsqrt: (x, y, n) => { for (let i = 0; i < n; i++) y[i] = 1 / Math.sqrt(x[i] as number); },
-  sigmoid: (x, y, n) => { for (let i = 0; i < n; i++) y[i] = sigmoid(x[i] as number); },
-  sign: (x, y, n) => { for (let i = 0; i < n; i++) y[i] = Math.sign(x[i] as number); },
+  round: (x, y, n) => {
+    for (let i = 0; i < n; i++) y[i] = roundEven(x[i] as number);
+  },
+  rsqrt: (x, y, n) => {
+    for (let i = 0; i < n; i++) y[i] = 1 / Math.sqrt(x[i] as number);
+  },
+  sigmoid: (x, y, n) => {
+    for (let i = 0; i < n; i++) y[i] = sigmoid(x[i] as number);
+  },
+  sign: (x, y, n) => {
+    for (let i = 0; i < n; i++) y[i] = Math.sign(x[i] as number);
+  },
   silu: (x, y, n) => {
     for (let i = 0; i < n; i++) {
       const v = x[i] as number;
       y[i] = v * sigmoid(v);
     }
   },
-  sin: (x, y, n) => { for (let i = 0; i < n; i++) y[i] = Math.sin(x[i] as number); },
-  softplus: (x, y, n) => { for (let i = 0; i < n; i++) y[i] = softplus(x[i] as number); },
-  sqrt: (x, y, n) => { for (let i = 0; i < n; i++) y[i] = Math.sqrt(x[i] as number); },
-  square: (x, y, n) => { for (let i = 0; i < n; i++) y[i] = (x[i] as number) * (x[i] as number); },
-  tanh: (x, y, n) => { for (let i = 0; i < n; i++) y[i] = Math.tanh(x[i] as number); },
+  sin: (x, y, n) => {
+    for (let i = 0; i < n; i++) y[i] = Math.sin(x[i] as number);
+  },
+  softplus: (x, y, n) => {
+    for (let i = 0; i < n; i++) y[i] = softplus(x[i] as number);
+  },
+  sqrt: (x, y, n) => {
+    for (let i = 0; i < n; i++) y[i] = Math.sqrt(x[i] as number);
+  },
+  square: (x, y, n) => {
+    for (let i = 0; i < n; i++) y[i] = (x[i] as number) * (x[i] as number);
+  },
+  tanh: (x, y, n) => {
+    for (let i = 0; i < n; i++) y[i] = Math.tanh(x[i] as number);
+  },
 };
 
 /** Density of the standard normal distribution at 0, 1/√(2π). */

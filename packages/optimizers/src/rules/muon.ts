@@ -1,0 +1,141 @@
+import { add, div, matmul, maximum, mul, norm, type Tensor, transpose } from '@tessera-llm/tensor';
+import { checkSetting, OptimizerError, ranges } from '../errors.js';
+import { decayInto, descend, shrink } from '../math.js';
+import { Optimizer, type OptimizerRule, scaledGrad, withDefaults } from '../optimizer.js';
+import type { Parameters } from '../parameters.js';
+
+/** Settings of {@link newtonSchulz}. */
+export interface NewtonSchulzOptions {
+  /** a, b, c of X = a X + (b A + c A^2) X with A = X X^T; default (3.4445, -4.775, 2.0315), tuned for speed. */
+  readonly coefficients?: readonly [number, number, number];
+  /** Default 5. */
+  readonly steps?: number;
+  /** The least norm to divide by; default 1e-7. */
+  readonly eps?: number;
+}
+
+/**
+ * Roughly the nearest orthogonal matrix: all singular values are moved to around 1 (0.7 to 1.2 with
+ * the default coefficients) by an odd polynomial, without a decomposition.
+ *
+ * @param matrix (M, N) float32.
+ * @returns (M, N).
+ * @see Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks".
+ *
+ * @example
+ * ```ts
+ * import { newtonSchulz } from '@tessera-llm/optimizers';
+ * import { tensor } from '@tessera-llm/tensor';
+ *
+ * const o = await newtonSchulz(tensor([[3, 0], [0, 0.5]])).data();
+ * console.log([...o].map(Math.round)); // [1, 0, 0, 1]
+ * ```
+ */
+export function newtonSchulz(matrix: Tensor, options: NewtonSchulzOptions = {}): Tensor {
+  const { coefficients = defaults.nsCoefficients, steps = defaults.nsSteps, eps = defaults.eps } = options;
+  const [rows = 0, columns = 0] = matrix.shape;
+  if (matrix.rank !== 2)
+    throw new OptimizerError('invalid_gradient', `[newtonSchulz] expected a matrix, got (${matrix.shape.join(', ')})`);
+  const [a, b, c] = coefficients;
+  // The smaller side inside keeps A = X X^T small.
+  const tall = rows > columns;
+  let x = tall ? transpose(matrix) : matrix;
+  x = div(x, maximum(norm(x), eps));
+  for (let i = 0; i < steps; i++) {
+    const gram = matmul(x, x, { transposeB: true });
+    const polynomial = add(mul(gram, b), mul(matmul(gram, gram), c));
+    x = add(mul(x, a), matmul(polynomial, x));
+  }
+  return tall ? transpose(x) : x;
+}
+
+/** Settings of {@link Muon}; names and defaults are PyTorch's. */
+export interface MuonSettings {
+  /** Default 1e-3. */
+  readonly lr: number;
+  /** Decoupled; default 0.1. */
+  readonly weightDecay: number;
+  /** Default 0.95. */
+  readonly momentum: number;
+  /** Default true. */
+  readonly nesterov: boolean;
+  /** Default (3.4445, -4.775, 2.0315). */
+  readonly nsCoefficients: readonly [number, number, number];
+  /** Default 5. */
+  readonly nsSteps: number;
+  /** Default 1e-7. */
+  readonly eps: number;
+  /**
+   * How lr depends on the shape: `'original'` (null is the same) sqrt(max(1, rows / columns)),
+   * `'match_rms_adamw'` 0.2 sqrt(max(rows, columns)), with which AdamW's rates and decay can be kept.
+   */
+  readonly adjustLrFn: 'original' | 'match_rms_adamw' | null;
+}
+
+const defaults: MuonSettings = {
+  lr: 1e-3,
+  weightDecay: 0.1,
+  momentum: 0.95,
+  nesterov: true,
+  nsCoefficients: [3.4445, -4.775, 2.0315],
+  nsSteps: 5,
+  eps: 1e-7,
+  adjustLrFn: null,
+};
+
+const rule: OptimizerRule<MuonSettings> = {
+  name: 'Muon',
+  check({ weightDecay, momentum, nsCoefficients, nsSteps, eps, adjustLrFn }, params) {
+    checkSetting('Muon', 'weightDecay', weightDecay, ranges.nonNegative);
+    checkSetting('Muon', 'momentum', momentum, ranges.decay);
+    for (const [i, value] of nsCoefficients.entries())
+      checkSetting('Muon', `nsCoefficients[${i}]`, value, ranges.finite);
+    checkSetting('Muon', 'nsSteps', nsSteps, ranges.whole);
+    checkSetting('Muon', 'eps', eps, ranges.positive);
+    if (adjustLrFn !== null && adjustLrFn !== 'original' && adjustLrFn !== 'match_rms_adamw') {
+      throw new OptimizerError(
+        'invalid_setting',
+        `[Muon] expected adjustLrFn to be 'original' or 'match_rms_adamw', got ${String(adjustLrFn)}`,
+      );
+    }
+    for (const [name, { shape }] of params) {
+      if (shape.length !== 2) {
+        throw new OptimizerError(
+          'invalid_parameters',
+          `[Muon] expected matrices, got ${name} (${shape.join(', ')}); give embeddings, biases and norms to AdamW`,
+        );
+      }
+    }
+  },
+  state: ({ shape }) => ({ momentum_buffer: { shape } }),
+  update(u) {
+    const { weightDecay, momentum, nesterov, nsCoefficients, nsSteps, eps, adjustLrFn } = u.settings;
+    const [rows = 1, columns = 1] = u.param.shape;
+    const grad = scaledGrad(u);
+    const buffer = u.state('momentum_buffer');
+    decayInto(buffer, grad, momentum);
+    const direction = nesterov ? add(mul(grad, 1 - momentum), mul(buffer, momentum)) : buffer;
+    const orthogonal = newtonSchulz(direction, { coefficients: nsCoefficients, steps: nsSteps, eps });
+    const ratio =
+      adjustLrFn === 'match_rms_adamw'
+        ? 0.2 * Math.sqrt(Math.max(rows, columns))
+        : Math.sqrt(Math.max(1, rows / columns));
+    shrink(u.param, u.lr * weightDecay);
+    descend(u.param, orthogonal, u.lr * ratio);
+  },
+};
+
+/**
+ * Muon: momentum, made orthogonal. For the matrices of hidden layers; embeddings, heads, biases and
+ * norms belong to a second optimizer, usually {@link AdamW}. The iteration runs in float32.
+ *
+ * State: `momentum_buffer`.
+ *
+ * @throws OptimizerError `invalid_setting`, `invalid_parameters` (a parameter that is no matrix)
+ * @see Jordan et al. 2024, "Muon"; Liu et al. 2025, "Muon is scalable for LLM training"; as `torch.optim.Muon`.
+ */
+export class Muon extends Optimizer<MuonSettings> {
+  constructor(parameters: Parameters<MuonSettings>, settings: Partial<MuonSettings> = {}) {
+    super(rule, parameters, withDefaults('Muon', defaults, settings));
+  }
+}
