@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -71,38 +71,61 @@ function wanted(x: number | string | boolean, dtype: string): unknown {
   return typeof x === 'string' ? Number(x) : x;
 }
 
+/** A case that `npm run test:fixtures` counts. */
+function fixtureCase(name: string, run: () => unknown): void {
+  const note = (status: 'passed' | 'failed', detail?: string) => {
+    const file = process.env.TESSERA_FIXTURE_RESULTS;
+    if (file) appendFileSync(file, `${JSON.stringify({ area: 'quant', name, status, detail })}\n`);
+  };
+  it(name, async () => {
+    try {
+      await run();
+    } catch (error) {
+      note('failed', String(error));
+      throw error;
+    }
+    note('passed');
+  });
+}
+
 describe.skipIf(!present)(`fixtures: quant/safetensors (${present ? area : 'skipped, no fixtures folder'})`, () => {
   const list = present ? listSchema.parse(readJson('safetensors/list.json')) : undefined;
   const at = (file: string) => join(area, 'safetensors', file);
 
-  it.each(list?.valid ?? [])('reads $file', async ({ file, metadata, tensors }) => {
-    const parsed = parseSafetensors(readFileSync(at(file)), file);
-    const reader = await openSafetensors(at(file));
-    expect({ ...parsed.metadata }).toEqual(metadata ?? {});
-    expect([...parsed.tensors.keys()].sort()).toEqual(tensors.map(([name]) => name).sort());
-    for (const [name, expected] of tensors) {
-      for (const tensor of [parsed.tensors.get(name), await reader.read(name)]) {
-        if (!tensor) throw new Error(`no ${name}`);
-        expect(tensor.dtype).toBe(expected.dtype);
-        expect(tensor.shape).toEqual(expected.shape);
-        expect(values(tensor)).toEqual(expected.values.map((x) => wanted(x, expected.dtype)));
+  for (const { file, metadata, tensors } of list?.valid ?? []) {
+    fixtureCase(`reads ${file}`, async () => {
+      const parsed = parseSafetensors(readFileSync(at(file)), file);
+      const reader = await openSafetensors(at(file));
+      expect({ ...parsed.metadata }).toEqual(metadata ?? {});
+      expect([...parsed.tensors.keys()].sort()).toEqual(tensors.map(([name]) => name).sort());
+      for (const [name, expected] of tensors) {
+        for (const tensor of [parsed.tensors.get(name), await reader.read(name)]) {
+          if (!tensor) throw new Error(`no ${name}`);
+          expect(tensor.dtype).toBe(expected.dtype);
+          expect(tensor.shape).toEqual(expected.shape);
+          expect(values(tensor)).toEqual(expected.values.map((x) => wanted(x, expected.dtype)));
+        }
       }
-    }
-    await reader.close();
-    const again = parseSafetensors(serializeSafetensors(parsed.tensors, { metadata: parsed.metadata }));
-    expect(again.tensors).toEqual(
-      new Map([...parsed.tensors].map(([name, tensor]) => [name, { ...tensor, bytes: new Uint8Array(tensor.bytes) }])),
-    );
-  });
+      await reader.close();
+      const again = parseSafetensors(serializeSafetensors(parsed.tensors, { metadata: parsed.metadata }));
+      expect(again.tensors).toEqual(
+        new Map(
+          [...parsed.tensors].map(([name, tensor]) => [name, { ...tensor, bytes: new Uint8Array(tensor.bytes) }]),
+        ),
+      );
+    });
+  }
 
-  it.each(list?.must_refuse ?? [])('refuses $file: $reason', async ({ file }) => {
-    await expect(openSafetensors(at(file))).rejects.toMatchObject({ name: 'FormatsError', code: 'invalid_file' });
-    expect(() => parseSafetensors(readFileSync(at(file)))).toThrow(
-      expect.objectContaining({ name: 'FormatsError', code: 'invalid_file' }),
-    );
-  });
+  for (const { file, reason } of list?.must_refuse ?? []) {
+    fixtureCase(`refuses ${file}: ${reason}`, async () => {
+      await expect(openSafetensors(at(file))).rejects.toMatchObject({ name: 'FormatsError', code: 'invalid_file' });
+      expect(() => parseSafetensors(readFileSync(at(file)))).toThrow(
+        expect.objectContaining({ name: 'FormatsError', code: 'invalid_file' }),
+      );
+    });
+  }
 
-  it('reads the sharded checkpoint', async () => {
+  fixtureCase('reads the sharded checkpoint', async () => {
     const reader = await openCheckpoint(at(list?.sharded.valid ?? ''));
     const tensors = Object.entries(list?.sharded.tensors ?? {});
     expect([...reader.tensors.keys()].sort()).toEqual(tensors.map(([name]) => name).sort());
@@ -113,16 +136,18 @@ describe.skipIf(!present)(`fixtures: quant/safetensors (${present ? area : 'skip
     await reader.close();
   });
 
-  it.each(list?.sharded.must_refuse ?? [])('refuses $file: $reason', async ({ file }) => {
-    await expect(openCheckpoint(at(file))).rejects.toMatchObject({ name: 'FormatsError' });
-  });
+  for (const { file, reason } of list?.sharded.must_refuse ?? []) {
+    fixtureCase(`refuses ${file}: ${reason}`, async () => {
+      await expect(openCheckpoint(at(file))).rejects.toMatchObject({ name: 'FormatsError' });
+    });
+  }
 });
 
 describe.skipIf(!present)('fixtures: quant/small_floats', () => {
   const floats = present ? floatsSchema.parse(readJson('small_floats.json')) : undefined;
   const bits = (list: readonly number[] = []) => Uint32Array.from(list);
 
-  it('rounds float32 to float16 and bfloat16', () => {
+  fixtureCase('rounds float32 to float16 and bfloat16', () => {
     const inputs = new Float32Array(bits(floats?.float32_bits).buffer);
     // NaN payloads are not fixed, so that NaNs are compared as values.
     const check = (got: Uint16Array, want: Uint16Array, decode: (x: Uint16Array) => Float32Array) => {
@@ -134,7 +159,7 @@ describe.skipIf(!present)('fixtures: quant/small_floats', () => {
     check(float32ToBfloat16(inputs), Uint16Array.from(floats?.bfloat16_bits ?? []), (x) => bfloat16ToFloat32(x));
   });
 
-  it('decodes every FP8 pattern', () => {
+  fixtureCase('decodes every FP8 pattern', () => {
     const bytes = Uint8Array.from({ length: 256 }, (_, i) => i);
     expect([...toFloat32({ dtype: 'F8_E4M3', bytes })]).toEqual(floats?.e4m3fn_decode.map(Number));
     expect([...toFloat32({ dtype: 'F8_E5M2', bytes })]).toEqual(floats?.e5m2_decode.map(Number));
