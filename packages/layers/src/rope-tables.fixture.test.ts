@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { availableBackends } from '@tessera-llm/tensor';
 import { closeTo, dumpJson, fixtureCase, fixturesDir, loadJson } from '@tessera-llm/testing';
 import { afterAll, describe, it } from 'vitest';
 import { type RopeParameters, inverseFrequencies } from './rope-scaling';
@@ -39,6 +40,6 @@ describe.skipIf(folder === null)('fixtures/ops/rope_tables.json', () => {
 
   // The frequencies are host arithmetic: the same numbers for both backends.
   afterAll(() => {
-    for (const backend of ['native', 'reference']) dumpJson(backend, 'ops/rope_tables.json', { rtol, cases: computed });
+    for (const backend of availableBackends()) dumpJson(backend, 'ops/rope_tables.json', { rtol, cases: computed });
   });
 });
