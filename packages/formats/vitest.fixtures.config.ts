@@ -1,0 +1,3 @@
+import { fixtureTests } from '@tessera-llm/config/vitest';
+
+export default fixtureTests();
