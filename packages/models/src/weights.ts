@@ -1,6 +1,6 @@
 import { type TensorReader, openCheckpoint } from '@tessera-llm/formats';
 import { type Init, LayersError } from '@tessera-llm/layers';
-import { type FloatDType, copyInPlace, fromBytes, parameter, zeros } from '@tessera-llm/tensor';
+import { type FloatDType, type Tensor, copyInPlace, fromBytes, parameter, zeros } from '@tessera-llm/tensor';
 import type { Blueprint, ComputeOptions, Model } from './architecture';
 import { ModelsError } from './errors';
 import { checkArchitecture } from './registry';
@@ -26,10 +26,10 @@ const dtypes: Readonly<Record<string, FloatDType>> = { F32: 'float32', BF16: 'bf
 export async function loadModel(folder: string, blueprint: Blueprint, options: WeightsOptions): Promise<Model> {
   const { signal, onProgress, ...compute } = options;
   const reader = await openCheckpoint(folder);
-  let model: Model | null = null;
+  const made: Tensor[] = [];
   try {
     const names = wantedTensors(reader, blueprint, folder);
-    model = blueprint.build({ ...compute, init: budgeted(reader, names) });
+    const model = blueprint.build({ ...compute, init: budgeted(reader, names, made) });
     checkShapes(model, reader, names, folder);
     const parameters = model.namedParameters();
     let totalBytes = 0;
@@ -49,7 +49,7 @@ export async function loadModel(folder: string, blueprint: Blueprint, options: W
     }
     return model;
   } catch (error) {
-    model?.dispose();
+    for (const parameter of made) parameter.dispose();
     throw error;
   } finally {
     await reader.close();
@@ -97,7 +97,7 @@ function checkShapes(model: Model, reader: TensorReader, names: ReadonlyMap<stri
 }
 
 /** Zeros, but never more of them than the file has elements: a wrong config.json must not take all memory. */
-function budgeted(reader: TensorReader, names: ReadonlyMap<string, string>): Init {
+function budgeted(reader: TensorReader, names: ReadonlyMap<string, string>, made: Tensor[]): Init {
   let left = 0;
   for (const name of names.values()) {
     left += (reader.tensors.get(name)?.shape ?? []).reduce((size, n) => size * n, 1);
@@ -110,7 +110,9 @@ function budgeted(reader: TensorReader, names: ReadonlyMap<string, string>): Ini
         '[open] expected as many weights as config.json describes, got fewer; do config.json and the weights belong together?',
       );
     }
-    return parameter(zeros(shape));
+    const p = parameter(zeros(shape));
+    made.push(p);
+    return p;
   };
   return { normal: make, constant: make };
 }
