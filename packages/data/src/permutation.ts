@@ -19,7 +19,7 @@ function mix(x: number): number {
  * inside (Black and Rogaway 2002, "Ciphers with arbitrary finite domains").
  *
  * @param seed A whole number; its low 53 bits count.
- * @param size 1 to 2^32.
+ * The size goes from 1 to 2^32.
  * @throws DataError `invalid_argument`
  *
  * @example

@@ -57,7 +57,9 @@ describe('generate', () => {
     const { ids, stopReason } = await generate(model, prompt, { maxTokens: 80, temperature: 0 });
     const text = [...prompt];
     for (const id of ids) {
-      const logits = scope(() => model.logits(model.hidden(batchFromSequences([text])))).dataSync().slice(-40);
+      const logits = scope(() => model.logits(model.hidden(batchFromSequences([text]))))
+        .dataSync()
+        .slice(-40);
       expect(logits[id]).toBe(Math.max(...logits));
       text.push(id);
     }
@@ -112,7 +114,12 @@ describe('generate', () => {
 
   it('gives the log-probabilities of training, bit for bit, and the best alternatives', async () => {
     const model = new Toy();
-    const { ids, logprobs, topLogprobs } = await generate(model, prompt, { maxTokens: 6, seed: 8, logprobs: 3, temperature: 2 });
+    const { ids, logprobs, topLogprobs } = await generate(model, prompt, {
+      maxTokens: 6,
+      seed: 8,
+      logprobs: 3,
+      temperature: 2,
+    });
     const text = [...prompt, ...ids];
     const targets = Int32Array.from(text.slice(1));
     const all = scope(() => model.logProbs(model.hidden(batchFromSequences([text.slice(0, -1)])), targets)).dataSync();
@@ -122,7 +129,12 @@ describe('generate', () => {
       expect(top.map(({ logprob }) => logprob)).toEqual(top.map(({ logprob }) => logprob).sort((a, b) => b - a));
     }
     const [best] = topLogprobs[0] ?? [];
-    const one = scope(() => model.logProbs(model.hidden(batchFromSequences([prompt])), Int32Array.from(prompt, () => best?.id ?? 0)));
+    const one = scope(() =>
+      model.logProbs(
+        model.hidden(batchFromSequences([prompt])),
+        Int32Array.from(prompt, () => best?.id ?? 0),
+      ),
+    );
     expect(one.dataSync().at(-1)).toBeCloseTo(best?.logprob ?? 0, 5);
   });
 

@@ -86,11 +86,11 @@ describe('attend', () => {
     const { q, k, v } = inputs();
     const dropout = new Dropout(0.4).train();
     const y = attend(q, { k, v }, passWith(), { layer: 0, dropout }).dataSync();
-    const alone = beginPass(
-      batchFromSequences([[1, 1, 1]], { rng: { ...rng, sampleIds: Int32Array.of(10) } }),
-      { backend: defaultBackend() },
-    );
-    const head = (x: Tensor) => tensor(Array.from(x.dataSync()).slice(0, 3 * (x.shape[1] ?? 0) * 8), { shape: [3, x.shape[1] ?? 0, 8] });
+    const alone = beginPass(batchFromSequences([[1, 1, 1]], { rng: { ...rng, sampleIds: Int32Array.of(10) } }), {
+      backend: defaultBackend(),
+    });
+    const head = (x: Tensor) =>
+      tensor(Array.from(x.dataSync()).slice(0, 3 * (x.shape[1] ?? 0) * 8), { shape: [3, x.shape[1] ?? 0, 8] });
     const one = attend(head(q), { k: head(k), v: head(v) }, alone, { layer: 0, dropout }).dataSync();
     closeTo('alone', one, y.subarray(0, one.length), { rtol: 1e-5, atol: 1e-6 });
 

@@ -6,7 +6,16 @@ import { countTargets, nextTokenTargets } from './loss';
 
 describe('batchFromPadded', () => {
   it('takes padding out on either side', () => {
-    const { batch, rows } = batchFromPadded([[9, 9, 7], [4, 5, 9]], [[0, 0, 1], [1, 1, 0]]);
+    const { batch, rows } = batchFromPadded(
+      [
+        [9, 9, 7],
+        [4, 5, 9],
+      ],
+      [
+        [0, 0, 1],
+        [1, 1, 0],
+      ],
+    );
     expect([...batch.ids]).toEqual([7, 4, 5]);
     expect([...batch.offsets]).toEqual([0, 1, 3]);
     expect([...batch.positions]).toEqual([0, 0, 1]);
@@ -14,8 +23,30 @@ describe('batchFromPadded', () => {
   });
 
   it('counts padding of the right side in the length of the call, as transformers does', () => {
-    expect(batchFromPadded([[1, 2, 0], [1, 0, 0]], [[1, 1, 0], [1, 0, 0]]).batch.callLength).toBe(3);
-    expect(batchFromPadded([[0, 1, 2], [0, 0, 1]], [[0, 1, 1], [0, 0, 1]]).batch.callLength).toBe(2);
+    expect(
+      batchFromPadded(
+        [
+          [1, 2, 0],
+          [1, 0, 0],
+        ],
+        [
+          [1, 1, 0],
+          [1, 0, 0],
+        ],
+      ).batch.callLength,
+    ).toBe(3);
+    expect(
+      batchFromPadded(
+        [
+          [0, 1, 2],
+          [0, 0, 1],
+        ],
+        [
+          [0, 1, 1],
+          [0, 0, 1],
+        ],
+      ).batch.callLength,
+    ).toBe(2);
   });
 
   it('gives back the sequences, whatever the padding', () => {
@@ -27,7 +58,13 @@ describe('batchFromPadded', () => {
           left ? [...pads(s, value), ...own] : [...own, ...pads(s, value)];
         const { batch } = batchFromPadded(
           sequences.map((s) => padded(s, 1234, s)),
-          sequences.map((s) => padded(s, 0, s.map(() => 1))),
+          sequences.map((s) =>
+            padded(
+              s,
+              0,
+              s.map(() => 1),
+            ),
+          ),
         );
         const { ids, offsets, positions } = batchFromSequences(sequences);
         expect(batch).toMatchObject({ ids, offsets, positions });
@@ -38,7 +75,17 @@ describe('batchFromPadded', () => {
   it.each([
     ['shape', () => batchFromPadded([[1, 2], [3]])],
     ['shape', () => batchFromPadded([])],
-    ['shape', () => batchFromPadded([[1, 2]], [[1, 1], [1, 1]])],
+    [
+      'shape',
+      () =>
+        batchFromPadded(
+          [[1, 2]],
+          [
+            [1, 1],
+            [1, 1],
+          ],
+        ),
+    ],
     ['value', () => batchFromPadded([[1, 2]], [[1, 2]])],
     ['value', () => batchFromPadded([[1, 2, 3]], [[1, 0, 1]])],
     ['value', () => batchFromPadded([[1, 2]], [[0, 0]])],
@@ -46,7 +93,10 @@ describe('batchFromPadded', () => {
     ['value', () => batchFromSequences([])],
     ['value', () => batchFromSequences([[1], []])],
     ['shape', () => checkSegments({ offsets: new Int32Array([0, 3]), positions: new Int32Array(2) }, 2)],
-    ['position_out_of_range', () => checkSegments({ offsets: new Int32Array([0, 1]), positions: Int32Array.of(-1) }, 1)],
+    [
+      'position_out_of_range',
+      () => checkSegments({ offsets: new Int32Array([0, 1]), positions: Int32Array.of(-1) }, 1),
+    ],
   ])('throws %s', (code, run) => {
     expect(run).toThrow(LayersError);
     expect(run).toThrow(expect.objectContaining({ code }));

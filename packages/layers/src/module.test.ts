@@ -49,7 +49,15 @@ describe('Module', () => {
   it('loads a state and gives it back', () => {
     const from = new Tree();
     const to = new Tree();
-    const state = new Map([...from.namedParameters()].map(([key, p]) => [key, tensor(Array.from(p.dataSync(), (v) => v + 1), { shape: p.shape })]));
+    const state = new Map(
+      [...from.namedParameters()].map(([key, p]) => [
+        key,
+        tensor(
+          Array.from(p.dataSync(), (v) => v + 1),
+          { shape: p.shape },
+        ),
+      ]),
+    );
     to.load(state);
     for (const [key, p] of to.namedParameters()) expect(p.dataSync()).toEqual(state.get(key)?.dataSync());
   });
@@ -59,11 +67,19 @@ describe('Module', () => {
     const before = tree.head.weight.dataSync();
     const state = new Map(tree.namedParameters());
     state.delete('head.bias');
-    state.set('head.weight', tensor([[9, 9, 9], [9, 9, 9]]));
+    state.set(
+      'head.weight',
+      tensor([
+        [9, 9, 9],
+        [9, 9, 9],
+      ]),
+    );
     state.set('extra', tensor([1]));
     const load = () => tree.load(state);
     expect(load).toThrow(LayersError);
-    expect(load).toThrow(/missing keys: head\.bias.*unexpected keys: extra.*head\.weight: expected \(1, 3\), got \(2, 3\)/);
+    expect(load).toThrow(
+      /missing keys: head\.bias.*unexpected keys: extra.*head\.weight: expected \(1, 3\), got \(2, 3\)/,
+    );
     expect(tree.head.weight.dataSync()).toEqual(before);
   });
 });

@@ -8,7 +8,10 @@ const shape = { layers: 2, numKeyValueHeads: 1, headDim: 2, compute: 'float32' }
 /** Appends rows that hold their own numbers to a slot and gives what the layout finds there. */
 function append(cache: PagedKVCache, slot: number, values: readonly number[]): number[] {
   const step = cache.begin({ slots: Int32Array.of(slot), offsets: Int32Array.of(0, values.length) });
-  const rows = tensor(values.flatMap((v) => [v, -v]), { shape: [values.length, 1, 2] });
+  const rows = tensor(
+    values.flatMap((v) => [v, -v]),
+    { shape: [values.length, 1, 2] },
+  );
   const { k } = step.update(1, rows, rows);
   step.commit();
   const stored = k.dataSync();

@@ -26,7 +26,13 @@ function filled<M extends Module>(module: M, { state }: Golden): M {
 
 /** Two segments of four rows, as the golden (2, 4, 6) input. */
 function passOf() {
-  return beginPass(batchFromSequences([[1, 1, 1, 1], [1, 1, 1, 1]]), { backend: defaultBackend() });
+  return beginPass(
+    batchFromSequences([
+      [1, 1, 1, 1],
+      [1, 1, 1, 1],
+    ]),
+    { backend: defaultBackend() },
+  );
 }
 
 describe('the blocks of the original transformer', () => {
@@ -46,7 +52,16 @@ describe('the blocks of the original transformer', () => {
   it('drops parts of the sublayers in training only', () => {
     const block = new EncoderBlock({ ...options, dropout: 0.5 });
     const rng = { seed: 1, step: 0, sampleIds: new Int32Array([4, 5]) };
-    const pass = beginPass(batchFromSequences([[1, 1, 1, 1], [1, 1, 1, 1]], { rng }), { backend: defaultBackend() });
+    const pass = beginPass(
+      batchFromSequences(
+        [
+          [1, 1, 1, 1],
+          [1, 1, 1, 1],
+        ],
+        { rng },
+      ),
+      { backend: defaultBackend() },
+    );
     const x = tensor(golden.x.flat());
     const quiet = block.forward(x, pass).dataSync();
     const noisy = block.train().forward(x, pass).dataSync();

@@ -35,7 +35,8 @@ describe.skipIf(folder === null)('fixtures/ops/rope_tables.json', () => {
         computed.push({ ...wanted, inv_freq: Array.from(inverse), attention_factor: attentionFactor });
         closeTo('inv_freq', inverse, wanted.inv_freq, { rtol, atol: 0 });
         closeTo('attention_factor', [attentionFactor], [wanted.attention_factor], { rtol, atol: 0 });
-      }));
+      }),
+    );
   }
 
   // The frequencies are host arithmetic: the same numbers for both backends.

@@ -14,7 +14,11 @@ function cosOf(rotary: Rotary, batch: Parameters<Rotary['tables']>[0]): number[]
 
 describe('Rotary', () => {
   it('is cos(p / theta^(2i/D)) times the attention factor', () => {
-    const rotary = new Rotary({ parameters: { rope_type: 'default', rope_theta: 100 }, headDim: 4, maxPositionEmbeddings: 9 });
+    const rotary = new Rotary({
+      parameters: { rope_type: 'default', rope_theta: 100 },
+      headDim: 4,
+      maxPositionEmbeddings: 9,
+    });
     const got = cosOf(rotary, batchFromSequences([[7, 7, 7]]));
     const want = [0, 1, 2].flatMap((p) => [Math.cos(p), Math.cos(p / 10)]);
     got.forEach((value, i) => expect(value).toBeCloseTo(want[i] ?? 0, 6));
@@ -30,7 +34,13 @@ describe('Rotary', () => {
     const alone = cosOf(rotary, batchFromSequences([[1, 2, 3]], { maxLengths: Int32Array.of(20) }));
     const together = cosOf(
       rotary,
-      batchFromSequences([[5, 6, 7, 8, 9], [1, 2, 3]], { maxLengths: Int32Array.of(100, 20) }),
+      batchFromSequences(
+        [
+          [5, 6, 7, 8, 9],
+          [1, 2, 3],
+        ],
+        { maxLengths: Int32Array.of(100, 20) },
+      ),
     );
     expect(together.slice(5 * 4)).toEqual(alone);
     expect(cosOf(rotary, batchFromSequences([[1, 2, 3]]))).not.toEqual(alone);

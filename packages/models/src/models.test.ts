@@ -26,7 +26,16 @@ beforeAll(async () => {
 afterAll(() => rm(root, { recursive: true, force: true }));
 
 function logitBytes(model: Model): Uint8Array {
-  return scope(() => model.logits(model.hidden(batchFromSequences([[1, 2, 3, 4], [5, 6]])))).bytesSync();
+  return scope(() =>
+    model.logits(
+      model.hidden(
+        batchFromSequences([
+          [1, 2, 3, 4],
+          [5, 6],
+        ]),
+      ),
+    ),
+  ).bytesSync();
 }
 
 async function thrown(run: () => Promise<unknown>): Promise<{ code?: unknown; message?: string }> {
@@ -142,7 +151,12 @@ describe('save and open', () => {
     const second = createModel(llama, { seed: 2 });
     await save(folder, { model: second });
     expect(await readFile(join(folder, 'log.jsonl'), 'utf8')).toBe('kept');
-    expect((await readdir(folder)).sort()).toEqual(['config.json', 'generation_config.json', 'log.jsonl', 'model.safetensors']);
+    expect((await readdir(folder)).sort()).toEqual([
+      'config.json',
+      'generation_config.json',
+      'log.jsonl',
+      'model.safetensors',
+    ]);
     expect(logitBytes((await open(folder)).model)).toEqual(logitBytes(second));
   });
 
@@ -162,7 +176,17 @@ describe('save and open', () => {
     const vocab = Object.fromEntries([...byteAlphabet, '</s>'].map((token, id) => [token, id]));
     const tokenizer = Tokenizer.fromJSON({
       version: '1.0',
-      added_tokens: [{ id: 256, content: '</s>', special: true, single_word: false, lstrip: false, rstrip: false, normalized: false }],
+      added_tokens: [
+        {
+          id: 256,
+          content: '</s>',
+          special: true,
+          single_word: false,
+          lstrip: false,
+          rstrip: false,
+          normalized: false,
+        },
+      ],
       normalizer: null,
       pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true },
       post_processor: null,
@@ -179,7 +203,10 @@ describe('save and open', () => {
 
   it('end ids are those of generation_config, config and tokenizer together', async () => {
     const folder = join(root, 'ends');
-    await save(folder, { model: createModel({ ...llama, eos_token_id: [3, 4] }, { seed: 1 }), generationConfig: { eos_token_id: [4, 9] } });
+    await save(folder, {
+      model: createModel({ ...llama, eos_token_id: [3, 4] }, { seed: 1 }),
+      generationConfig: { eos_token_id: [4, 9] },
+    });
     expect((await open(folder)).endIds).toEqual([4, 9, 3]);
   });
 
@@ -215,7 +242,9 @@ describe('bad folders', () => {
     expect(error.code).toBe('invalid_checkpoint');
     expect(memory().liveBytes).toBe(before.liveBytes);
     const smaller = await folderOf('fewer', { ...llama, intermediate_size: 23 }, createModel(llama, { seed: 1 }));
-    expect((await thrown(() => open(smaller))).message).toMatch(/gate_proj\.weight: expected \(23, 16\), got \(24, 16\)/);
+    expect((await thrown(() => open(smaller))).message).toMatch(
+      /gate_proj\.weight: expected \(23, 16\), got \(24, 16\)/,
+    );
   });
 
   it('a configuration far larger than the file allocates nothing', async () => {
@@ -226,15 +255,23 @@ describe('bad folders', () => {
 
   it('a missing tensor, an unknown one, and a dtype that is no weight', async () => {
     const model = createModel(llama, { seed: 1 });
-    const tensors = [...model.namedParameters()].map(([key, p]) => [key, { dtype: 'F32' as const, shape: p.shape, bytes: p.bytesSync() }] as const);
+    const tensors = [...model.namedParameters()].map(
+      ([key, p]) => [key, { dtype: 'F32' as const, shape: p.shape, bytes: p.bytesSync() }] as const,
+    );
     const missing = await folderOf('missing', llama, model);
     await writeCheckpoint(missing, tensors.slice(0, -1));
     expect((await thrown(() => open(missing))).message).toMatch(/lm_head\.weight|fewer/);
     const extra = await folderOf('extra', llama, model);
-    await writeCheckpoint(extra, [...tensors, ['model.layers.0.odd', { dtype: 'F32', shape: [1], bytes: new Uint8Array(4) }]]);
+    await writeCheckpoint(extra, [
+      ...tensors,
+      ['model.layers.0.odd', { dtype: 'F32', shape: [1], bytes: new Uint8Array(4) }],
+    ]);
     expect((await thrown(() => open(extra))).message).toMatch(/unexpected keys: model\.layers\.0\.odd/);
     const ints = await folderOf('ints', llama, model);
-    await writeCheckpoint(ints, tensors.map(([key, t]) => [key, key === 'model.norm.weight' ? { ...t, dtype: 'I32' as const } : t] as const));
+    await writeCheckpoint(
+      ints,
+      tensors.map(([key, t]) => [key, key === 'model.norm.weight' ? { ...t, dtype: 'I32' as const } : t] as const),
+    );
     expect((await thrown(() => open(ints))).code).toBe('unsupported_dtype');
   });
 

@@ -146,7 +146,7 @@ export interface CheckpointWriteOptions extends SafetensorsWriteOptions {
  * Each file is written atomically; to replace a whole folder atomically, write into the one that
  * {@link writeFolderAtomic} gives.
  *
- * @param options.metadata Default `{ format: 'pt' }`, without which transformers refuses the file.
+ * The metadata's default is `{ format: 'pt' }`, without which transformers refuses the file.
  * @returns The names of the weight files.
  * @throws FormatsError `invalid_argument`, `write_failed`
  */

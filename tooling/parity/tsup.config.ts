@@ -1,3 +1,0 @@
-import { build } from '@tessera-llm/config/tsup';
-
-export default build();
