@@ -1,0 +1,56 @@
+import type { Compute, GateFn, NDArray } from '../contract';
+import type { Steps } from './steps';
+
+/** x weightᵀ + bias. */
+export function linear(s: Steps, x: NDArray, weight: NDArray, bias: NDArray | null, compute: Compute): NDArray {
+  const y = s.matmul(x, weight, 'b', compute);
+  return bias === null ? y : s.add(y, s.cast(bias, 'float32'));
+}
+
+/** Turns pairs of the first R entries of each head; the rest pass through. */
+export function rope(
+  s: Steps,
+  ...args: readonly [x: NDArray, cos: NDArray, sin: NDArray, interleaved: boolean, inverse: boolean]
+): NDArray {
+  const [x, cos, sin, interleaved, inverse] = args;
+  const [rows, heads, width] = x.shape as [number, number, number];
+  const half = cos.shape[1] as number;
+  const wide = s.cast(x, 'float32');
+  const [c, turn] = [cos, sin].map((t) => s.view(s.cast(t, 'float32'), [rows, 1, half])) as [NDArray, NDArray];
+  const sine = inverse ? s.unary('neg', turn) : turn;
+  const first = s.lastAxis(wide, 0, interleaved ? 2 : 1, half);
+  const second = s.lastAxis(wide, interleaved ? 1 : half, interleaved ? 2 : 1, half);
+  const p = s.sub(s.mul(first, c), s.mul(second, sine));
+  const q = s.add(s.mul(second, c), s.mul(first, sine));
+  // (N, H, R/2, 1) twice, side by side, is (N, H, R) with the pairs next to each other.
+  const apart = [rows, heads, half, 1];
+  const turned = interleaved
+    ? s.view(s.concat([s.view(p, apart), s.view(q, apart)], 3), [rows, heads, 2 * half])
+    : s.concat([p, q], 2);
+  const rest = width - 2 * half;
+  const y = rest === 0 ? turned : s.concat([turned, s.lastAxis(wide, 2 * half, 1, rest)], 2);
+  return s.cast(y, x.dtype);
+}
+
+function activated(s: Steps, fn: GateFn, x: NDArray): NDArray {
+  return fn === 'identity' ? x : s.unary(fn, x);
+}
+
+/** act(gate) · up. */
+export function gated(s: Steps, fn: GateFn, gate: NDArray, up: NDArray): NDArray {
+  return s.cast(s.mul(activated(s, fn, s.cast(gate, 'float32')), s.cast(up, 'float32')), gate.dtype);
+}
+
+export function gatedGrad(
+  s: Steps,
+  fn: GateFn,
+  gate: NDArray,
+  up: NDArray,
+  gy: NDArray,
+): { ggate: NDArray; gup: NDArray } {
+  const [x, u, g] = [gate, up, gy].map((t) => s.cast(t, 'float32')) as [NDArray, NDArray, NDArray];
+  const act = activated(s, fn, x);
+  const inner = s.mul(g, u);
+  const ggate = fn === 'identity' ? inner : s.own(s.kernels.unaryGrad(fn, x, act, inner));
+  return { ggate: s.cast(ggate, gate.dtype), gup: s.cast(s.mul(g, act), up.dtype) };
+}
