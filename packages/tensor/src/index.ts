@@ -42,6 +42,7 @@ export {
   setThreads,
   withBackend,
 } from './backends';
+export { composedKernels } from './backend/composed/index';
 export { checkpoint } from './checkpoint';
 export {
   arange,
