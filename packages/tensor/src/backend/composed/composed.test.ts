@@ -1,45 +1,19 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { byteSize } from '../../dtype';
 import { TensorError } from '../../errors';
-import { decodeRaw, encodeRaw } from '../../raw';
-import { sizeOf } from '../../shape';
 import type { AttentionAttrs, Compute, CrossEntropyAttrs, FusedKernels, GateFn, NDArray } from '../contract';
-import { createReferenceBackend } from '../reference/index';
+import { array, backend, normal, read } from '../reference/kernels.test-support';
 import { composedKernels } from './index';
 
 // The reference backend's fused kernels are loops of their own over float64 sums; the composed ones share only its
 // primitives, so agreement is agreement of two programs.
-const backend = createReferenceBackend();
 const direct: FusedKernels = backend.kernels;
 const fused = composedKernels(backend.kernels, backend);
 
 type Float = 'bfloat16' | 'float16' | 'float32';
 const floats: readonly Float[] = ['float32', 'bfloat16', 'float16'];
 
-function normal(shape: readonly number[], seed: number, dtype: Float = 'float32'): NDArray {
-  const x = backend.kernels.random('normal', shape, { seed: [seed, 0], stream: [7, 0] });
-  return dtype === 'float32' ? x : backend.kernels.cast(x, dtype);
-}
-
-const f32 = (values: readonly number[], shape: readonly number[] = [values.length]): NDArray => ({
-  block: backend.upload(encodeRaw(values, 'float32')),
-  offset: 0,
-  shape,
-  dtype: 'float32',
-});
-
-const i32 = (values: readonly number[]): NDArray => ({
-  block: backend.upload(encodeRaw(values, 'int32')),
-  offset: 0,
-  shape: [values.length],
-  dtype: 'int32',
-});
-
-function read(x: NDArray): number[] {
-  const width = byteSize[x.dtype];
-  return [...decodeRaw(backend.readSync(x.block, x.offset * width, sizeOf(x.shape) * width), x.dtype)];
-}
+const i32 = (values: readonly number[]): NDArray => array(values, [values.length], 'int32');
 
 /** Rounding step of each dtype, relative: what two correct programs may differ by, with room for float32 sums. */
 const slack: Record<Float, number> = { float32: 1e-5, float16: 2e-3, bfloat16: 2e-2 };
@@ -90,7 +64,7 @@ describe('rows', () => {
 
   it('a row of -Infinity, and one with some', () => {
     const off = Number.NEGATIVE_INFINITY;
-    const x = f32([off, off, off, 1, off, 2], [2, 3]);
+    const x = array([off, off, off, 1, off, 2], [2, 3]);
     expect(read(fused.softmax(x)).slice(0, 3)).toEqual([0, 0, 0]);
     expect(read(fused.logSoftmax(x)).slice(0, 3)).toEqual([off, off, off]);
     expect(read(fused.logSumExp(x))[0]).toBe(off);
@@ -321,18 +295,14 @@ describe('training', () => {
     for (const decoupled of [true, false]) {
       for (const amsgrad of [true, false]) {
         const states = [direct, fused].map((k) => {
-          const [p, m, v, maxV] = [normal([9], 1), f32(Array(9).fill(0)), f32(Array(9).fill(0)), f32(Array(9).fill(0))];
+          const zero = () => array(new Array<number>(9).fill(0));
+          const [p, m, v, maxV] = [normal([9], 1), zero(), zero(), zero()];
           for (let step = 1; step <= 3; step++) {
-            const attrs = { lr: 0.01, beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0.1, decoupled, step };
-            k.adamwInPlace(
-              p,
-              normal([9], 10 + step),
-              m,
-              v,
-              amsgrad ? maxV : null,
-              step === 2 ? f32([0.5], []) : null,
-              attrs,
-            );
+            // Gradients shrink a hundredfold by the last step, so that the largest second moment is an old one.
+            const grad = backend.kernels.binary('mul', normal([9], 10 + step), array([step === 3 ? 0.01 : 1], []));
+            const factor = step === 2 ? array([0.5], []) : null;
+            const attrs = { lr: 0.01, beta1: 0.9, beta2: 0.5, eps: 1e-8, weightDecay: 0.1, decoupled, step };
+            k.adamwInPlace(p, grad, m, v, amsgrad ? maxV : null, factor, attrs);
           }
           return [p, m, v, maxV];
         });
