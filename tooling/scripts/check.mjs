@@ -17,6 +17,9 @@ const checks = {
   api: async () => (await import('./api.mjs')).checkApi(),
   docs: () => problems(run(process.execPath, [bin('typedoc', 'bin', 'typedoc'), '--logLevel', 'Warn'])),
   knip: () => problems(pnpmExec(['knip', '--no-progress'])),
+  // The kernels' own tests, under AddressSanitizer and UndefinedBehaviorSanitizer; skipped without a compiler.
+  cpp: () =>
+    problems(run(process.execPath, [join(root, 'packages', 'native', 'scripts', 'test-cpp.mjs'), '--sanitize'])),
   packed: async () => (await import('./packed.mjs')).checkPacked(),
 };
 

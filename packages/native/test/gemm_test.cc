@@ -130,9 +130,9 @@ TEST(bias_and_narrow_results) {
   for (const ts::Isa isa : test::isas()) {
     Array<float> plain(n * m), shifted(n * m);
     Array<uint16_t> narrow(n * m);
-    test::run(isa, "linear", {x.address(), w.address(), 0, plain.address(), double(n), double(m), double(k), 0, 0, 0, 0, w.address()});
-    test::run(isa, "linear", {x.address(), w.address(), bias.address(), shifted.address(), double(n), double(m), double(k), 0, 0, 0, 0, w.address()});
-    test::run(isa, "linear", {x.address(), w.address(), 0, narrow.address(), double(n), double(m), double(k), 0, 0, 1, 0, w.address()});
+    test::run(isa, "linear", {x.address(), w.address(), 0, plain.address(), double(n), double(m), double(k), 0, 0, 0, 0, 0});
+    test::run(isa, "linear", {x.address(), w.address(), bias.address(), shifted.address(), double(n), double(m), double(k), 0, 0, 0, 0, 0});
+    test::run(isa, "linear", {x.address(), w.address(), 0, narrow.address(), double(n), double(m), double(k), 0, 0, 1, 0, 0});
     bool added = true, rounded = true;
     for (size_t i = 0; i < plain.size(); ++i) {
       added = added && shifted[i] == plain[i] + bias[i % static_cast<size_t>(m)];

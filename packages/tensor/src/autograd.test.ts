@@ -49,6 +49,17 @@ describe('valueAndGrad', () => {
     expect(g!.dataSync()[0]).toBe(6);
   });
 
+  it('gives each gradient memory of its own, so that they can be added to in place', () => {
+    const [x, y] = [tensor([1, 2]), tensor([3, 4])];
+    const grads = grad(() => sum(add(x, y)), [x, y, x]);
+    addInPlace(grads[0]!, ones([2]));
+    expect(grads.map((g) => [...g.dataSync()])).toEqual([
+      [2, 2],
+      [1, 1],
+      [1, 1],
+    ]);
+  });
+
   it('keeps aux results and frees the rest', () => {
     const x = tensor([1, 2, 3]);
     const before = memory().tensors;

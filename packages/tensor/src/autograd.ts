@@ -228,14 +228,12 @@ function backward<T extends readonly Tensor[]>(
   });
   // A wanted tensor may itself be an output of the tape only by being a leaf, so its gradient survives the walk.
   walk(tape, grads);
-  const seen = new Map<Tensor, Tensor>();
-  return wrt.map((x) => {
-    const earlier = seen.get(x);
-    if (earlier !== undefined) return viewOf(earlier, earlier.shape);
-    const g = grads.get(x) ?? zerosOf(x);
-    seen.set(x, g);
-    return g;
-  });
+  return wrt.map((x) => owned(grads.get(x) ?? zerosOf(x)));
+}
+
+/** A gradient with memory of its own: of x + y both are the incoming one, and callers add to gradients in place. */
+function owned(g: Tensor): Tensor {
+  return g.storage.refs === 1 ? g : wrap(g.backend, kernelsOf(g.backend).copy(g));
 }
 
 /** The loss, further results that the function returned beside it, and the gradients. */

@@ -1,11 +1,11 @@
 import type { Backend, Kernels } from './backend/contract';
 import { TensorError } from './errors';
+import { version } from '../package.json';
 import type { Tape } from './autograd';
 import type { Tensor } from './tensor';
 
 /** Number of the in-process protocol; copies of this package with the same number share one state. */
 const protocol = 1;
-const version = '0.0.0';
 
 /** What must exist once in a process, whatever copies of the package are loaded. */
 export interface State {

@@ -1,11 +1,10 @@
-// Cross-entropy of a projection, hidden weightᵀ + bias, made a few rows at a time: the logits are never whole in memory.
-#include "core/kernel.h"
+// isa: avx512bf16
+// Cross-entropy of logits, and of a projection, hidden weightᵀ + bias, whose logits are made a few rows at a time and are
+// never whole in memory.
 #include "core/memory.h"
 #include "core/pool.h"
 #include "gemm.h"
-#include "math.h"
-
-#include <cmath>
+#include "kernels/loss_rows.h"
 
 namespace ts::TS_ISA {
 namespace {
@@ -18,69 +17,55 @@ int64_t chunk_rows(int64_t rows, int64_t classes) {
   return chunk < rows ? chunk : rows;
 }
 
-struct Settings {
-  int32_t ignore;
-  float smoothing, scale, softcap, temperature;  // softcap 0: off
-  bool plain() const { return scale == 1.0f && softcap == 0.0f && temperature == 1.0f; }
-};
-
-TS_INLINE vf get(const float* p, int64_t i, int n) { return n == kLanes ? load(p + i) : load_n(p + i, n); }
-TS_INLINE void put(float* p, int64_t i, vf x, int n) {
-  if (n == kLanes) store(p + i, x);
-  else store_n(p + i, x, n);
-}
-template <class F>
-TS_INLINE void each(int64_t n, const F& body) {
-  int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) body(i, kLanes);
-  if (i < n) body(i, static_cast<int>(n - i));
-}
-
-TS_INLINE vf transform(vf x, const Settings& s) {
-  x *= s.scale;
-  if (s.softcap != 0.0f) x = tanh(x / s.softcap) * s.softcap;
-  return x / s.temperature;
-}
-
-struct RowSum {
-  float largest;
-  double sum;  // Σ e^(x - largest)
-};
-
-// Walks the row in vectors, partial sums in chunks of fixed length added in double.
-RowSum row_sum(const float* x, int64_t n) {
-  vf most = splat(-__builtin_inff());
-  each(n, [&](int64_t i, int k) { most = max(k == kLanes ? load(x + i) : select(lane_numbers() < k, load_n(x + i, k), most), most); });
-  const float largest = max_lanes(most);
-  if (largest == -__builtin_inff()) return {largest, 0};
-  constexpr int64_t kStretch = 1024;
-  double total = 0;
-  for (int64_t from = 0; from < n; from += kStretch) {
-    const int64_t length = n - from < kStretch ? n - from : kStretch;
-    vf sum{};
-    each(length, [&](int64_t i, int k) {
-      const vf e = exp(get(x + from, i, k) - largest);
-      sum += k == kLanes ? e : select(lane_numbers() < k, e, vf{});
-    });
-    total += sum_lanes(sum);
-  }
-  return {largest, total};
-}
-
 Product logits_of(const float* hidden, const float* weight, const float* bias, float* logits, int64_t rows, int64_t classes, int64_t width, Compute compute) {
   return {rows, classes, width, {hidden, DType::float32, width, 1}, {weight, DType::float32, 1, width}, nullptr, logits, classes, DType::float32, bias, compute};
 }
 
-Status check_targets(const int32_t* targets, int64_t rows, int64_t classes, int32_t ignore) {
-  for (int64_t r = 0; r < rows; ++r) {
-    if (targets[r] != ignore && (targets[r] < 0 || targets[r] >= classes))
-      return fail(Status::index_out_of_range, "[linearCrossEntropy] expected targets from 0 to %lld, got %d", static_cast<long long>(classes - 1), targets[r]);
-  }
+// Loss and log-sum-exp of a row of logits, which is overwritten.
+TS_INLINE void write_loss(float* row, int64_t classes, int32_t target, const LossSettings& s, float* loss, float* lse_out) {
+  transform_row(row, classes, s);
+  const double lse = row_sum(row, classes).lse();
+  *lse_out = static_cast<float>(lse);
+  *loss = target == s.ignore ? 0.0f : static_cast<float>(row_loss(row, classes, target, s.smoothing, lse));
+}
+
+// args: 0 logits, 1 targets, 2 losses, 3 lse, 4 rows, 5 classes, 6… settings
+Status cross_entropy(Args& args) {
+  const float* logits = args.ptr<float>(0);
+  const int32_t* targets = args.ptr<int32_t>(1);
+  float *losses = args.ptr<float>(2), *lses = args.ptr<float>(3);
+  const int64_t rows = args.size(4), classes = args.size(5);
+  const LossSettings s = loss_settings(args, 6);
+  if (const Status status = check_targets(targets, rows, classes, s.ignore); status != Status::ok) return status;
+  const Scratch scratch(static_cast<size_t>(threads() * classes) * 4);
+  if (!scratch) return fail(Status::out_of_memory, "[crossEntropy] could not allocate rows of logits");
+  parallel_for(rows, 1, [&](int64_t begin, int64_t end, int slot) {
+    float* row = scratch.as<float>() + slot * classes;
+    for (int64_t r = begin; r < end; ++r) {
+      std::memcpy(row, logits + r * classes, static_cast<size_t>(classes) * 4);
+      write_loss(row, classes, targets[r], s, losses + r, lses + r);
+    }
+  });
   return Status::ok;
 }
 
-Settings settings_of(const Args& args, int at) {
-  return {args.integer(at), args.number(at + 1), args.number(at + 2), args.number(at + 3), args.number(at + 4)};
+// args: 0 logits, 1 targets, 2 gy, 3 glogits, 4 rows, 5 classes, 6… settings
+Status cross_entropy_grad(Args& args) {
+  const float* logits = args.ptr<float>(0);
+  const int32_t* targets = args.ptr<int32_t>(1);
+  const float* gy = args.ptr<float>(2);
+  float* out = args.ptr<float>(3);
+  const int64_t rows = args.size(4), classes = args.size(5);
+  const LossSettings s = loss_settings(args, 6);
+  if (const Status status = check_targets(targets, rows, classes, s.ignore); status != Status::ok) return status;
+  parallel_for(rows, 1, [=](int64_t begin, int64_t end, int) {
+    for (int64_t r = begin; r < end; ++r) {
+      float* row = out + r * classes;
+      std::memcpy(row, logits + r * classes, static_cast<size_t>(classes) * 4);
+      row_loss_grad(row, classes, targets[r], gy[r], s);
+    }
+  });
+  return Status::ok;
 }
 
 // args: 0 hidden, 1 weight, 2 bias or 0, 3 targets, 4 losses, 5 lse, 6 rows, 7 width, 8 classes, 9 compute, 10… settings
@@ -90,7 +75,7 @@ Status linear_cross_entropy(Args& args) {
   float *losses = args.ptr<float>(4), *lses = args.ptr<float>(5);
   const int64_t rows = args.size(6), width = args.size(7), classes = args.size(8);
   const Compute compute = static_cast<Compute>(args.integer(9));
-  const Settings s = settings_of(args, 10);
+  const LossSettings s = loss_settings(args, 10);
   if (const Status status = check_targets(targets, rows, classes, s.ignore); status != Status::ok) return status;
   const int64_t chunk = chunk_rows(rows, classes);
   const Scratch scratch(static_cast<size_t>(chunk * classes) * 4);
@@ -102,23 +87,7 @@ Status linear_cross_entropy(Args& args) {
     if (status != Status::ok) return status;
     parallel_for(count, 1, [=](int64_t begin, int64_t end, int) {
       for (int64_t r = begin; r < end; ++r) {
-        float* row = logits + r * classes;
-        if (!s.plain()) each(classes, [=](int64_t i, int n) { put(row, i, transform(get(row, i, n), s), n); });
-        const RowSum sum = row_sum(row, classes);
-        const double lse = sum.largest + std::log(sum.sum);
-        lses[from + r] = static_cast<float>(lse);
-        const int32_t target = targets[from + r];
-        if (target == s.ignore) {
-          losses[from + r] = 0;
-          continue;
-        }
-        double loss = (1 - static_cast<double>(s.smoothing)) * (lse - row[target]);
-        if (s.smoothing != 0) {
-          double total = 0;
-          for (int64_t i = 0; i < classes; ++i) total += lse - row[i];
-          loss += s.smoothing * total / static_cast<double>(classes);
-        }
-        losses[from + r] = static_cast<float>(loss);
+        write_loss(logits + r * classes, classes, targets[from + r], s, losses + from + r, lses + from + r);
       }
     });
   }
@@ -134,7 +103,7 @@ Status linear_cross_entropy_grad(Args& args) {
   float *ghidden = args.ptr<float>(5), *gweight = args.ptr<float>(6), *gbias = args.ptr<float>(7);
   const int64_t rows = args.size(8), width = args.size(9), classes = args.size(10);
   const Compute compute = static_cast<Compute>(args.integer(11));
-  const Settings s = settings_of(args, 12);
+  const LossSettings s = loss_settings(args, 12);
   if (const Status status = check_targets(targets, rows, classes, s.ignore); status != Status::ok) return status;
   const int64_t chunk = chunk_rows(rows, classes);
   const bool several = chunk < rows;
@@ -150,29 +119,7 @@ Status linear_cross_entropy_grad(Args& args) {
     if (status != Status::ok) return status;
     parallel_for(count, 1, [=](int64_t begin, int64_t end, int) {
       for (int64_t r = begin; r < end; ++r) {
-        float* row = logits + r * classes;
-        const int32_t target = targets[from + r];
-        const float g = gy[from + r];
-        if (target == s.ignore || g == 0.0f) {
-          std::memset(row, 0, static_cast<size_t>(classes) * 4);
-          continue;
-        }
-        if (!s.plain()) each(classes, [=](int64_t i, int n) { put(row, i, transform(get(row, i, n), s), n); });
-        // The stored log-sum-exp is rounded to float32, too coarse for large logits; the sum is made again.
-        const RowSum sum = row_sum(row, classes);
-        const float share = static_cast<float>(1.0 / sum.sum), even = s.smoothing / static_cast<float>(classes);
-        const float factor = s.scale / s.temperature;
-        const auto slope = [=](vf y) {
-          if (s.softcap == 0.0f) return splat(factor);
-          const vf t = y * s.temperature / s.softcap;
-          return factor * (1.0f - t * t);
-        };
-        const float at = row[target];
-        each(classes, [=](int64_t i, int n) {
-          const vf y = get(row, i, n);
-          put(row, i, g * (exp(y - sum.largest) * share - even) * slope(y), n);
-        });
-        row[target] -= g * (1.0f - s.smoothing) * slope(splat(at))[0];
+        row_loss_grad(logits + r * classes, classes, targets[from + r], gy[from + r], s);
       }
     });
     if (ghidden) {
@@ -204,4 +151,5 @@ Status linear_cross_entropy_grad(Args& args) {
 }  // namespace
 }  // namespace ts::TS_ISA
 
-TS_KERNELS(cross_entropy, {"linear_cross_entropy", linear_cross_entropy}, {"linear_cross_entropy_grad", linear_cross_entropy_grad})
+TS_KERNELS(cross_entropy, {"cross_entropy", cross_entropy}, {"cross_entropy_grad", cross_entropy_grad},
+           {"linear_cross_entropy", linear_cross_entropy}, {"linear_cross_entropy_grad", linear_cross_entropy_grad})

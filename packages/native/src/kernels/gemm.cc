@@ -319,14 +319,14 @@ constexpr int64_t kPackedRows = 64;
 
 // y (n, m) = x (n, k) weight (m, k)ᵀ + bias (m).
 // args: 0 x, 1 weight, 2 bias or 0, 3 y, 4 n, 5 m, 6 k, 7 dtype of x, 8 of weight, 9 of y, 10 compute,
-// 11 the block that holds weight: its packed form is kept from the second use on.
+// 11 the block that holds weight, whose packed form is kept from the second use on; 0: nothing is kept.
 Status linear(Args& args) {
   const int64_t n = args.size(4), m = args.size(5), k = args.size(6);
   const Compute compute = static_cast<Compute>(args.integer(10));
   Product p{n, m, k, dense(args.ptr<void>(0), args.dtype(7), k, false), dense(args.ptr<void>(1), args.dtype(8), k, true), nullptr,
             args.ptr<void>(3), m, args.dtype(9), args.ptr<float>(2), compute};
-  if (n == 0 || m == 0 || k == 0) return multiply(p);
   void* const block = args.ptr<void>(11);
+  if (n == 0 || m == 0 || k == 0 || block == nullptr) return multiply(p);
   const PackedKey key{args.ptr<void>(1), m, k, args.integer(8), args.integer(10)};
   const PackedLookup found = packed_find(block, key, n <= kPackedRows);
   void* packed = found.data;

@@ -2,7 +2,7 @@
 #include "core/kernel.h"
 #include "core/memory.h"
 #include "core/pool.h"
-#include "simd.h"
+#include "rows.h"
 
 namespace ts::TS_ISA {
 namespace {
@@ -22,18 +22,6 @@ float sum_row(int64_t n, const F& term) {
   for (; i + kLanes <= n; i += kLanes) sum += term(i, kLanes);
   if (i < n) sum += term(i, static_cast<int>(n - i));
   return sum_lanes(sum);
-}
-
-TS_INLINE vf get(const float* p, int64_t i, int n) { return n == kLanes ? load(p + i) : load_n(p + i, n); }
-TS_INLINE void put(float* p, int64_t i, vf x, int n) {
-  if (n == kLanes) store(p + i, x);
-  else store_n(p + i, x, n);
-}
-template <class F>
-TS_INLINE void each(int64_t n, const F& body) {
-  int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) body(i, kLanes);
-  if (i < n) body(i, static_cast<int>(n - i));
 }
 
 // Adds the chunks' partial sums (chunks, width) in order.

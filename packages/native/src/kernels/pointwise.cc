@@ -4,6 +4,7 @@
 #include "core/kernel.h"
 #include "core/pool.h"
 #include "math.h"
+#include "rows.h"
 
 namespace ts::TS_ISA {
 namespace {
@@ -59,9 +60,9 @@ TS_INLINE vf slope(Act act, vf x) {
   return splat(1.0f);
 }
 
-// body(i, n, whole): n elements from i; whole vectors take the plain loads.
+// body(i, n): n elements from i, over all threads.
 template <class F>
-void each(int64_t size, const F& body) {
+void each_parallel(int64_t size, const F& body) {
   parallel_for((size + kGrain - 1) / kGrain, 1, [&](int64_t begin, int64_t end, int) {
     const int64_t stop = end * kGrain < size ? end * kGrain : size;
     int64_t i = begin * kGrain;
@@ -69,18 +70,12 @@ void each(int64_t size, const F& body) {
     if (i < stop) body(i, static_cast<int>(stop - i));
   });
 }
-TS_INLINE vf get(const float* p, int64_t i, int n) { return n == kLanes ? load(p + i) : load_n(p + i, n); }
-TS_INLINE void put(float* p, int64_t i, vf x, int n) {
-  if (n == kLanes) store(p + i, x);
-  else store_n(p + i, x, n);
-}
-
 // args: 0 x, 1 y, 2 size, 3 act
 Status activation(Args& args) {
   const float* x = args.ptr<float>(0);
   float* y = args.ptr<float>(1);
   const Act act = static_cast<Act>(args.integer(3));
-  each(args.size(2), [=](int64_t i, int n) { put(y, i, activate(act, get(x, i, n)), n); });
+  each_parallel(args.size(2), [=](int64_t i, int n) { put(y, i, activate(act, get(x, i, n)), n); });
   return Status::ok;
 }
 
@@ -89,7 +84,7 @@ Status activation_grad(Args& args) {
   const float *x = args.ptr<float>(0), *gy = args.ptr<float>(1);
   float* gx = args.ptr<float>(2);
   const Act act = static_cast<Act>(args.integer(4));
-  each(args.size(3), [=](int64_t i, int n) { put(gx, i, get(gy, i, n) * slope(act, get(x, i, n)), n); });
+  each_parallel(args.size(3), [=](int64_t i, int n) { put(gx, i, get(gy, i, n) * slope(act, get(x, i, n)), n); });
   return Status::ok;
 }
 
@@ -98,7 +93,7 @@ Status gated(Args& args) {
   const float *gate = args.ptr<float>(0), *up = args.ptr<float>(1);
   float* y = args.ptr<float>(2);
   const Act act = static_cast<Act>(args.integer(4));
-  each(args.size(3), [=](int64_t i, int n) { put(y, i, activate(act, get(gate, i, n)) * get(up, i, n), n); });
+  each_parallel(args.size(3), [=](int64_t i, int n) { put(y, i, activate(act, get(gate, i, n)) * get(up, i, n), n); });
   return Status::ok;
 }
 
@@ -107,7 +102,7 @@ Status gated_grad(Args& args) {
   const float *gate = args.ptr<float>(0), *up = args.ptr<float>(1), *gy = args.ptr<float>(2);
   float *ggate = args.ptr<float>(3), *gup = args.ptr<float>(4);
   const Act act = static_cast<Act>(args.integer(6));
-  each(args.size(5), [=](int64_t i, int n) {
+  each_parallel(args.size(5), [=](int64_t i, int n) {
     const vf x = get(gate, i, n), g = get(gy, i, n);
     put(ggate, i, g * get(up, i, n) * slope(act, x), n);
     put(gup, i, g * activate(act, x), n);
@@ -151,16 +146,57 @@ Status rope(Args& args) {
   return Status::ok;
 }
 
-// args: 0 a, 1 b, 2 y, 3 size, 4 fn (0 add, 1 sub, 2 mul, 3 div), 5 b is one value
+TS_INLINE vf combine(int fn, vf p, vf q) { return fn == 0 ? p + q : fn == 1 ? p - q : fn == 2 ? p * q : p / q; }
+
+// b is as long as a, one value, or one row of `period` values for every row of a.
+// args: 0 a, 1 b, 2 y, 3 size, 4 fn (0 add, 1 sub, 2 mul, 3 div), 5 length of b; 0: as long as a
 Status binary(Args& args) {
   const float *a = args.ptr<float>(0), *b = args.ptr<float>(1);
   float* y = args.ptr<float>(2);
+  const int64_t size = args.size(3), period = args.size(5);
   const int fn = args.integer(4);
-  const bool single = args.flag(5);
-  each(args.size(3), [=](int64_t i, int n) {
-    const vf p = get(a, i, n), q = single ? splat(b[0]) : get(b, i, n);
-    put(y, i, fn == 0 ? p + q : fn == 1 ? p - q : fn == 2 ? p * q : p / q, n);
+  if (period == 0 || period == size || period == 1) {
+    const bool single = period == 1 && size != 1;
+    each_parallel(size, [=](int64_t i, int n) { put(y, i, combine(fn, get(a, i, n), single ? splat(b[0]) : get(b, i, n)), n); });
+    return Status::ok;
+  }
+  parallel_for(size / period, kGrain / period + 1, [=](int64_t begin, int64_t end, int) {
+    for (int64_t r = begin; r < end; ++r) {
+      each(period, [=](int64_t i, int n) { put(y, r * period + i, combine(fn, get(a, r * period + i, n), get(b, i, n)), n); });
+    }
   });
+  return Status::ok;
+}
+
+TS_INLINE vf read_float(const void* p, DType type, int64_t i, int n) {
+  if (type == DType::float32) return get(static_cast<const float*>(p), i, n);
+  const uint16_t* words = static_cast<const uint16_t*>(p) + i;
+  const vh x = n == kLanes ? load_words(words) : load_words_n(words, n);
+  return type == DType::bfloat16 ? from_bf16(x) : from_f16(x);
+}
+TS_INLINE void write_float(void* p, DType type, int64_t i, vf x, int n) {
+  if (type == DType::float32) return put(static_cast<float*>(p), i, x, n);
+  const vh words = type == DType::bfloat16 ? to_bf16(x) : to_f16(x);
+  uint16_t* to = static_cast<uint16_t*>(p) + i;
+  if (n == kLanes) store_words(to, words);
+  else store_words_n(to, words, n);
+}
+
+// Between float32, bfloat16 and float16, to nearest even. args: 0 x, 1 y, 2 size, 3 dtype of x, 4 of y
+Status cast(Args& args) {
+  const void* x = args.ptr<void>(0);
+  void* y = args.ptr<void>(1);
+  const DType from = args.dtype(3), to = args.dtype(4);
+  if (args.integer(3) > 2 || args.integer(4) > 2) return fail(Status::dtype, "[cast] expected float dtypes");
+  each_parallel(args.size(2), [=](int64_t i, int n) { write_float(y, to, i, read_float(x, from, i, n), n); });
+  return Status::ok;
+}
+
+// args: 0 target, 1 factor, 2 size
+Status scale_in_place(Args& args) {
+  float* target = args.ptr<float>(0);
+  const float factor = *args.ptr<float>(1);
+  each_parallel(args.size(2), [=](int64_t i, int n) { put(target, i, get(target, i, n) * factor, n); });
   return Status::ok;
 }
 
@@ -168,7 +204,7 @@ Status binary(Args& args) {
 Status add_in_place(Args& args) {
   float* target = args.ptr<float>(0);
   const float* source = args.ptr<float>(1);
-  each(args.size(2), [=](int64_t i, int n) { put(target, i, get(target, i, n) + get(source, i, n), n); });
+  each_parallel(args.size(2), [=](int64_t i, int n) { put(target, i, get(target, i, n) + get(source, i, n), n); });
   return Status::ok;
 }
 
@@ -241,7 +277,7 @@ Status adamw(Args& args) {
   const float size = static_cast<float>(lr / (1 - std::pow(beta1, step)));
   const float root = static_cast<float>(1 / std::sqrt(1 - std::pow(beta2, step)));
   const float keep = static_cast<float>(1 - lr * decay), pull = static_cast<float>(decay), eps = args.number(10);
-  each(args.size(6), [=](int64_t i, int n) {
+  each_parallel(args.size(6), [=](int64_t i, int n) {
     vf x = get(p, i, n), grad = get(g, i, n) * factor;
     if (decoupled) x *= keep;
     else grad = fma(x, splat(pull), grad);
@@ -288,5 +324,5 @@ Status sum_squares(Args& args) {
 }  // namespace ts::TS_ISA
 
 TS_KERNELS(pointwise, {"activation", activation}, {"activation_grad", activation_grad}, {"gated", gated}, {"gated_grad", gated_grad},
-           {"rope", rope}, {"binary", binary}, {"add_in_place", add_in_place}, {"sum_rows", sum_rows}, {"take_rows", take_rows},
+           {"rope", rope}, {"binary", binary}, {"cast", cast}, {"scale_in_place", scale_in_place}, {"add_in_place", add_in_place}, {"sum_rows", sum_rows}, {"take_rows", take_rows},
            {"add_rows", add_rows}, {"adamw", adamw}, {"sum_squares", sum_squares})

@@ -110,6 +110,10 @@ export function adamwInPlace(
     wantDtype('adamwInPlace', x, name, 'float32');
   }
   wantDtype('adamwInPlace', param, 'param', 'float32');
+  if (factor !== null) {
+    wantShape('adamwInPlace', factor, 'factor', []);
+    wantDtype('adamwInPlace', factor, 'factor', 'float32');
+  }
   if (!Number.isFinite(rest.lr) || !Number.isInteger(rest.step) || rest.step < 1) {
     throw new TensorError(
       'value',

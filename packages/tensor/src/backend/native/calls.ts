@@ -1,6 +1,11 @@
 import { type NativeAddon, statusNames } from '@tessera-llm/native';
 import { TensorError, type TensorErrorCode } from '../../errors';
+import type { NDArray } from '../contract';
 import type { NativeMemory } from './memory';
+
+/** True if every array given is float32, what most kernels of the addon take. */
+export const allFloat32 = (...xs: readonly (NDArray | null)[]): boolean =>
+  xs.every((x) => x === null || x.dtype === 'float32');
 
 const errorCodes: Readonly<Record<(typeof statusNames)[number], TensorErrorCode>> = {
   ok: 'backend',
@@ -37,6 +42,17 @@ export class NativeCalls {
     const status = this.addon.run(kernel);
     if (status === undefined) return;
     throw new TensorError(errorCodes[statusNames[status] ?? 'unknown_kernel'], this.addon.lastError());
+  }
+
+  /** Runs the kernel over a record of these values. */
+  call(kernel: number, values: readonly number[]): void {
+    for (let i = 0; i < values.length; i++) this.args[i] = values[i] as number;
+    this.run(kernel);
+  }
+
+  /** Address of an array's first element; 0 for none. */
+  address(x: NDArray | null): number {
+    return x === null ? 0 : this.memory.address(x);
   }
 
   /** Copies int32 host arrays to native memory and gives their addresses, valid until the next call. */

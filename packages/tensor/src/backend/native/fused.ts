@@ -1,7 +1,8 @@
-import { computeCodes } from '@tessera-llm/native';
+import { dtypeCodes } from '@tessera-llm/native';
+import { isFloat } from '../../dtype';
 import { sizeOf } from '../../shape';
-import type { CrossEntropyAttrs, GateFn, Kernels, NDArray, UnaryFn } from '../contract';
-import type { NativeCalls } from './calls';
+import type { GateFn, Kernels, NDArray, UnaryFn } from '../contract';
+import { allFloat32, type NativeCalls } from './calls';
 
 /** The addon's codes of activations; see pointwise.cc. */
 const activationCodes: Readonly<Partial<Record<GateFn | UnaryFn, number>>> = {
@@ -18,15 +19,20 @@ const activationCodes: Readonly<Partial<Record<GateFn | UnaryFn, number>>> = {
 };
 const binaryCodes: Readonly<Partial<Record<string, number>>> = { add: 0, sub: 1, mul: 2, div: 3 };
 
-const allFloat32 = (...xs: readonly (NDArray | null)[]): boolean =>
-  xs.every((x) => x === null || x.dtype === 'float32');
-const sameShape = (a: NDArray, b: NDArray): boolean =>
-  a.shape.length === b.shape.length && a.shape.every((n, i) => n === b.shape[i]);
+/**
+ * Length of b where the addon can combine a and b: b has a's shape, one value, or is one row for a's last axes; else null.
+ */
+function operandLength(a: NDArray, b: NDArray): number | null {
+  const lead = a.shape.length - b.shape.length;
+  if (lead < 0) return null;
+  if (sizeOf(b.shape) === 1) return 1;
+  return b.shape.every((n, i) => n === a.shape[lead + i]) ? sizeOf(b.shape) : null;
+}
 
 /**
- * Kernels of the addon besides products and attention. Each takes dense float32; anything else goes to `host`, the
- * reference kernels on the same memory. Which of the two runs depends on dtype and attributes, and for elementwise
- * functions of two arguments on whether operands broadcast (elements are independent there).
+ * Kernels of the addon besides products, attention and losses. Each takes dense float32; anything else goes to `host`, the
+ * reference kernels on the same memory. Which of the two runs depends on dtype and attributes; sums, differences, products
+ * and quotients of two arrays are rounded once and have the same bits in both, so there the shapes may choose.
  */
 export function fusedKernels(calls: NativeCalls, host: Kernels): Partial<Kernels> {
   const { args, memory } = calls;
@@ -37,32 +43,24 @@ export function fusedKernels(calls: NativeCalls, host: Kernels): Partial<Kernels
     addInPlace: calls.kernel('add_in_place'),
     addRows: calls.kernel('add_rows'),
     binary: calls.kernel('binary'),
+    cast: calls.kernel('cast'),
+    dropout: calls.kernel('dropout'),
     gated: calls.kernel('gated'),
     gatedGrad: calls.kernel('gated_grad'),
     layerNorm: calls.kernel('layer_norm'),
     layerNormGrad: calls.kernel('layer_norm_grad'),
-    linearCrossEntropy: calls.kernel('linear_cross_entropy'),
-    linearCrossEntropyGrad: calls.kernel('linear_cross_entropy_grad'),
     rmsNorm: calls.kernel('rms_norm'),
     rmsNormGrad: calls.kernel('rms_norm_grad'),
     rope: calls.kernel('rope'),
+    scaleInPlace: calls.kernel('scale_in_place'),
     sumRows: calls.kernel('sum_rows'),
     sumSquares: calls.kernel('sum_squares'),
     takeRows: calls.kernel('take_rows'),
+    uniform: calls.kernel('uniform'),
   };
-  const at = (x: NDArray | null): number => (x === null ? 0 : memory.address(x));
+  const at = (x: NDArray | null): number => calls.address(x);
   const float = (shape: readonly number[]): NDArray => memory.allocate(shape, 'float32');
-  const call = (kernel: number, values: readonly number[]): void => {
-    for (let i = 0; i < values.length; i++) args[i] = values[i] as number;
-    calls.run(kernel);
-  };
-  const lossSettings = (a: CrossEntropyAttrs): number[] => [
-    a.ignoreIndex,
-    a.labelSmoothing,
-    a.scale,
-    a.softcap ?? 0,
-    a.temperature,
-  ];
+  const call = (kernel: number, values: readonly number[]): void => calls.call(kernel, values);
 
   return {
     unary(fn, x) {
@@ -81,10 +79,38 @@ export function fusedKernels(calls: NativeCalls, host: Kernels): Partial<Kernels
     },
     binary(fn, a, b) {
       const code = binaryCodes[fn];
-      const single = sizeOf(b.shape) === 1 && b.shape.length <= a.shape.length;
-      if (code === undefined || !allFloat32(a, b) || !(single || sameShape(a, b))) return host.binary(fn, a, b);
+      const length = operandLength(a, b);
+      if (code === undefined || length === null || !allFloat32(a, b)) return host.binary(fn, a, b);
       const y = float(a.shape);
-      call(id.binary, [at(a), at(b), at(y), sizeOf(a.shape), code, single ? 1 : 0]);
+      call(id.binary, [at(a), at(b), at(y), sizeOf(a.shape), code, length]);
+      return y;
+    },
+    cast(x, dtype) {
+      if (!isFloat(x.dtype) || !isFloat(dtype)) return host.cast(x, dtype);
+      const y = memory.allocate(x.shape, dtype);
+      call(id.cast, [at(x), at(y), sizeOf(x.shape), dtypeCodes[x.dtype], dtypeCodes[dtype]]);
+      return y;
+    },
+    copyInPlace(target, source) {
+      if (!isFloat(target.dtype) || !isFloat(source.dtype)) return host.copyInPlace(target, source);
+      call(id.cast, [at(source), at(target), sizeOf(target.shape), dtypeCodes[source.dtype], dtypeCodes[target.dtype]]);
+    },
+    scaleInPlace(target, factor) {
+      if (!allFloat32(target, factor)) return host.scaleInPlace(target, factor);
+      call(id.scaleInPlace, [at(target), at(factor), sizeOf(target.shape)]);
+    },
+    random(kind, shape, key) {
+      if (kind !== 'uniform') return host.random(kind, shape, key);
+      const y = float(shape);
+      call(id.uniform, [at(y), sizeOf(shape), ...key.seed, ...key.stream]);
+      return y;
+    },
+    dropout(x, attrs) {
+      if (!allFloat32(x)) return host.dropout(x, attrs);
+      const [rows, width] = x.shape as [number, number];
+      const y = float(x.shape);
+      const [keys] = calls.hostInts(attrs.rowKeys) as [number];
+      call(id.dropout, [at(x), at(y), rows, width, attrs.p, ...attrs.seed, attrs.stream, keys]);
       return y;
     },
     addInPlace(target, source) {
@@ -183,43 +209,9 @@ export function fusedKernels(calls: NativeCalls, host: Kernels): Partial<Kernels
       call(id.gatedGrad, [at(gate), at(up), at(gy), at(ggate), at(gup), sizeOf(gate.shape), code]);
       return { ggate, gup };
     },
-    linearCrossEntropy(hidden, weight, bias, targets, compute, attrs) {
-      if (!allFloat32(hidden, weight, bias))
-        return host.linearCrossEntropy(hidden, weight, bias, targets, compute, attrs);
-      const [rows, width] = hidden.shape as [number, number];
-      const [losses, lse] = [float([rows]), float([rows])];
-      const operands = [at(hidden), at(weight), at(bias), at(targets), at(losses), at(lse)];
-      call(id.linearCrossEntropy, [
-        ...operands,
-        rows,
-        width,
-        weight.shape[0] as number,
-        computeCodes[compute],
-        ...lossSettings(attrs),
-      ]);
-      return { losses, lse };
-    },
-    linearCrossEntropyGrad(hidden, weight, bias, targets, lse, gy, compute, attrs, wants) {
-      if (!allFloat32(hidden, weight, bias, gy)) {
-        return host.linearCrossEntropyGrad(hidden, weight, bias, targets, lse, gy, compute, attrs, wants);
-      }
-      const [rows, width] = hidden.shape as [number, number];
-      const classes = weight.shape[0] as number;
-      const ghidden = wants.hidden ? float(hidden.shape) : null;
-      const gweight = wants.weight ? float(weight.shape) : null;
-      const gbias = wants.bias ? float([classes]) : null;
-      const operands = [at(hidden), at(weight), at(bias), at(targets), at(gy), at(ghidden), at(gweight), at(gbias)];
-      call(id.linearCrossEntropyGrad, [
-        ...operands,
-        rows,
-        width,
-        classes,
-        computeCodes[compute],
-        ...lossSettings(attrs),
-      ]);
-      return { ghidden, gweight, gbias };
-    },
     adamwInPlace(param, grad, m, v, maxV, factor, attrs) {
+      // param, m and v are float32 by contract; a narrow gradient is not.
+      if (!allFloat32(grad)) return host.adamwInPlace(param, grad, m, v, maxV, factor, attrs);
       const { lr, beta1, beta2, eps, weightDecay, decoupled, step } = attrs;
       const operands = [at(param), at(grad), at(m), at(v), at(maxV), at(factor)];
       call(id.adamw, [...operands, sizeOf(param.shape), lr, beta1, beta2, eps, weightDecay, decoupled ? 1 : 0, step]);

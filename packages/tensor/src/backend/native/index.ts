@@ -4,6 +4,7 @@ import { referenceKernels } from '../reference/index';
 import { attentionKernels } from './attention';
 import { NativeCalls } from './calls';
 import { fusedKernels } from './fused';
+import { lossKernels } from './losses';
 import { matmulKernels } from './matmul';
 import { NativeMemory } from './memory';
 
@@ -21,6 +22,7 @@ function createNativeBackend(addon: NativeAddon): Backend {
     ...host,
     ...matmulKernels(calls, (x) => host.cast(x, 'float32')),
     ...fusedKernels(calls, host),
+    ...lossKernels(calls, host),
     ...attentionKernels(calls, host),
   };
   return {

@@ -1,0 +1,93 @@
+// The argument record of attention, forward and backward, and which keys a query sees.
+#pragma once
+
+#include "core/kernel.h"
+#include "kernels/attention_tile.h"
+
+namespace ts::TS_ISA {
+
+struct AttentionCall {
+  const void *q, *k, *v;
+  DType q_type, kv_type;
+  const float* sinks;
+  float *y, *lse;
+  const int32_t *query_offsets, *query_starts, *key_lengths, *page_offsets, *page_rows;
+  int64_t segments, page_size, heads, key_heads, width, window;  // window 0: all
+  bool causal, round;
+  float scale, softcap;  // softcap 0: off
+
+  // args: 0 q, 1 k, 2 v, 3 dtype of q, 4 dtype of k and v, 5 sinks or 0, 6 y, 7 lse, 8 query offsets, 9 query starts,
+  // 10 key lengths, 11 page offsets, 12 page rows, 13 segments, 14 page size, 15 heads, 16 key heads, 17 width,
+  // 18 window or 0, 19 causal, 20 round to bfloat16, 21 scale, 22 softcap or 0
+  explicit AttentionCall(const Args& a)
+      : q(a.ptr<void>(0)), k(a.ptr<void>(1)), v(a.ptr<void>(2)), q_type(a.dtype(3)), kv_type(a.dtype(4)), sinks(a.ptr<float>(5)),
+        y(a.ptr<float>(6)), lse(a.ptr<float>(7)), query_offsets(a.ptr<int32_t>(8)), query_starts(a.ptr<int32_t>(9)),
+        key_lengths(a.ptr<int32_t>(10)), page_offsets(a.ptr<int32_t>(11)), page_rows(a.ptr<int32_t>(12)), segments(a.size(13)),
+        page_size(a.size(14)), heads(a.size(15)), key_heads(a.size(16)), width(a.size(17)), window(a.size(18)), causal(a.flag(19)),
+        round(a.flag(20)), scale(a.number(21)), softcap(a.number(22)) {}
+
+  int64_t groups() const { return heads / key_heads; }
+  int64_t padded() const { return (width + kLanes - 1) / kLanes * kLanes; }
+  int64_t queries(int64_t segment) const { return query_offsets[segment + 1] - query_offsets[segment]; }
+
+  int64_t key_row(int64_t segment, int64_t j) const { return page_rows[page_offsets[segment] + j / page_size] + j % page_size; }
+
+  // Visible keys of a query: from first to before last; both ascend with the position.
+  int64_t last(int64_t segment, int64_t position) const {
+    const int64_t length = key_lengths[segment];
+    return causal && position + 1 < length ? position + 1 : length;
+  }
+  int64_t first(int64_t position) const { return window > 0 && position - window + 1 > 0 ? position - window + 1 : 0; }
+  // Whether some query of positions [from, to) sees some key of [key_from, key_to).
+  bool touches(int64_t segment, int64_t from, int64_t to, int64_t key_from, int64_t key_to) const {
+    return last(segment, to - 1) > key_from && first(from) < key_to && key_from < key_lengths[segment];
+  }
+
+  Rows query_rows() const { return {q, q_type, width, round}; }
+  Rows keys() const { return {k, kv_type, width, round}; }
+  Rows values() const { return {v, kv_type, width, round}; }
+};
+
+// Where the rows of a block of keys begin, page by page.
+struct BlockRows {
+  int64_t starts[kKeys];
+  int64_t count;
+  int64_t operator()(int64_t j) const { return starts[j]; }
+
+  BlockRows(const AttentionCall& c, int64_t segment, int64_t key_head, int64_t from) {
+    const int64_t left = c.key_lengths[segment] - from;
+    count = left < kKeys ? left : kKeys;
+    int64_t row = 0;
+    for (int64_t j = 0; j < count; ++j) {
+      row = j == 0 || (from + j) % c.page_size == 0 ? c.key_row(segment, from + j) : row + 1;
+      starts[j] = (row * c.key_heads + key_head) * c.width;
+    }
+  }
+};
+
+// Columns that a strip of rows needs: whole vectors around [lo, hi).
+struct Columns {
+  int64_t lo, hi;    // visible keys of the block
+  int64_t from, to;  // multiples of kLanes
+  bool empty() const { return hi <= lo; }
+  Columns(int64_t first, int64_t last, int64_t block) {
+    lo = first > block ? first - block : 0;
+    hi = last - block < kKeys ? last - block : kKeys;
+    from = lo / kLanes * kLanes;
+    to = (hi + kLanes - 1) / kLanes * kLanes;
+  }
+};
+
+// The score of a product: scaled, soft-capped.
+TS_INLINE vf score_of(vf x, float scale, float softcap) {
+  x *= scale;
+  if (softcap != 0.0f) x = tanh(x / softcap) * softcap;
+  return x;
+}
+// Lanes at column `at` that lie in [lo, hi).
+TS_INLINE vi visible(int64_t at, int64_t lo, int64_t hi) {
+  const vi j = lane_numbers() + static_cast<int32_t>(at);
+  return (j >= static_cast<int32_t>(lo)) & (j < static_cast<int32_t>(hi));
+}
+
+}  // namespace ts::TS_ISA

@@ -1,0 +1,302 @@
+// Gradients of attention.
+//
+// Keys are taken in chunks of kChunk, one after the other; within a chunk, a task has one key head and a chunk of queries.
+// It adds to its own queries' gradients and makes a share of the keys' gradients, and the shares are added in the order of
+// the queries. So the bits do not depend on the number of threads, and memory is linear in the lengths.
+#include <cmath>
+
+#include "core/memory.h"
+#include "core/pool.h"
+#include "math.h"
+
+#include "kernels/attention_call.h"
+
+namespace ts::TS_ISA {
+namespace {
+
+// Keys and queries of a chunk: its keys' operands stay in the second-level cache.
+constexpr int64_t kChunk = 256;
+constexpr int64_t kBlocks = kChunk / kKeys;
+constexpr int64_t kQueries = 64;  // queries of a tile
+
+constexpr float kNothing = -__builtin_inff();
+
+struct Gradients {
+  const float* gy;
+  const float* deltas;  // (N, Hq): gy · y
+  float *gq, *gk, *gv;
+};
+
+struct Task {
+  int64_t segment, key_head, chunk;  // of queries
+  float* share;  // (2, kChunk, padded) for the gradients of k and v, or null: they go to gk and gv at once
+};
+
+struct Space {
+  int64_t padded;
+  // Of the chunk's keys and values: columns for the scores' products, rows for the queries' gradients.
+  float *key_columns, *value_columns, *key_rows;
+  // Of a tile's queries and gradients of y: columns and rows.
+  float *query_columns, *grad_columns, *query_rows, *grad_rows;
+  float *weights, *slopes, *query_sums, *share, *staged;
+
+  static int64_t floats(int64_t padded) {
+    return padded * (3 * kChunk + 5 * kQueries + 2 * kChunk + kLanes) + 2 * kQueries * kKeys;
+  }
+  Space(int64_t padded_width, float* data) : padded(padded_width) {
+    const auto take = [&](int64_t count) {
+      float* place = data;
+      data += count;
+      return place;
+    };
+    key_columns = take(kChunk * padded);
+    value_columns = take(kChunk * padded);
+    key_rows = take(kChunk * padded);
+    query_columns = take(kQueries * padded);
+    grad_columns = take(kQueries * padded);
+    query_rows = take(kQueries * padded);
+    grad_rows = take(kQueries * padded);
+    query_sums = take(kQueries * padded);
+    weights = take(kQueries * kKeys);
+    slopes = take(kQueries * kKeys);
+    share = take(2 * kChunk * padded);
+    staged = take(kLanes * padded);
+  }
+};
+
+void zero(float* x, int64_t count) {
+  if (count > 0) std::memset(x, 0, static_cast<size_t>(count) * 4);
+}
+
+template <class Start>
+void stage_rows(const Rows& rows, int64_t count, int64_t padded, const Start& start, float* out) {
+  for (int64_t j = 0; j < count; ++j) stage_row(rows.data, rows.type, start(j), rows.width, padded, rows.round, out + j * padded);
+}
+
+// Queries of a tile: rows begin … begin + count - 1 of the batch, of one head.
+struct Queries {
+  int64_t begin, count, head, position;
+};
+
+// Weights and slopes (d loss / d product) of a strip of rows, in place of the scores and of gy · v.
+TS_INLINE void slopes_of(const AttentionCall& c, const Gradients& g, const Queries& t, int64_t segment, int64_t block, int64_t first_row,
+                         int64_t rows, const Columns& cols, const Space& s) {
+  for (int64_t r = first_row; r < first_row + rows; ++r) {
+    const int64_t slot = (t.begin + r) * c.heads + t.head;
+    const float lse = c.lse[slot], delta = g.deltas[slot];
+    // A query whose scores are all -infinity has weights 0, not the NaN that the formula would give.
+    const Columns own(c.first(t.position + r), lse == kNothing ? 0 : c.last(segment, t.position + r), block);
+    float *weights = s.weights + r * kKeys, *slopes = s.slopes + r * kKeys;
+    for (int64_t j = cols.from; j < cols.to; j += kLanes) {
+      const vi mask = visible(j, own.lo, own.hi);
+      const vf x = score_of(load(weights + j), c.scale, c.softcap);
+      const vf w = select(mask, exp(x - lse), vf{});
+      vf slope = w * (load(slopes + j) - delta) * c.scale;
+      if (c.softcap != 0.0f) {
+        const vf t = x / c.softcap;
+        slope *= 1.0f - t * t;
+      }
+      store(weights + j, w);
+      store(slopes + j, select(mask, slope, vf{}));
+    }
+  }
+}
+
+// One tile of queries against one block of keys of the chunk.
+void add_block(const AttentionCall& c, const Gradients& g, const Queries& t, int64_t segment, int64_t from, int64_t place, float* gk, float* gv,
+               const Space& s) {
+  const int64_t keys = c.key_lengths[segment] - from < kKeys ? c.key_lengths[segment] - from : kKeys, padded = s.padded;
+  const auto seen = [&](int64_t first, int64_t last) {
+    return Columns(c.first(t.position + first), c.last(segment, t.position + last), from);
+  };
+  const Columns narrow(c.first(t.position + t.count - 1), c.last(segment, t.position), from);
+  if (narrow.lo > 0 || narrow.hi < kKeys) {
+    // Not every query sees every key: what the strips below leave out is zero.
+    std::memset(s.weights, 0, static_cast<size_t>(kQueries * kKeys) * 4);
+    std::memset(s.slopes, 0, static_cast<size_t>(kQueries * kKeys) * 4);
+  }
+  const float *key_columns = s.key_columns + place * kKeys * padded, *value_columns = s.value_columns + place * kKeys * padded;
+  for (int64_t r = 0; r < t.count; r += kStrip) {
+    const int64_t rows = t.count - r < kStrip ? t.count - r : kStrip;
+    const Columns cols = seen(r, r + rows - 1);
+    if (cols.empty()) continue;
+    const int64_t at = r * kKeys + cols.from;
+    strip<Singles, false, From::zero>({s.query_columns + r, kQueries, key_columns + cols.from, kKeys, 0, c.width, s.weights + at, kKeys, nullptr},
+                                      rows, cols.to - cols.from);
+    strip<Singles, false, From::zero>({s.grad_columns + r, kQueries, value_columns + cols.from, kKeys, 0, c.width, s.slopes + at, kKeys, nullptr},
+                                      rows, cols.to - cols.from);
+    slopes_of(c, g, t, segment, from, r, rows, cols, s);
+    strip<Singles, true, From::there>({s.slopes + r * kKeys, 0, s.key_rows + place * kKeys * padded, padded, cols.lo, cols.hi,
+                                       s.query_sums + r * padded, padded, nullptr},
+                                      rows, padded);
+  }
+  for (int64_t j = 0; j < keys; j += kStrip) {
+    const int64_t rows = keys - j < kStrip ? keys - j : kStrip;
+    // Queries that see a key of the strip: from the first that reaches it to the last whose window does.
+    int64_t lo = 0, hi = t.count;
+    if (c.causal && from + j > t.position) lo = from + j - t.position;
+    if (c.window > 0 && from + j + rows - 1 + c.window - t.position < hi) hi = from + j + rows - 1 + c.window - t.position;
+    if (hi <= lo) continue;
+    strip<Singles, false, From::there>({s.slopes + j, kKeys, s.query_rows, padded, lo, hi, gk + (place * kKeys + j) * padded, padded, nullptr}, rows, padded);
+    strip<Singles, false, From::there>({s.weights + j, kKeys, s.grad_rows, padded, lo, hi, gv + (place * kKeys + j) * padded, padded, nullptr}, rows, padded);
+  }
+}
+
+// Adds the shares of a chunk's keys to gk and gv.
+void add_keys(const AttentionCall& c, const Gradients& g, int64_t segment, int64_t key_head, int64_t from, const float* share, int64_t padded) {
+  const int64_t left = c.key_lengths[segment] - from, count = left < kChunk ? left : kChunk;
+  for (int64_t j = 0; j < count; ++j) {
+    const int64_t at = (c.key_row(segment, from + j) * c.key_heads + key_head) * c.width;
+    const float *keys = share + j * padded, *values = keys + kChunk * padded;
+    for (int64_t d = 0; d < c.width; ++d) {
+      g.gk[at + d] += keys[d];
+      g.gv[at + d] += values[d];
+    }
+  }
+}
+
+// A chunk of queries of every head of a key head, against the chunk of keys from `from`.
+void backward(const AttentionCall& c, const Gradients& g, const Task& task, int64_t from, const Space& s) {
+  const int64_t padded = s.padded, b = task.segment, groups = c.groups();
+  float* gk = task.share != nullptr ? task.share : s.share;
+  float* gv = gk + kChunk * padded;
+  std::memset(gk, 0, static_cast<size_t>(2 * kChunk * padded) * 4);
+  const int64_t left = c.key_lengths[b] - from, blocks = left < kChunk ? (left + kKeys - 1) / kKeys : kBlocks;
+  for (int64_t i = 0; i < blocks; ++i) {
+    const BlockRows at(c, b, task.key_head, from + i * kKeys);
+    float* rows = s.key_rows + i * kKeys * padded;
+    stage_columns(c.keys(), at.count, padded, kKeys, at, s.staged, s.key_columns + i * kKeys * padded);
+    stage_columns(c.values(), at.count, padded, kKeys, at, s.staged, s.value_columns + i * kKeys * padded);
+    stage_rows(c.keys(), at.count, padded, at, rows);
+  }
+  const int64_t first = task.chunk * kChunk, most = c.queries(b), end = first + kChunk < most ? first + kChunk : most;
+  const Rows grads{g.gy, DType::float32, c.width, false};
+  for (int64_t head = task.key_head * groups; head < (task.key_head + 1) * groups; ++head) {
+    for (int64_t q = first; q < end; q += kQueries) {
+      const Queries t{c.query_offsets[b] + q, end - q < kQueries ? end - q : kQueries, head, c.query_starts[b] + q};
+      if (!c.touches(b, t.position, t.position + t.count, from, from + kChunk)) continue;
+      const auto start = [&](int64_t r) { return ((t.begin + r) * c.heads + head) * c.width; };
+      stage_columns(c.query_rows(), t.count, padded, kQueries, start, s.staged, s.query_columns);
+      stage_columns(grads, t.count, padded, kQueries, start, s.staged, s.grad_columns);
+      stage_rows(c.query_rows(), t.count, padded, start, s.query_rows);
+      stage_rows(grads, t.count, padded, start, s.grad_rows);
+      std::memset(s.query_sums, 0, static_cast<size_t>(t.count * padded) * 4);
+      for (int64_t i = 0; i < blocks; ++i) {
+        if (c.touches(b, t.position, t.position + t.count, from + i * kKeys, from + (i + 1) * kKeys)) {
+          add_block(c, g, t, b, from + i * kKeys, i, gk, gv, s);
+        }
+      }
+      for (int64_t r = 0; r < t.count; ++r) {
+        for (int64_t d = 0; d < c.width; ++d) g.gq[start(r) + d] += s.query_sums[r * padded + d];
+      }
+    }
+  }
+  if (task.share == nullptr) add_keys(c, g, b, task.key_head, from, gk, padded);
+}
+
+// gy · y of every query and head, and the gradient of the sinks: -Σ weight(sink) (gy · y), in the order of the queries.
+void deltas_of(const AttentionCall& c, const float* gy, float* deltas, float* gsinks) {
+  const int64_t queries = c.query_offsets[c.segments];
+  parallel_for(queries * c.heads, 256, [&](int64_t begin, int64_t end, int) {
+    for (int64_t slot = begin; slot < end; ++slot) {
+      vf sum{};
+      for (int64_t d = 0; d < c.width; d += kLanes) {
+        const int n = static_cast<int>(c.width - d < kLanes ? c.width - d : kLanes);
+        sum = fma(load_n(gy + slot * c.width + d, n), load_n(c.y + slot * c.width + d, n), sum);
+      }
+      deltas[slot] = sum_lanes(sum);
+    }
+  });
+  if (gsinks == nullptr) return;
+  parallel_for(c.heads, 1, [&](int64_t begin, int64_t end, int) {
+    for (int64_t h = begin; h < end; ++h) {
+      double sum = 0;
+      for (int64_t q = 0; q < queries; ++q) {
+        const int64_t slot = q * c.heads + h;
+        sum -= std::exp(static_cast<double>(c.sinks[h]) - c.lse[slot]) * deltas[slot];
+      }
+      gsinks[h] = static_cast<float>(sum);
+    }
+  });
+}
+
+// True if no two segments read the same rows of k and v, judged by pages in ascending order.
+bool rows_apart(const AttentionCall& c) {
+  int64_t end = 0;
+  for (int64_t b = 0; b < c.segments; ++b) {
+    for (int64_t j = 0; j < c.key_lengths[b]; j += c.page_size) {
+      const int64_t row = c.key_row(b, j), used = c.key_lengths[b] - j < c.page_size ? c.key_lengths[b] - j : c.page_size;
+      if (row < end) return false;
+      end = row + used;
+    }
+  }
+  return true;
+}
+
+int64_t chunks_of(int64_t length) { return (length + kChunk - 1) / kChunk; }
+
+// The tasks of the key chunk from `from`, their shares in the order of segment, key head, queries.
+int64_t list_tasks(const AttentionCall& c, bool apart, int64_t from, float* shares, int64_t padded, Task* out) {
+  int64_t count = 0;
+  for (int64_t b = 0; b < c.segments; ++b) {
+    const int64_t chunks = chunks_of(c.queries(b));
+    for (int64_t h = 0; h < c.key_heads; ++h) {
+      for (int64_t i = 0; i < chunks; ++i) {
+        const int64_t end = (i + 1) * kChunk < c.queries(b) ? (i + 1) * kChunk : c.queries(b), start = c.query_starts[b];
+        if (!c.touches(b, start + i * kChunk, start + end, from, from + kChunk)) continue;
+        float* share = apart && chunks == 1 ? nullptr : shares;
+        if (share != nullptr) shares += 2 * kChunk * padded;
+        if (out != nullptr) out[count] = {b, h, i, share};
+        ++count;
+      }
+    }
+  }
+  return count;
+}
+
+// args: see AttentionCall, then 23 gy, 24 gq, 25 gk, 26 gv, 27 gsinks or 0, 28 rows of q, 29 rows of k
+Status attention_grad(Args& args) {
+  const AttentionCall c(args);
+  const int64_t padded = c.padded(), query_rows = args.size(28), key_rows = args.size(29);
+  const bool apart = rows_apart(c);
+  // Room for the tasks of any chunk of keys, and for their shares.
+  int64_t longest = 0, tasks_most = 0, shares_most = 0;
+  for (int64_t b = 0; b < c.segments; ++b) {
+    const int64_t chunks = chunks_of(c.queries(b));
+    if (c.key_lengths[b] > longest) longest = c.key_lengths[b];
+    tasks_most += chunks * c.key_heads;
+    if (!apart || chunks > 1) shares_most += chunks * c.key_heads;
+  }
+  const int64_t own_floats = (Space::floats(padded) + 15) / 16 * 16;
+  const Scratch scratch(static_cast<size_t>(own_floats * threads()) * 4);
+  const Scratch deltas(static_cast<size_t>(query_rows * c.heads) * 4);
+  const Scratch list(static_cast<size_t>(tasks_most + 1) * sizeof(Task));
+  const Scratch shares(static_cast<size_t>(shares_most * 2 * kChunk * padded) * 4);
+  if (!scratch || !deltas || !list || !shares) return fail(Status::out_of_memory, "[attention] could not allocate its scratch memory");
+  Task* tasks = list.as<Task>();
+  const Gradients g{args.ptr<float>(23), deltas.as<float>(), args.ptr<float>(24), args.ptr<float>(25), args.ptr<float>(26)};
+  zero(g.gq, query_rows * c.heads * c.width);
+  zero(g.gk, key_rows * c.key_heads * c.width);
+  zero(g.gv, key_rows * c.key_heads * c.width);
+  deltas_of(c, g.gy, deltas.as<float>(), args.ptr<float>(27));
+  for (int64_t from = 0; from < longest; from += kChunk) {
+    const int64_t count = list_tasks(c, apart, from, shares.as<float>(), padded, tasks);
+    parallel_for(count, 1, [&](int64_t begin, int64_t end, int slot) {
+      const Space s(padded, scratch.as<float>() + own_floats * slot);
+      for (int64_t i = begin; i < end; ++i) backward(c, g, tasks[i], from, s);
+    });
+    // Shares of one key head go to the same rows; other key heads have other columns.
+    parallel_for(c.key_heads, 1, [&](int64_t begin, int64_t end, int) {
+      for (int64_t i = 0; i < count; ++i) {
+        const Task& t = tasks[i];
+        if (t.share != nullptr && t.key_head >= begin && t.key_head < end) add_keys(c, g, t.segment, t.key_head, from, t.share, padded);
+      }
+    });
+  }
+  return Status::ok;
+}
+
+}  // namespace
+}  // namespace ts::TS_ISA
+
+TS_KERNELS(attention_grad, {"attention_grad", attention_grad})

@@ -1,0 +1,208 @@
+// The register tile of attention's products and the staging of its operands. A block of keys is small, so operands lie in
+// plain rows and columns of the first two caches instead of packed panels.
+#pragma once
+
+#include "kernels/gemm_pack.h"
+
+namespace ts::TS_ISA {
+
+// Keys of a block: every walk over a document's keys goes by these, counted from the document's start.
+constexpr int kKeys = 64;
+
+// Rows of the register tile beside two vectors of columns: 24, 12 or 8 accumulators.
+#if TS_VBYTES == 64 || defined(__aarch64__)
+constexpr int kStrip = 12;
+#elif TS_VBYTES == 32
+constexpr int kStrip = 6;
+#else
+constexpr int kStrip = 4;
+#endif
+
+// What operands consist of: float32 values, or pairs of bfloat16 along the inner dimension for the dot product instruction.
+struct Singles {
+  using Word = float;
+  using Vector = vf;
+  static constexpr int per_word = 1;
+  static TS_INLINE Vector spread(Word x) { return splat(x); }
+  static TS_INLINE vf step(Vector a, Vector b, vf sum) { return fma(a, b, sum); }
+};
+#if defined(TS_DOT_BF16)
+struct Pairs {
+  using Word = uint32_t;
+  using Vector = vu;
+  static constexpr int per_word = 2;
+  static TS_INLINE Vector spread(Word x) { return splat_u(x); }
+  static TS_INLINE vf step(Vector a, Vector b, vf sum) { return dot_bf16(sum, a, b); }
+};
+#endif
+
+// How a sum begins: from zero, from what is there, or from that times the row's factor.
+enum class From { zero, there, scaled };
+
+// The operands of c (rows, cols) = Σ a(row, i) b(i, col) over i in [lo, hi), ascending.
+template <class T>
+struct Tile {
+  const typename T::Word* a;
+  int64_t a_stride;  // between values of i where rows lie side by side; else rows are kKeys words apart
+  const typename T::Word* b;
+  int64_t b_stride;
+  int64_t lo, hi;  // in words
+  float* c;
+  int64_t c_stride;
+  const float* factors;
+};
+
+template <class T, bool kRowMajor, From kFrom, int R, int V>
+__attribute__((noinline)) void tile_of(const Tile<T>& t, int64_t row, int64_t col) {
+  vf sum[R][V];
+  float* const c = t.c + row * t.c_stride + col;
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 16
+    for (int v = 0; v < V; ++v) {
+      sum[r][v] = kFrom == From::zero ? vf{} : load(c + r * t.c_stride + v * kLanes);
+      if constexpr (kFrom == From::scaled) sum[r][v] *= t.factors[row + r];
+    }
+  }
+  const typename T::Word* a = kRowMajor ? t.a + row * kKeys + t.lo : t.a + row + t.lo * t.a_stride;
+  const typename T::Word* b = t.b + col + t.lo * t.b_stride;
+  const int64_t a_step = kRowMajor ? 1 : t.a_stride, b_step = t.b_stride;
+  for (int64_t i = t.lo; i < t.hi; ++i) {
+    typename T::Vector column[V];
+#pragma GCC unroll 16
+    for (int v = 0; v < V; ++v) std::memcpy(&column[v], b + v * kLanes, sizeof column[v]);
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+      const typename T::Vector value = T::spread(a[kRowMajor ? r * kKeys : r]);
+#pragma GCC unroll 16
+      for (int v = 0; v < V; ++v) sum[r][v] = T::step(value, column[v], sum[r][v]);
+    }
+    a += a_step;
+    b += b_step;
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 16
+    for (int v = 0; v < V; ++v) store(c + r * t.c_stride + v * kLanes, sum[r][v]);
+  }
+}
+
+// R rows over `cols` columns, a multiple of kLanes. Few rows take wider tiles to keep enough sums in flight.
+template <class T, bool kRowMajor, From kFrom, int R>
+TS_INLINE void tiles_of(const Tile<T>& t, int64_t row, int64_t cols) {
+  int64_t col = 0;
+  if constexpr (R <= 2) {
+    for (; col + 4 * kLanes <= cols; col += 4 * kLanes) tile_of<T, kRowMajor, kFrom, R, 4>(t, row, col);
+  }
+  for (; col + 2 * kLanes <= cols; col += 2 * kLanes) tile_of<T, kRowMajor, kFrom, R, 2>(t, row, col);
+  if (col < cols) tile_of<T, kRowMajor, kFrom, R, 1>(t, row, col);
+}
+
+// At most kStrip rows. An element's sum is one chain, whatever tile makes it.
+template <class T, bool kRowMajor, From kFrom>
+inline void strip(const Tile<T>& t, int64_t rows, int64_t cols) {
+  if (rows == kStrip) return tiles_of<T, kRowMajor, kFrom, kStrip>(t, 0, cols);
+  int64_t row = 0;
+  if (rows >= kStrip / 2) {
+    tiles_of<T, kRowMajor, kFrom, kStrip / 2>(t, 0, cols);
+    row = kStrip / 2;
+  }
+  for (; row + 2 <= rows; row += 2) tiles_of<T, kRowMajor, kFrom, 2>(t, row, cols);
+  if (row < rows) tiles_of<T, kRowMajor, kFrom, 1>(t, row, cols);
+}
+
+// ---- Staging.
+
+// A row of `width` values as `words` words (a multiple of kLanes), zeros behind; rounded to bfloat16 if asked.
+TS_INLINE void stage_row(const void* data, DType type, int64_t start, int64_t width, int64_t words, bool round, float* out) {
+  for (int64_t d = 0; d < words; d += kLanes) {
+    const int64_t left = width - d;
+    const int n = left >= kLanes ? kLanes : left > 0 ? static_cast<int>(left) : 0;
+    vf x;
+    if (type == DType::bfloat16) {
+      const uint16_t* p = static_cast<const uint16_t*>(data) + start + d;
+      x = from_bf16(n == kLanes ? load_words(p) : load_words_n(p, n));
+    } else {
+      const float* p = static_cast<const float*>(data) + start + d;
+      x = n == kLanes ? load(p) : load_n(p, n);
+      if (round) x = round_bf16(x);
+    }
+    store(out + d, x);
+  }
+}
+TS_INLINE void stage_row(const void* data, DType type, int64_t start, int64_t width, int64_t words, bool, uint32_t* out) {
+  uint16_t* to = reinterpret_cast<uint16_t*>(out);
+  for (int64_t d = 0; d < 2 * words; d += kLanes) {
+    const int64_t left = width - d;
+    const int n = left >= kLanes ? kLanes : left > 0 ? static_cast<int>(left) : 0;
+    if (type == DType::bfloat16) {
+      const uint16_t* p = static_cast<const uint16_t*>(data) + start + d;
+      store_words(to + d, n == kLanes ? load_words(p) : load_words_n(p, n));
+    } else {
+      const float* p = static_cast<const float*>(data) + start + d;
+      store_words(to + d, to_bf16(n == kLanes ? load(p) : load_n(p, n)));
+    }
+  }
+}
+
+// A source of rows of q, k, v or a gradient.
+struct Rows {
+  const void* data;
+  DType type;
+  int64_t width;
+  bool round;
+};
+
+// Rows as columns: out[word * stride + j] for j < count; `stride` is a multiple of kLanes and columns from count up to the
+// next multiple of kLanes become zeros. start(j) is where row j begins. staged: kLanes * words words.
+template <class Word, class Start>
+inline void stage_columns(const Rows& rows, int64_t count, int64_t words, int64_t stride, const Start& start, Word* staged, Word* out) {
+  for (int64_t j = 0; j < count; j += kLanes) {
+    for (int64_t l = 0; l < kLanes; ++l) {
+      if (j + l < count) {
+        stage_row(rows.data, rows.type, start(j + l), rows.width, words, rows.round, staged + l * words);
+      } else {
+        std::memset(staged + l * words, 0, static_cast<size_t>(words) * 4);
+      }
+    }
+    for (int64_t w = 0; w < words; w += kLanes) {
+      vu block[kLanes];
+#pragma GCC unroll 16
+      for (int l = 0; l < kLanes; ++l) std::memcpy(&block[l], staged + l * words + w, sizeof(vu));
+      transpose(block);
+#pragma GCC unroll 16
+      for (int i = 0; i < kLanes; ++i) std::memcpy(out + (w + i) * stride + j, &block[i], sizeof(vu));
+    }
+  }
+}
+
+#if defined(TS_DOT_BF16)
+// Rows 2i and 2i+1 as pairs: out[i * padded + d]; rows from count on are zeros.
+template <class Start>
+inline void stage_pairs(const Rows& rows, int64_t count, int64_t padded, const Start& start, uint32_t* staged, uint32_t* out) {
+  // A staged row is `padded` 16-bit values.
+  const int64_t words = padded / 2 / kLanes * kLanes + (padded / 2 % kLanes != 0 ? kLanes : 0);
+  uint32_t *even = staged, *odd = staged + words;
+  for (int64_t j = 0; j < kKeys; j += 2) {
+    uint32_t* to = out + j / 2 * padded;
+    if (j >= count) {
+      std::memset(to, 0, static_cast<size_t>(padded) * 4);
+      continue;
+    }
+    stage_row(rows.data, rows.type, start(j), rows.width, words, true, even);
+    if (j + 1 < count) {
+      stage_row(rows.data, rows.type, start(j + 1), rows.width, words, true, odd);
+    } else {
+      std::memset(odd, 0, static_cast<size_t>(words) * 4);
+    }
+    for (int64_t d = 0; d < padded; d += kLanes) {
+      const vu low = __builtin_convertvector(load_words(reinterpret_cast<uint16_t*>(even) + d), vu);
+      const vu high = __builtin_convertvector(load_words(reinterpret_cast<uint16_t*>(odd) + d), vu);
+      const vu pair = low | (high << 16);
+      std::memcpy(to + d, &pair, sizeof pair);
+    }
+  }
+}
+#endif
+
+}  // namespace ts::TS_ISA

@@ -1,0 +1,111 @@
+// One row of logits: its log-sum-exp, its cross-entropy and the gradient of that. Softmax, the losses of given logits and
+// the losses of a projection all use these, so that a log-probability is the same bits wherever it is asked for.
+#pragma once
+
+#include <cmath>
+
+#include "core/kernel.h"
+#include "math.h"
+#include "rows.h"
+
+namespace ts::TS_ISA {
+
+// logit' = softcap(scale * logit) / temperature
+struct LossSettings {
+  int32_t ignore;
+  float smoothing, scale, softcap, temperature;  // softcap 0: off
+  bool plain() const { return scale == 1.0f && softcap == 0.0f && temperature == 1.0f; }
+};
+
+// In five places of the record: ignored target, smoothing, scale, softcap or 0, temperature.
+inline LossSettings loss_settings(const Args& args, int at) {
+  return {args.integer(at), args.number(at + 1), args.number(at + 2), args.number(at + 3), args.number(at + 4)};
+}
+
+inline Status check_targets(const int32_t* targets, int64_t rows, int64_t classes, int32_t ignore) {
+  for (int64_t r = 0; r < rows; ++r) {
+    if (targets[r] != ignore && (targets[r] < 0 || targets[r] >= classes)) {
+      return fail(Status::index_out_of_range, "[crossEntropy] expected targets from 0 to %lld, got %d",
+                  static_cast<long long>(classes - 1), targets[r]);
+    }
+  }
+  return Status::ok;
+}
+
+inline void transform_row(float* row, int64_t n, const LossSettings& s) {
+  if (s.plain()) return;
+  each(n, [=](int64_t i, int k) {
+    vf x = get(row, i, k) * s.scale;
+    if (s.softcap != 0.0f) x = tanh(x / s.softcap) * s.softcap;
+    put(row, i, x / s.temperature, k);
+  });
+}
+
+struct RowSum {
+  float largest;
+  double sum;  // Σ e^(x - largest); 0 for a row of -infinity
+  double lse() const { return sum == 0 ? -static_cast<double>(__builtin_inff()) : largest + std::log(sum); }
+};
+
+// The row in vectors; partial sums of stretches of fixed length are added in double.
+inline RowSum row_sum(const float* x, int64_t n) {
+  const vf minus = splat(-__builtin_inff());
+  vf most = minus;
+  each(n, [&](int64_t i, int k) { most = max(k == kLanes ? load(x + i) : select(lane_numbers() < k, load_n(x + i, k), minus), most); });
+  const float largest = max_lanes(most);
+  // NaN is passed over by max; a row with nothing else still has to give NaN.
+  if (largest == -__builtin_inff()) {
+    vf odd{};
+    each(n, [&](int64_t i, int k) { const vf v = get(x, i, k); odd += select(v != v, v, vf{}); });
+    const float nan = sum_lanes(odd);
+    return {largest, nan != nan ? static_cast<double>(nan) : 0.0};
+  }
+  constexpr int64_t kStretch = 1024;
+  double total = 0;
+  for (int64_t from = 0; from < n; from += kStretch) {
+    vf sum{};
+    each(n - from < kStretch ? n - from : kStretch, [&](int64_t i, int k) {
+      const vf e = exp(get(x + from, i, k) - largest);
+      sum += k == kLanes ? e : select(lane_numbers() < k, e, vf{});
+    });
+    total += sum_lanes(sum);
+  }
+  return {largest, total};
+}
+
+// The loss of a transformed row.
+inline double row_loss(const float* row, int64_t n, int32_t target, float smoothing, double lse) {
+  double loss = (1 - static_cast<double>(smoothing)) * (lse - row[target]);
+  if (smoothing != 0) {
+    double total = 0;
+    for (int64_t i = 0; i < n; ++i) total += lse - row[i];
+    loss += smoothing * total / static_cast<double>(n);
+  }
+  return loss;
+}
+
+// The row of logits becomes g times the gradient of its loss.
+inline void row_loss_grad(float* row, int64_t n, int32_t target, float g, const LossSettings& s) {
+  if (target == s.ignore || g == 0.0f) {
+    std::memset(row, 0, static_cast<size_t>(n) * 4);
+    return;
+  }
+  transform_row(row, n, s);
+  // The stored log-sum-exp is rounded to float32, too coarse for large logits; the sum is made again.
+  const RowSum sum = row_sum(row, n);
+  const float share = static_cast<float>(1.0 / sum.sum), even = s.smoothing / static_cast<float>(n);
+  const float factor = s.scale / s.temperature;
+  const auto slope = [=](vf y) {
+    if (s.softcap == 0.0f) return splat(factor);
+    const vf t = y * s.temperature / s.softcap;
+    return factor * (1.0f - t * t);
+  };
+  const float at = row[target];
+  each(n, [=](int64_t i, int k) {
+    const vf y = get(row, i, k);
+    put(row, i, g * (exp(y - sum.largest) * share - even) * slope(y), k);
+  });
+  row[target] -= g * (1.0f - s.smoothing) * slope(splat(at))[0];
+}
+
+}  // namespace ts::TS_ISA

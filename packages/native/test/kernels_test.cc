@@ -1,0 +1,201 @@
+// Kernels of rows, elements, losses and attention: every instruction family against the baseline, and bit by bit whatever
+// the number of threads and the other rows.
+#include <cmath>
+#include <functional>
+#include <string>
+
+#include "test.h"
+
+namespace {
+
+using test::Array;
+
+// A kernel call over exactly sized arrays: inputs by address, then outputs, then the rest of the record.
+struct Call {
+  const char* kernel;
+  std::function<std::vector<double>(double* outputs)> record;  // outputs[i]: address of output i
+  std::vector<size_t> sizes;                                    // of the outputs, in floats
+};
+
+std::vector<Array<float>> outputs_of(ts::Isa isa, const Call& call) {
+  std::vector<Array<float>> outputs;
+  std::vector<double> addresses;
+  for (const size_t size : call.sizes) {
+    outputs.emplace_back(size, NAN);
+    addresses.push_back(outputs.back().address());
+  }
+  CHECK(test::run(isa, call.kernel, call.record(addresses.data())) == ts::Status::ok);
+  return outputs;
+}
+
+bool near(const std::vector<Array<float>>& got, const std::vector<Array<float>>& want) {
+  for (size_t o = 0; o < got.size(); ++o) {
+    for (size_t i = 0; i < got[o].size(); ++i) {
+      const float a = got[o][i], b = want[o][i];
+      if (a == b) continue;
+      if (!(std::fabs(a - b) <= 1e-5f * (1 + std::fabs(b)))) return false;
+    }
+  }
+  return true;
+}
+
+void check(const Call& call) {
+  const ts::Isa first = test::isas().front();
+  const auto want = outputs_of(first, call);
+  for (const ts::Isa isa : test::isas()) {
+    ts::set_threads(1);
+    const auto one = outputs_of(isa, call);
+    ts::set_threads(3);
+    const auto three = outputs_of(isa, call);
+    bool same = true;
+    for (size_t o = 0; o < one.size(); ++o) same = same && one[o] == three[o];
+    CHECK(same);
+    const bool close = near(one, want);
+    if (!close) std::printf("  %s on %s differs from %s\n", call.kernel, ts::isa_name(isa), ts::isa_name(first));
+    CHECK(close);
+  }
+}
+
+const int64_t widths[] = {1, 5, 16, 33, 130};
+
+TEST(rows_agree_on_every_family) {
+  for (const int64_t width : widths) {
+    const int64_t rows = 70;
+    const size_t size = static_cast<size_t>(rows * width), n = static_cast<size_t>(rows), w = static_cast<size_t>(width);
+    const double r = double(rows), c = double(width);
+    const Array<float> x = test::uniform(size, 1), g = test::uniform(size, 2), weight = test::uniform(w, 3), bias = test::uniform(w, 4);
+    const Array<float> stats = test::uniform(n, 5), scales(n, 1.5f);
+    for (const char* kernel : {"softmax", "log_softmax"}) {
+      check({kernel, [&](double* o) { return std::vector<double>{x.address(), o[0], r, c}; }, {size}});
+    }
+    for (const char* kernel : {"softmax_grad", "log_softmax_grad"}) {
+      check({kernel, [&](double* o) { return std::vector<double>{x.address(), g.address(), o[0], r, c}; }, {size}});
+    }
+    check({"log_sum_exp", [&](double* o) { return std::vector<double>{x.address(), o[0], r, c}; }, {n}});
+    check({"rms_norm", [&](double* o) { return std::vector<double>{x.address(), weight.address(), o[0], o[1], r, c, 1e-6, 1}; }, {size, n}});
+    check({"rms_norm_grad", [&](double* o) { return std::vector<double>{x.address(), weight.address(), scales.address(), g.address(), o[0], o[1], r, c, 0}; }, {size, w}});
+    check({"layer_norm", [&](double* o) { return std::vector<double>{x.address(), weight.address(), bias.address(), o[0], o[1], o[2], r, c, 1e-5}; }, {size, n, n}});
+    check({"layer_norm_grad", [&](double* o) { return std::vector<double>{x.address(), weight.address(), stats.address(), scales.address(), g.address(), o[0], o[1], o[2], r, c}; }, {size, w, w}});
+    check({"sum_rows", [&](double* o) { return std::vector<double>{x.address(), o[0], r, c}; }, {w}});
+  }
+}
+
+TEST(elements_agree_on_every_family) {
+  for (const int64_t width : widths) {
+    const size_t size = static_cast<size_t>(width);
+    const double n = double(width);
+    const Array<float> x = test::uniform(size, 6), y = test::uniform(size, 7), g = test::uniform(size, 8), row = test::uniform(1, 9);
+    for (int act = 0; act < 10; ++act) {
+      check({"activation", [&](double* o) { return std::vector<double>{x.address(), o[0], n, double(act)}; }, {size}});
+      check({"activation_grad", [&](double* o) { return std::vector<double>{x.address(), g.address(), o[0], n, double(act)}; }, {size}});
+      check({"gated", [&](double* o) { return std::vector<double>{x.address(), y.address(), o[0], n, double(act)}; }, {size}});
+      check({"gated_grad", [&](double* o) { return std::vector<double>{x.address(), y.address(), g.address(), o[0], o[1], n, double(act)}; }, {size, size}});
+    }
+    for (int fn = 0; fn < 4; ++fn) {
+      check({"binary", [&](double* o) { return std::vector<double>{x.address(), y.address(), o[0], n, double(fn), n}; }, {size}});
+      check({"binary", [&](double* o) { return std::vector<double>{x.address(), row.address(), o[0], n, double(fn), 1}; }, {size}});
+    }
+    check({"uniform", [&](double* o) { return std::vector<double>{o[0], n, 1, 2, 3, 4294967295.0}; }, {size}});
+  }
+  const Array<float> table = test::uniform(7 * 9, 10), sum = test::uniform(9, 11);
+  Array<int32_t> ids(5);
+  for (int i = 0; i < 5; ++i) ids[static_cast<size_t>(i)] = (i * 3) % 7;
+  check({"binary", [&](double* o) { return std::vector<double>{table.address(), sum.address(), o[0], 63, 2, 9}; }, {63}});
+  check({"take_rows", [&](double* o) { return std::vector<double>{table.address(), ids.address(), o[0], 5, 36, 7}; }, {45}});
+  check({"add_rows", [&](double* o) { return std::vector<double>{table.address(), ids.address(), o[0], 5, 9, 7}; }, {63}});
+  const Array<float> cosine = test::uniform(7 * 2, 12), sine = test::uniform(7 * 2, 13);
+  for (int bits = 0; bits < 4; ++bits) {
+    check({"rope", [&](double* o) { return std::vector<double>{table.address(), cosine.address(), sine.address(), o[0], 7, 1, 9, 2, double(bits & 1), double(bits >> 1)}; }, {63}});
+  }
+}
+
+TEST(narrow_floats_round_alike_on_every_family) {
+  Array<float> values(4096);
+  for (size_t i = 0; i < values.size(); ++i) {
+    const uint32_t u = static_cast<uint32_t>(i) * 1048583u + 77u;
+    std::memcpy(&values[i], &u, 4);
+    if (values[i] != values[i]) values[i] = 0;  // the bits of NaN are nobody's promise
+  }
+  for (const double to : {1.0, 2.0}) {
+    Array<uint16_t> want(values.size());
+    test::run(test::isas().front(), "cast", {values.address(), want.address(), 4096, 0, to});
+    for (const ts::Isa isa : test::isas()) {
+      Array<uint16_t> got(values.size());
+      Array<float> back(values.size());
+      test::run(isa, "cast", {values.address(), got.address(), 4096, 0, to});
+      CHECK(got == want);
+      if (to == 1.0) CHECK(got[1000] == test::to_bf16(values[1000]));
+      test::run(isa, "cast", {got.address(), back.address(), 4096, to, 0});
+      test::run(isa, "cast", {back.address(), got.address(), 4096, 0, to});
+      CHECK(got == want);
+    }
+  }
+}
+
+TEST(losses_agree_on_every_family) {
+  const int64_t rows = 9, classes = 1100, width = 20;
+  const Array<float> hidden = test::uniform(rows * width, 14), weight = test::uniform(classes * width, 15), bias = test::uniform(classes, 16);
+  const Array<float> logits = test::uniform(rows * classes, 17), g = test::uniform(rows, 18);
+  Array<int32_t> targets(rows);
+  for (int i = 0; i < rows; ++i) targets[static_cast<size_t>(i)] = i == 4 ? -100 : i * 120;
+  const auto with = [](std::vector<double> record, bool capped) {
+    for (const double v : capped ? std::vector<double>{-100, 0.1, 0.5, 3, 0.7} : std::vector<double>{-100, 0, 1, 0, 1}) record.push_back(v);
+    return record;
+  };
+  const double n = rows, v = classes, c = width;
+  for (const bool capped : {false, true}) {
+    check({"cross_entropy", [&](double* o) { return with({logits.address(), targets.address(), o[0], o[1], n, v}, capped); }, {size_t(rows), size_t(rows)}});
+    check({"cross_entropy_grad", [&](double* o) { return with({logits.address(), targets.address(), g.address(), o[0], n, v}, capped); }, {size_t(rows * classes)}});
+    check({"linear_cross_entropy", [&](double* o) { return with({hidden.address(), weight.address(), bias.address(), targets.address(), o[0], o[1], n, c, v, 0}, capped); }, {size_t(rows), size_t(rows)}});
+    check({"linear_cross_entropy_grad", [&](double* o) { return with({hidden.address(), weight.address(), bias.address(), targets.address(), g.address(), o[0], o[1], o[2], n, c, v, 0}, capped); }, {size_t(rows * width), size_t(classes * width), size_t(classes)}});
+  }
+  targets[3] = 1100;
+  Array<float> out(rows * classes), lse(rows);
+  for (const ts::Isa isa : test::isas()) {
+    CHECK(test::run(isa, "cross_entropy", with({logits.address(), targets.address(), out.address(), lse.address(), n, v}, false)) == ts::Status::index_out_of_range);
+  }
+}
+
+TEST(attention_agrees_on_every_family) {
+  // Two documents, one with 140 keys in pages of 64 out of order and 75 queries from position 65 on.
+  Array<int32_t> offsets(3), starts(2), lengths(2), page_offsets(3), pages(4);
+  const int32_t o[] = {0, 75, 95}, p[] = {0, 3, 4}, r[] = {128, 0, 64, 192};
+  for (size_t i = 0; i < 3; ++i) offsets[i] = o[i], page_offsets[i] = p[i];
+  for (size_t i = 0; i < 4; ++i) pages[i] = r[i];
+  starts[0] = 65, starts[1] = 0, lengths[0] = 140, lengths[1] = 20;
+  const int64_t heads = 4, key_heads = 2, width = 10, queries = 95, keys = 256;
+  const size_t q_size = size_t(queries * heads * width), k_size = size_t(keys * key_heads * width), l_size = size_t(queries * heads);
+  const Array<float> q = test::uniform(q_size, 19), k = test::uniform(k_size, 20), v = test::uniform(k_size, 21), gy = test::uniform(q_size, 22), sinks = test::uniform(heads, 23);
+  for (int bits = 0; bits < 8; ++bits) {
+    const auto record = [&](double y, double lse) {
+      return std::vector<double>{q.address(), k.address(), v.address(), 0, 0, (bits & 1) != 0 ? sinks.address() : 0, y, lse, offsets.address(), starts.address(), lengths.address(),
+                                 page_offsets.address(), pages.address(), 2, 64, double(heads), double(key_heads), double(width), (bits & 2) != 0 ? 30.0 : 0.0, 1, 0, 0.3, (bits & 4) != 0 ? 2.0 : 0.0};
+    };
+    check({"attention", [&](double* out) { return record(out[0], out[1]); }, {q_size, l_size}});
+    const auto forward = outputs_of(test::isas().front(), {"attention", [&](double* out) { return record(out[0], out[1]); }, {q_size, l_size}});
+    check({"attention_grad",
+           [&](double* out) {
+             auto full = record(forward[0].address(), forward[1].address());
+             for (const double value : {gy.address(), out[0], out[1], out[2], (bits & 1) != 0 ? out[3] : 0, double(queries), double(keys)}) full.push_back(value);
+             if ((bits & 1) == 0) std::memset(reinterpret_cast<void*>(uintptr_t(out[3])), 0, heads * 4);
+             return full;
+           },
+           {q_size, k_size, k_size, size_t(heads)}});
+  }
+}
+
+TEST(optimizer_step_agrees_on_every_family) {
+  const size_t size = 37;
+  std::vector<Array<float>> want;
+  for (const ts::Isa isa : test::isas()) {
+    std::vector<Array<float>> state;
+    for (uint32_t i = 0; i < 3; ++i) state.push_back(test::uniform(size, 30 + i));
+    state.push_back(Array<float>(size, 0.3f));
+    state.push_back(Array<float>(size, 0.2f));
+    CHECK(test::run(isa, "adamw", {state[0].address(), state[1].address(), state[2].address(), state[3].address(), state[4].address(), 0, double(size), 0.1, 0.9, 0.99, 1e-8, 0.1, 1, 3}) == ts::Status::ok);
+    if (want.empty()) want = std::move(state);
+    else CHECK(near(state, want));
+  }
+}
+
+}  // namespace
