@@ -11,7 +11,7 @@ export interface Corpus {
 }
 
 /** Every twentieth document is held out: index modulo 20 equal to 19. */
-function splitDocuments(documents: readonly string[], what: string): Corpus {
+export function splitDocuments(documents: readonly string[], what: string): Corpus {
   const train = documents.filter((_, i) => i % 20 !== 19);
   const heldOut = documents.filter((_, i) => i % 20 === 19);
   if (heldOut.length === 0) {
@@ -30,22 +30,38 @@ async function addresses(): Promise<Corpus> {
   return splitDocuments(await Promise.all(names.map((name) => readFile(join(folder, name), 'utf8'))), folder);
 }
 
-/** A text file as documents of about 4,000 characters, cut between paragraphs. */
-async function fromFile(file: string): Promise<Corpus> {
-  const text = await readFile(file, 'utf8');
+/**
+ * A text as documents of up to 4,000 characters, fewer for a short one so that a twentieth can be held out, cut between
+ * paragraphs, or between lines where paragraphs are long.
+ */
+export function cutText(text: string): string[] {
+  const size = Math.max(200, Math.min(4000, Math.floor(text.length / 40)));
   const documents: string[] = [];
   let current = '';
-  for (const paragraph of text.split(/(?<=\n)\n+/)) {
-    current += paragraph;
-    if (current.length < 4000) continue;
+  for (const line of text.split(/(?<=\n)/)) {
+    current += line;
+    const paragraphEnds = line.trim() === '';
+    if (current.length < (paragraphEnds ? size : 2 * size)) continue;
     documents.push(current);
     current = '';
   }
   if (current.trim() !== '') documents.push(current);
-  if (documents.length === 0) throw new Error(`expected a text in ${file}, got an empty file`);
-  return splitDocuments(documents, file);
+  return documents;
 }
 
+async function fromFile(file: string): Promise<Corpus> {
+  const bytes = await readFile(file);
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw new Error(`expected UTF-8 text in ${file}, got other bytes`);
+  }
+  if (text.trim() === '') throw new Error(`expected a text in ${file}, got an empty file`);
+  return splitDocuments(cutText(text), file);
+}
+
+/** The texts of a file, or the addresses. @throws Error with what was expected of the file. */
 export function readCorpus(file: string | null): Promise<Corpus> {
   return file === null ? addresses() : fromFile(file);
 }

@@ -10,55 +10,71 @@ export interface Options {
   readonly out: string;
 }
 
-/** A model and how long it trains; the same numbers give the same run. */
+/** A model and how it is trained. */
 export interface Preset {
   readonly hidden: number;
   readonly intermediate: number;
   readonly layers: number;
   readonly heads: number;
-  readonly keyHeads: number;
   readonly context: number;
+  /** Standard deviation of new weights. */
+  readonly initializerRange: number;
+  /** Sequences of `context` tokens in a step. */
   readonly batchSize: number;
   readonly learningRate: number;
-  readonly steps: number;
+  /** How long training may take: the number of steps follows from a calibration, within these bounds. */
+  readonly seconds: number;
+  readonly leastSteps: number;
+  readonly mostSteps: number;
 }
 
 export type Size = 'medium' | 'small' | 'tiny';
 
-/** `small` is about three minutes on two cores; `tiny` is for the reference backend, about as long there. */
+/**
+ * Small batches and many steps: with a few million tokens, steps are what a model is short of. The bounds of `small`
+ * make sure that a slow machine gets a model worth looking at, and that a fast one is not kept for nothing; its least
+ * number of steps, 1.02 million tokens, gives 1.50 bits per byte. `tiny` is what the reference backend can do in the
+ * same time; with so few tokens, larger first weights and a higher learning rate help.
+ */
 export const presets: Readonly<Record<Size, Preset>> = {
   tiny: {
-    hidden: 64,
-    intermediate: 176,
+    hidden: 32,
+    intermediate: 88,
     layers: 1,
-    heads: 2,
-    keyHeads: 2,
+    heads: 1,
     context: 128,
-    batchSize: 2,
+    initializerRange: 0.1,
+    batchSize: 1,
     learningRate: 1e-2,
-    steps: 500,
+    seconds: 150,
+    leastSteps: 1000,
+    mostSteps: 1800,
   },
   small: {
     hidden: 192,
     intermediate: 512,
     layers: 3,
     heads: 6,
-    keyHeads: 6,
     context: 256,
+    initializerRange: 0.02,
     batchSize: 4,
     learningRate: 3e-3,
-    steps: 1000,
+    seconds: 180,
+    leastSteps: 1000,
+    mostSteps: 2000,
   },
   medium: {
     hidden: 256,
     intermediate: 704,
     layers: 4,
     heads: 8,
-    keyHeads: 8,
     context: 256,
+    initializerRange: 0.02,
     batchSize: 8,
     learningRate: 2e-3,
-    steps: 2000,
+    seconds: 900,
+    leastSteps: 1000,
+    mostSteps: 3000,
   },
 };
 
@@ -66,7 +82,8 @@ export const help = `Trains a small language model on presidential addresses, th
 
 npm run quickstart [-- OPTIONS]
   --size tiny|small|medium  default small; tiny on the reference backend
-  --steps N                 optimizer steps; default the preset's
+                            (about 3, 3 and 15 minutes of training on two cores)
+  --steps N                 optimizer steps; default: as many as fit the time, measured before the first one
   --text FILE               train on a text of your own instead
   --backend NAME            native or reference; default native where it can be had
   --out DIR                 default quickstart-run; the same command goes on with a run that was stopped

@@ -1,12 +1,17 @@
 #!/usr/bin/env node
+import { exitCodes } from './errors';
 import { main } from './main';
 
 const interrupted = new AbortController();
+let interruptedAt = 0;
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
   process.on(name, () => {
-    // The first signal lets the work end cleanly, with a checkpoint; a second one does not wait.
-    if (interrupted.signal.aborted) process.exit(130);
-    interrupted.abort();
+    // The first signal lets the work end cleanly, with a checkpoint; a second one does not wait. A terminal and a
+    // wrapper such as npm may both pass on the same Ctrl-C.
+    if (interrupted.signal.aborted && performance.now() - interruptedAt > 1000) process.exit(exitCodes.interrupted);
+    if (interrupted.signal.aborted) return;
+    interruptedAt = performance.now();
+    interrupted.abort(new Error('interrupted'));
   });
 }
 process.exitCode = await main(process.argv.slice(2), {

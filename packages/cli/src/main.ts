@@ -27,17 +27,21 @@ ${exitCodes.interrupted} interrupted (training resumes with --resume).`;
 export async function main(args: readonly string[], environment: Environment): Promise<number> {
   const json = args.includes('--json');
   const output = new Output(environment, json);
+  const context: CommandContext = { output, signal: environment.signal ?? new AbortController().signal };
   let code: number = exitCodes.ok;
-  const program = createProgram(environment, output);
   try {
-    await program.parseAsync(args, { from: 'user' });
+    await createProgram(environment, context).parseAsync(args, { from: 'user' });
   } catch (error) {
-    code = report(error, output, args.includes('--stack'));
+    code = report(error, output, { stack: args.includes('--stack'), interrupted: context.signal.aborted });
   }
   return code;
 }
 
-function report(error: unknown, output: Output, stack: boolean): number {
+function report(
+  error: unknown,
+  output: Output,
+  { stack, interrupted }: { readonly stack: boolean; readonly interrupted: boolean },
+): number {
   if (error instanceof CommanderError) {
     // Commander has written its message; asking for help or the version is no error.
     if (error.exitCode === 0) return exitCodes.ok;
@@ -48,11 +52,11 @@ function report(error: unknown, output: Output, stack: boolean): number {
   output.note(`tessera: ${message}`);
   if (stack && error instanceof Error) output.note(error.stack ?? '');
   if (output.json) output.result({ error: { code, message } }, '');
-  return error instanceof CliError ? error.exitCode : exitCodes.failure;
+  if (error instanceof CliError) return error.exitCode;
+  return interrupted ? exitCodes.interrupted : exitCodes.failure;
 }
 
-function createProgram(environment: Environment, output: Output): Command {
-  const context = { output, signal: environment.signal ?? new AbortController().signal };
+function createProgram(environment: Environment, context: CommandContext): Command {
   const program = new Command('tessera');
   const configure = (command: Command): Command =>
     command
@@ -81,7 +85,7 @@ function createProgram(environment: Environment, output: Output): Command {
     .requiredOption('--vocab-size <n>', 'entries of the vocabulary, special tokens included', wholeNumber(1))
     .requiredOption('--out <file>', 'the tokenizer.json to write')
     .option('--special <token...>', 'special tokens; the first one begins every document', ['<|endoftext|>'])
-    .option('--min-frequency <n>', 'pairs that are rarer are not merged', wholeNumber(1), 2)
+    .option('--min-frequency <n>', 'pairs that are rarer are not merged', wholeNumber(0), 0)
     .action(async (files: string[], options) => {
       const { trainTokenizer } = await import('./commands/tokenizer-train');
       await trainTokenizer(files, options, context);
@@ -91,7 +95,11 @@ function createProgram(environment: Environment, output: Output): Command {
     .description('train a language model as a configuration file says (README: the format)')
     .argument('<config>', 'JSON file')
     .requiredOption('--out <folder>', 'folder of the run: log.jsonl, run.json, checkpoints/, model/')
-    .option('--steps <n>', 'steps of the run, instead of the number in the configuration', wholeNumber(1))
+    .option(
+      '--steps <n>',
+      'steps at which to end and save: fewer than configured leave a run that --resume goes on with, more make it longer',
+      wholeNumber(1),
+    )
     .option('--resume', 'continue from the newest checkpoint in the folder')
     .action(async (config: string, options) => {
       const { trainModel } = await import('./commands/train');
@@ -103,7 +111,7 @@ function createProgram(environment: Environment, output: Output): Command {
     .argument('<model>', 'model folder in Hugging Face format')
     .option('--prompt <text>', 'text to continue')
     .option('--messages <file>', 'JSON file: an array of {role, content}, formatted by the model’s chat template')
-    .option('--max-tokens <n>', 'most tokens to generate', wholeNumber(0), 128)
+    .option('--max-tokens <n>', 'most tokens to generate', wholeNumber(1), 128)
     .option('--temperature <t>', '0 takes the likeliest token', realNumber(0), 1)
     .option('--top-k <k>', 'sample among the k likeliest tokens', wholeNumber(1))
     .option('--top-p <p>', 'sample among the likeliest tokens that hold p of the probability', realNumber(0, 1))

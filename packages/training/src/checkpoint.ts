@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type JsonValue,
@@ -9,7 +10,6 @@ import {
 } from '@tessera-llm/formats';
 import type { Module } from '@tessera-llm/layers';
 import { type Tensor, fromBytes, scope } from '@tessera-llm/tensor';
-import { mkdir } from 'node:fs/promises';
 import { z } from 'zod';
 import { TrainingError } from './errors';
 import type { AnyOptimizer } from './step';
@@ -30,18 +30,38 @@ export interface TrainingState {
 
 /** Numbers of a checkpoint besides tensors. */
 export interface Progressed {
-  /** Completed optimizer steps. */
+  /** Completed optimizer steps; the schedule and the keys of dropout follow from it. */
   readonly step: number;
   /** Targets trained on so far. */
   readonly tokens: number;
+  /** Key of dropout. */
+  readonly seed: number;
+  /** True if the run was stopped after this step but before its evaluation, which then comes first on resuming. */
+  readonly evaluationDue: boolean;
+  /** The step that measured best so far, if the run keeps it. */
+  readonly best: { readonly step: number; readonly value: number } | null;
+}
+
+/** Settings of `writeTrainingState`. */
+export interface WriteTrainingStateOptions {
+  /**
+   * Writes the weights and whatever else makes the folder a model of its own (config.json, the tokenizer) into the
+   * folder, every parameter as float32 under its own name. Default: model.safetensors alone.
+   */
+  readonly saveModel?: (folder: string) => Promise<void>;
 }
 
 const stateFile = 'training.json';
+const optimizerFolder = 'optimizer';
+const count = z.int().nonnegative();
 const schema = z.object({
   format: z.literal(1),
-  step: z.int().nonnegative(),
-  tokens: z.int().nonnegative(),
-  optimizerSteps: z.record(z.string(), z.int().nonnegative()),
+  step: count,
+  tokens: count,
+  seed: z.int(),
+  evaluationDue: z.boolean(),
+  best: z.object({ step: count, value: z.number() }).nullable(),
+  optimizerSteps: z.record(z.string(), count),
   loader: z.json(),
 });
 
@@ -49,59 +69,87 @@ function* rawTensors(tensors: Iterable<readonly [string, Tensor]>): Generator<re
   for (const [name, x] of tensors) yield [name, { dtype: 'F32', shape: x.shape, bytes: () => x.bytes() }];
 }
 
-/** Writes weights, optimizer state, data position and step counts into a folder; see CheckpointStore for atomicity. */
-export async function writeTrainingState(folder: string, parts: TrainingState, progressed: Progressed): Promise<void> {
+/**
+ * Writes weights, optimizer state, data position and step counts into a folder; see CheckpointStore for atomicity.
+ *
+ * @throws FormatsError `write_failed`
+ */
+export async function writeTrainingState(
+  folder: string,
+  parts: TrainingState,
+  options: Progressed & WriteTrainingStateOptions,
+): Promise<void> {
+  const { saveModel, ...progressed } = options;
   const { steps, tensors } = parts.optimizer.state();
-  await writeCheckpoint(folder, rawTensors(parts.model.namedParameters()));
-  await mkdir(join(folder, 'optimizer'), { recursive: true });
-  await writeCheckpoint(join(folder, 'optimizer'), rawTensors(Object.entries(tensors)));
-  await writeJsonFile(join(folder, stateFile), {
-    format: 1,
-    ...progressed,
-    optimizerSteps: { ...steps },
-    loader: z.json().parse(parts.loader.state()) as JsonValue,
-  });
+  if (saveModel) await saveModel(folder);
+  else await writeCheckpoint(folder, rawTensors(parts.model.namedParameters()));
+  await mkdir(join(folder, optimizerFolder));
+  await writeCheckpoint(join(folder, optimizerFolder), rawTensors(Object.entries(tensors)));
+  const loader: JsonValue = z.json().parse(parts.loader.state());
+  await writeJsonFile(join(folder, stateFile), { format: 1, ...progressed, optimizerSteps: { ...steps }, loader });
 }
 
 async function readTensors(folder: string): Promise<Map<string, Tensor>> {
   const reader = await openCheckpoint(folder);
+  const found = new Map<string, Tensor>();
   try {
-    const found = new Map<string, Tensor>();
     for (const name of reader.tensors.keys()) {
       const { dtype, shape, bytes } = await reader.read(name);
-      if (dtype !== 'F32') throw new TrainingError('checkpoint', `[resume] expected ${name} in float32, got ${dtype}`);
+      if (dtype !== 'F32') {
+        throw new TrainingError('checkpoint', `[resume] expected ${name} in float32, got ${dtype} (${folder})`);
+      }
       found.set(name, fromBytes(bytes, shape, 'float32'));
     }
     return found;
+  } catch (error) {
+    for (const x of found.values()) x.dispose();
+    throw error;
   } finally {
     await reader.close();
   }
 }
 
+/** The numbers of a checkpoint. @throws TrainingError `checkpoint`; FormatsError `missing_file`, `invalid_json`. */
+export async function readProgressed(
+  folder: string,
+): Promise<Progressed & { readonly optimizerSteps: Readonly<Record<string, number>>; readonly loader: JsonValue }> {
+  const parsed = schema.safeParse(await readJsonFile(join(folder, stateFile)));
+  if (parsed.success) return parsed.data;
+  throw new TrainingError(
+    'checkpoint',
+    `[resume] expected a ${stateFile} of this package in ${folder}, got:\n${z.prettifyError(parsed.error)}`,
+  );
+}
+
 /**
  * Takes a run's state back from a folder that `writeTrainingState` filled, bit for bit.
  *
- * @throws TrainingError `checkpoint`, FormatsError or LayersError for a damaged or foreign checkpoint.
+ * @throws TrainingError `checkpoint` naming the folder and the cause, the error of the package that refused its part:
+ * a damaged checkpoint, or that of another model or run.
  */
 export async function readTrainingState(folder: string, parts: TrainingState): Promise<Progressed> {
-  const parsed = schema.safeParse(await readJsonFile(join(folder, stateFile)));
-  if (!parsed.success) {
-    throw new TrainingError(
-      'checkpoint',
-      `[resume] expected a training.json of this package in ${folder}, got:\n${z.prettifyError(parsed.error)}`,
-    );
-  }
-  const { step, tokens, optimizerSteps, loader } = parsed.data;
-  const weights = await readTensors(folder);
-  const moments = await readTensors(join(folder, 'optimizer'));
+  const { optimizerSteps, loader, ...progressed } = await readProgressed(folder);
+  const loaded: Tensor[] = [];
   try {
+    const weights = await readTensors(folder);
+    loaded.push(...weights.values());
+    const moments = await readTensors(join(folder, optimizerFolder));
+    loaded.push(...moments.values());
     scope(() => {
       parts.model.load(weights);
       parts.optimizer.load({ steps: optimizerSteps, tensors: moments });
     });
     parts.loader.load(loader);
+  } catch (cause) {
+    const what = cause instanceof Error ? cause.message : String(cause);
+    throw new TrainingError(
+      'checkpoint',
+      `[resume] expected the state of this run in ${folder}, got: ${what}. ` +
+        'If the folder is damaged, remove it to go on from the checkpoint before it',
+      { cause },
+    );
   } finally {
-    for (const x of [...weights.values(), ...moments.values()]) x.dispose();
+    for (const x of loaded) x.dispose();
   }
-  return { step, tokens };
+  return progressed;
 }

@@ -1,9 +1,11 @@
 export {
   type Progressed,
+  readProgressed,
   readTrainingState,
   type Resumable,
   type TrainingState,
   writeTrainingState,
+  type WriteTrainingStateOptions,
 } from './checkpoint';
 export { CheckpointStore, type CheckpointStoreOptions } from './checkpoint-store';
 export { TrainingError, type TrainingErrorCode } from './errors';
@@ -21,4 +23,12 @@ export {
 } from './run-file';
 export { sparkline } from './sparkline';
 export { type AnyOptimizer, type MicroBatch, type StepResult, trainStep, type TrainStepOptions } from './step';
-export { type BatchLoader, train, type TrainEvent, type TrainOptions, type TrainResult } from './train';
+export {
+  type BatchLoader,
+  type CheckpointOptions,
+  type EvaluateOptions,
+  train,
+  type TrainEvent,
+  type TrainOptions,
+  type TrainResult,
+} from './train';

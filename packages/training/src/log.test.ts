@@ -26,7 +26,7 @@ describe('RunLog', () => {
     await log.close();
     const before = (await readFile(path, 'utf8')).split('\n').slice(0, 2).join('\n');
     await appendFile(path, '{"type":"st');
-    const resumed = await RunLog.resume(path, 2);
+    const resumed = await RunLog.resume(path, ({ step }) => step <= 2);
     expect(await readFile(path, 'utf8')).toBe(`${before}\n`);
     await resumed.write({ type: 'step', step: 3 });
     await resumed.sync();
@@ -35,7 +35,7 @@ describe('RunLog', () => {
   });
 
   it('says what is missing', async () => {
-    await expect(RunLog.resume(path, 1)).rejects.toMatchObject({ code: 'log' });
+    await expect(RunLog.resume(path, () => true)).rejects.toMatchObject({ code: 'log' });
     await expect(readLog(path)).rejects.toMatchObject({ code: 'log' });
     await expect(RunLog.create(join(path, 'no', 'such', 'folder'))).rejects.toThrow();
   });

@@ -2,7 +2,10 @@ import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { type JsonObject, type JsonValue, writeFileAtomic } from '@tessera-llm/formats';
 import { TrainingError } from './errors';
 
-/** A line of the log. All clocks are under `clock`: two runs that are equal differ nowhere else. */
+/**
+ * A line of the log. `train` writes lines of type `step` and `eval`. All clocks are under `clock`: two runs that are
+ * equal differ nowhere else.
+ */
 export interface LogRecord extends JsonObject {
   readonly type: string;
   /** Completed optimizer steps. */
@@ -24,7 +27,7 @@ export interface LogRecord extends JsonObject {
  * await log.write({ type: 'step', step: 1, loss: 4.2 });
  * await log.write({ type: 'step', step: 2, loss: 4.1 });
  * await log.close();
- * await (await RunLog.resume(path, 1)).close();
+ * await (await RunLog.resume(path, ({ step }) => step <= 1)).close();
  * console.log((await readLog(path)).length); // 1
  * ```
  */
@@ -43,8 +46,12 @@ export class RunLog {
     return RunLog.#append(path);
   }
 
-  /** The log as it was when `step` had completed: later lines, and a line that was cut by a crash, are removed. */
-  static async resume(path: string, step: number): Promise<RunLog> {
+  /**
+   * The log of a run that goes on, cut back to the records that `keep` accepts; a line that a crash cut is removed.
+   *
+   * @throws TrainingError `log` if there is no such file; FormatsError `write_failed`.
+   */
+  static async resume(path: string, keep: (record: LogRecord) => boolean): Promise<RunLog> {
     const text = await readFile(path, 'utf8').catch((cause: unknown) => {
       throw new TrainingError(
         'log',
@@ -52,12 +59,11 @@ export class RunLog {
         { cause },
       );
     });
-    let kept = '';
-    for (const line of text.split('\n')) {
+    const lines = text.split('\n').filter((line) => {
       const record = parse(line);
-      if (record !== undefined && record.step <= step) kept += `${line}\n`;
-    }
-    await writeFileAtomic(path, kept);
+      return record !== undefined && keep(record);
+    });
+    await writeFileAtomic(path, lines.map((line) => `${line}\n`).join(''));
     return RunLog.#append(path);
   }
 

@@ -1,4 +1,4 @@
-import { type Batch, type CausalLM, ignoreIndex, languageModelLoss } from '@tessera-llm/layers';
+import { type Batch, type CausalLM, countTargets, languageModelLoss } from '@tessera-llm/layers';
 import { clipCoefficient, type Optimizer } from '@tessera-llm/optimizers';
 import { type Tensor, addInPlace, keep, scope, valueAndGrad } from '@tessera-llm/tensor';
 import { TrainingError } from './errors';
@@ -39,8 +39,6 @@ export interface StepResult {
   readonly skipped: boolean;
 }
 
-const countLabels = (labels: Int32Array): number => labels.reduce((n, label) => n + (label === ignoreIndex ? 0 : 1), 0);
-
 /**
  * One optimizer step over one or more micro-batches. Losses are summed over all of them and divided by the number of
  * real targets of the whole step, so that accumulation equals one large batch whatever the micro-batches hold.
@@ -69,56 +67,71 @@ export async function trainStep(
   microBatches: readonly MicroBatch[],
   options: TrainStepOptions,
 ): Promise<StepResult> {
-  const { optimizer, lrFactor = 1, clipNorm = 1, labelSmoothing = 0, onNonFinite = 'throw', signal } = options;
-  const tokens = microBatches.reduce((n, { labels }) => n + countLabels(labels), 0);
+  const { optimizer, lrFactor = 1, clipNorm = 1, onNonFinite = 'throw' } = options;
+  const tokens = microBatches.reduce((n, { labels }) => n + countTargets(labels), 0);
   if (tokens === 0) throw new TrainingError('data', '[trainStep] expected at least one target that counts, got none');
-  const named = model.namedParameters();
-  const parameters = [...named.values()];
-  let total: Tensor[] | null = null;
+  const { loss, grads } = await accumulate(model, microBatches, { ...options, tokens });
+  const { norm, factor } = scope(() => {
+    // Infinity is no norm that clipCoefficient takes; without clipping the factor is not used.
+    const clip = clipCoefficient(grads, { maxNorm: clipNorm ?? Number.MAX_VALUE });
+    return { norm: keep(clip.norm), factor: keep(clip.factor) };
+  });
+  try {
+    const gradNorm = await norm.item();
+    const finite = Number.isFinite(loss) && Number.isFinite(gradNorm);
+    if (!finite && onNonFinite === 'throw') {
+      throw new TrainingError(
+        'non_finite',
+        `[trainStep] expected a finite loss and gradient, got loss ${loss} and gradient norm ${gradNorm}; ` +
+          'lower the learning rate, or find the op with anomaly()',
+      );
+    }
+    if (finite) optimizer.step(grads, { lrFactor, factor: clipNorm === null ? null : factor });
+    return { loss, gradNorm, tokens, skipped: !finite };
+  } finally {
+    for (const x of [norm, factor, ...grads.values()]) x.dispose();
+  }
+}
+
+interface Gradients {
+  readonly loss: number;
+  /** By parameter name; the caller disposes them. */
+  readonly grads: Map<string, Tensor>;
+}
+
+/** Loss and gradient of a step, one micro-batch after the other; frees everything if it can't finish. */
+async function accumulate(
+  model: CausalLM,
+  microBatches: readonly MicroBatch[],
+  options: Pick<TrainStepOptions, 'labelSmoothing' | 'signal'> & { readonly tokens: number },
+): Promise<Gradients> {
+  const { labelSmoothing = 0, signal, tokens } = options;
+  const trained = [...model.namedParameters()].filter(([, p]) => p.requiresGrad);
+  const parameters = trained.map(([, p]) => p);
   let loss = 0;
+  let sums: Tensor[] = [];
   try {
     for (const { labels, ...batch } of microBatches) {
       signal?.throwIfAborted();
-      if (countLabels(labels) === 0) continue;
-      const { value, grads } = scope(() => {
-        const result = valueAndGrad(
-          () => languageModelLoss(model, batch, { targets: labels, normalizer: tokens, labelSmoothing }),
-          parameters,
-        );
-        return { value: result.value, grads: result.grads.map(keep) };
-      });
+      if (countTargets(labels) === 0) continue;
+      const { value, grads } = valueAndGrad(
+        () => languageModelLoss(model, batch, { targets: labels, normalizer: tokens, labelSmoothing }),
+        parameters,
+      );
+      if (sums.length === 0) sums = grads;
+      else {
+        grads.forEach((g, i) => {
+          addInPlace(sums[i] as Tensor, g);
+          g.dispose();
+        });
+      }
       loss += await value.item();
       value.dispose();
-      if (total === null) total = grads;
-      else {
-        total.forEach((sum, i) => addInPlace(sum, grads[i] as Tensor));
-        for (const g of grads) g.dispose();
-      }
       await turn();
     }
-    signal?.throwIfAborted();
-    const sums = new Map([...named.keys()].map((name, i) => [name, (total as Tensor[])[i] as Tensor]));
-    const { norm, factor } = scope(() => {
-      const clip = clipCoefficient(sums, { maxNorm: clipNorm ?? Number.MAX_VALUE });
-      return { norm: keep(clip.norm), factor: keep(clip.factor) };
-    });
-    try {
-      const gradNorm = await norm.item();
-      const finite = Number.isFinite(loss) && Number.isFinite(gradNorm);
-      if (!finite && onNonFinite === 'throw') {
-        throw new TrainingError(
-          'non_finite',
-          `[trainStep] expected a finite loss and gradient, got loss ${loss} and gradient norm ${gradNorm}; ` +
-            'lower the learning rate, or find the op with anomaly()',
-        );
-      }
-      if (finite) optimizer.step(sums, { lrFactor, factor: clipNorm === null ? null : factor });
-      return { loss, gradNorm, tokens, skipped: !finite };
-    } finally {
-      norm.dispose();
-      factor.dispose();
-    }
-  } finally {
-    for (const g of total ?? []) g.dispose();
+    return { loss, grads: new Map(trained.map(([name], i) => [name, sums[i] as Tensor])) };
+  } catch (error) {
+    for (const g of sums) g.dispose();
+    throw error;
   }
 }

@@ -36,7 +36,8 @@ const expectedSchema = z.looseObject({
   max_grad_norm: z.number(),
   schedule: z.looseObject({ name: z.string(), warmup_steps: z.int(), total_steps: z.int() }),
   losses: z.array(z.number()),
-  grad_norms: z.array(z.number()).optional(),
+  grad_norms_before_clip: z.array(z.number()),
+  learning_rates: z.array(z.number()),
 });
 
 /** Micro-batch m of (steps · accum, batch, seqLen): the shift by one is the trainer's. */
@@ -77,6 +78,7 @@ async function runCase(backend: string, name: string): Promise<void> {
   });
   const losses: number[] = [];
   const gradNorms: number[] = [];
+  const learningRates: number[] = [];
   for (let step = 0; step < expected.steps; step++) {
     const first = step * expected.grad_accum_steps;
     const micro = Array.from({ length: expected.grad_accum_steps }, (_, i) => microBatch(ids, labels, first + i));
@@ -87,12 +89,15 @@ async function runCase(backend: string, name: string): Promise<void> {
     });
     losses.push(result.loss);
     gradNorms.push(result.gradNorm);
+    learningRates.push(o.lr * factor(step));
   }
-  dumpJson(backend, `training/${name}/expected.json`, { losses, grad_norms: gradNorms });
+  const computed = { losses, grad_norms_before_clip: gradNorms, learning_rates: learningRates };
+  dumpJson(backend, `training/${name}/expected.json`, { ...expected, ...computed });
   closeTo('losses', losses, expected.losses, { rtol: 1e-4, atol: 0 });
-  if (expected.grad_norms) closeTo('gradient norms', gradNorms, expected.grad_norms, { rtol: 1e-3, atol: 0 });
+  closeTo('gradient norms', gradNorms, expected.grad_norms_before_clip, { rtol: 1e-3, atol: 0 });
+  closeTo('learning rates', learningRates, expected.learning_rates, { rtol: 1e-12, atol: 0 });
   const final = loadSafetensors(join(path, 'final.safetensors'));
-  const weights = new Map(model.namedParameters());
+  const weights = model.namedParameters();
   for (const [key, want] of Object.entries(final)) {
     const got = weights.get(key);
     if (got === undefined) throw new Error(`the model has no parameter ${key}`);

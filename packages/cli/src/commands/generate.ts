@@ -59,7 +59,7 @@ export async function generateText(
   });
   output.result(
     {
-      promptIds,
+      promptIds: [...promptIds],
       ids: [...result.ids],
       text: result.text,
       logprobs: logprobs ? [...(result.logprobs ?? [])] : null,

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readTextFiles } from '@tessera-llm/data';
 import { writeJsonFile } from '@tessera-llm/formats';
 import { Tokenizer, template, trainBpe } from '@tessera-llm/tokenizers';
 import { z } from 'zod';
@@ -12,10 +12,6 @@ export interface TokenizerTrainOptions {
   readonly minFrequency: number;
 }
 
-async function* texts(files: readonly string[]): AsyncGenerator<string> {
-  for (const file of files) yield await readFile(file, 'utf8');
-}
-
 /** `tessera tokenizer train`: byte-level BPE on text files. */
 export async function trainTokenizer(
   files: readonly string[],
@@ -23,23 +19,29 @@ export async function trainTokenizer(
   context: CommandContext,
 ): Promise<void> {
   const { vocabSize, out, special, minFrequency } = options;
-  let shown = 0;
-  const trained = await trainBpe(texts(files), {
+  const { output, signal } = context;
+  let shown = performance.now();
+  const trained = await trainBpe(readTextFiles(files), {
     vocabSize,
     minFrequency,
     specialTokens: special,
     onProgress: ({ stage, done, total }) => {
-      context.signal.throwIfAborted();
+      signal.throwIfAborted();
       if (performance.now() - shown < 1000) return;
       shown = performance.now();
-      context.output.note(`${stage} ${done}${total === null ? '' : ` of ${total}`}`);
+      output.note(`${stage} ${done}${total === null ? '' : ` of ${total}`}`);
     },
   });
-  const [first] = special;
-  const before = first === undefined ? [] : [{ token: first, id: trained.tokenToId(first) as number }];
+  const before = special.slice(0, 1).flatMap((token) => {
+    const id = trained.tokenToId(token);
+    return id === undefined ? [] : [{ token, id }];
+  });
   const tokenizer = new Tokenizer({ ...trained.parts, postProcessor: before.length > 0 ? template({ before }) : null });
   await writeJsonFile(out, z.record(z.string(), z.json()).parse(tokenizer.toJSON()));
-  context.output.result(
+  if (tokenizer.vocabSize < vocabSize) {
+    output.note(`the texts have only ${tokenizer.vocabSize} entries to give, not ${vocabSize}`);
+  }
+  output.result(
     { file: out, vocabSize: tokenizer.vocabSize, files: [...files] },
     `${tokenizer.vocabSize} entries in ${out}\n`,
   );

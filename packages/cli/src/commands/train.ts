@@ -1,17 +1,14 @@
-import { createHash } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
-import { TokenLoader, tokensFromArrays } from '@tessera-llm/data';
-import { type JsonObject, readJsonFile } from '@tessera-llm/formats';
-import { createModel, save } from '@tessera-llm/models';
-import { AdamW, createSchedule } from '@tessera-llm/optimizers';
+import { join } from 'node:path';
+import { TokenLoader } from '@tessera-llm/data';
+import type { JsonObject } from '@tessera-llm/formats';
+import { type Model, createModel, save } from '@tessera-llm/models';
+import { AdamW, type Schedule, createSchedule } from '@tessera-llm/optimizers';
 import { defaultBackend, setBackend } from '@tessera-llm/tensor';
-import { Tokenizer } from '@tessera-llm/tokenizers';
 import {
   CheckpointStore,
   Progress,
-  RunLog,
   checkSameRun,
+  formatCount,
   heldOutLoss,
   packageVersions,
   readRunFile,
@@ -21,7 +18,8 @@ import {
 import { z } from 'zod';
 import { CliError } from '../errors';
 import type { CommandContext } from '../main';
-import { type TrainConfig, trainConfig } from './train-config';
+import { type TrainConfig, readTrainConfig } from './train-config';
+import { type TrainData, readTrainData } from './train-data';
 
 /** Options of `tessera train`. */
 export interface TrainCommandOptions {
@@ -31,25 +29,6 @@ export interface TrainCommandOptions {
   readonly backend?: string;
 }
 
-async function readConfig(file: string, steps: number | undefined): Promise<TrainConfig> {
-  const parsed = trainConfig.safeParse(await readJsonFile(file));
-  if (!parsed.success) {
-    throw new CliError(
-      'config',
-      `expected a training configuration in ${file} (README: the format), got:\n${z.prettifyError(parsed.error)}`,
-    );
-  }
-  return steps === undefined ? parsed.data : { ...parsed.data, steps };
-}
-
-function makeOptimizer(model: ReturnType<typeof createModel>, settings: TrainConfig['optimizer']): AdamW {
-  const all = [...model.namedParameters()];
-  const params = all.filter(([, p]) => p.rank >= 2);
-  const vectors = all.filter(([, p]) => p.rank < 2);
-  const groups = [{ params }, { params: vectors, weightDecay: 0 }].filter((g) => g.params.length > 0);
-  return new AdamW(groups, settings);
-}
-
 /** `tessera train`: a run as its configuration says. */
 export async function trainModel(
   configFile: string,
@@ -57,94 +36,133 @@ export async function trainModel(
   context: CommandContext,
 ): Promise<void> {
   const { output, signal } = context;
-  if (options.backend !== undefined) setBackend(options.backend);
-  const config = await readConfig(configFile, options.steps);
-  const at = (path: string): string => resolve(dirname(configFile), path);
   const { out } = options;
-  await mkdir(out, { recursive: true });
-  const store = new CheckpointStore(join(out, 'checkpoints'));
-  await store.repair();
-  const latest = (await store.steps()).at(-1);
+  const config = await readTrainConfig(configFile);
+  // Fewer steps than configured end a run early, under the schedule of the whole; more make it longer.
+  const steps = Math.max(config.steps, options.steps ?? 0);
   const begun = await readRunFile(out);
   if (begun && !options.resume) {
-    throw new CliError(
-      'usage',
-      `expected an empty folder for a new run, got ${out} with a run in it; add --resume to go on with it`,
-    );
+    throw new CliError('usage', `expected a folder without a run, got one in ${out}; --resume goes on with it`);
   }
   if (options.resume && !begun) throw new CliError('usage', `expected a run to resume in ${out}, got none`);
+  if (options.backend !== undefined) setBackend(options.backend);
 
-  const tokenizer = Tokenizer.fromJSON(await readJsonFile(at(config.tokenizer)));
-  const texts = (files: readonly string[]) => Promise.all(files.map((file) => readFile(at(file), 'utf8')));
-  const hash = createHash('sha256');
-  const trainTexts = await texts(config.data.train);
-  const validationTexts = await texts(config.data.validation);
-  for (const text of [...trainTexts, ...validationTexts]) hash.update(`${text.length}\n`).update(text);
-  const source = tokensFromArrays(
-    trainTexts.map((text) => tokenizer.encodeIds(text)),
-    { vocabSize: tokenizer.vocabSize },
-  );
-  const heldOut = validationTexts.map((text) => ({ ids: tokenizer.encodeIds(text), bytes: Buffer.byteLength(text) }));
-
-  // createModel checks every field itself.
-  const modelConfig = { ...config.model, vocab_size: tokenizer.vocabSize } as Parameters<typeof createModel>[0];
-  const model = createModel(modelConfig, { seed: config.seed, compute: config.compute });
-  const { seed, steps } = config;
-  const description = {
-    configuration: z.record(z.string(), z.json()).parse(JSON.parse(JSON.stringify(config))),
-    seeds: { model: seed, data: seed },
-    data: { text: hash.digest('hex'), tokens: source.fingerprint },
-  };
-  if (begun) checkSameRun(begun, description);
-  else {
-    const versions = packageVersions(
-      ['@tessera-llm/models', '@tessera-llm/tensor', '@tessera-llm/training'],
-      import.meta.url,
-    );
-    await writeRunFile(out, description, {
-      versions,
-      environment: { platform: process.platform, arch: process.arch, backend: defaultBackend().name },
-    });
-  }
-  const logFile = join(out, 'log.jsonl');
-  const log = latest !== undefined ? await RunLog.resume(logFile, latest) : await RunLog.create(logFile);
-  const progress = new Progress({ steps, stream: output.stderr });
-  const { type, warmupSteps } = config.schedule;
-  const evaluate = async (): Promise<JsonObject> => {
-    const { loss, bitsPerByte } = await heldOutLoss(model, heldOut, { window: config.seqLen, signal });
-    progress.note(`validation: loss ${loss.toFixed(4)}, ${bitsPerByte.toFixed(4)} bits per byte`);
-    return { loss, bitsPerByte };
-  };
+  const data = await readTrainData(config, { configFile, out, resumed: begun !== undefined, output, signal });
+  const model = makeModel(config, data);
   try {
-    const result = await train({
-      model,
-      loader: new TokenLoader(source, { batchSize: config.batchSize, seqLen: config.seqLen, seed }),
-      optimizer: makeOptimizer(model, config.optimizer),
-      schedule: createSchedule(
-        type === 'constant_with_warmup' ? { type, warmupSteps } : { type, warmupSteps, totalSteps: steps },
-      ),
-      steps,
-      gradAccumSteps: config.gradAccumSteps,
-      clipNorm: config.clipNorm,
-      seed,
-      checkpoints: { store, every: config.checkpointEvery },
-      ...(heldOut.length > 0 && { evaluate: { every: config.evalEvery, run: evaluate } }),
-      log,
-      progress,
-      signal,
-    });
-    if (result.stopped) {
-      throw new CliError(
-        'interrupted',
-        `stopped after ${result.step} of ${steps} steps and saved; --resume goes on from there`,
-      );
+    const description = {
+      configuration: z.record(z.string(), z.json()).parse({ ...config, steps }),
+      seeds: { model: config.seed, data: config.seed, dropout: config.seed },
+      data: data.fingerprints,
+    };
+    if (begun) checkSameRun(begun, description);
+    else {
+      const names = ['data', 'models', 'optimizers', 'tensor', 'tokenizers', 'training'];
+      await writeRunFile(out, description, {
+        versions: packageVersions(
+          names.map((name) => `@tessera-llm/${name}`),
+          import.meta.url,
+        ),
+        environment: { platform: process.platform, arch: process.arch, backend: defaultBackend().name },
+      });
     }
-    const folder = join(out, 'model');
-    await save(folder, { model, tokenizer });
-    const { step, tokens, loss } = result;
-    output.result({ folder, step, tokens, loss }, `${step} steps, ${tokens} tokens; saved to ${folder}\n`);
+    const count = formatCount(model.parameterCount());
+    output.note(`${count} parameters, ${steps} steps on the ${defaultBackend().name} backend`);
+    await run(model, data, { config, steps, stopAfter: Math.min(steps, options.steps ?? steps), out, context });
   } finally {
-    await log.close();
     model.dispose();
+    await data.source.close();
   }
+}
+
+interface RunSettings {
+  readonly config: TrainConfig;
+  readonly steps: number;
+  readonly stopAfter: number;
+  readonly out: string;
+  readonly context: CommandContext;
+}
+
+async function run(model: Model, data: TrainData, settings: RunSettings): Promise<void> {
+  const { config, steps, stopAfter, out, context } = settings;
+  const { output, signal } = context;
+  const { seqLen, batchSize, seed, clipNorm, labelSmoothing, gradAccumSteps, onNonFinite } = config;
+  const { tokenizer, source, heldOut } = data;
+  const progress = new Progress({ steps, stream: output.stderr });
+  let validation: JsonObject | null = null;
+  const evaluate = async (): Promise<JsonObject> => {
+    const { loss, bitsPerByte } = await heldOutLoss(model, heldOut, { window: seqLen, signal });
+    progress.note(`validation: loss ${loss.toFixed(4)}, ${bitsPerByte.toFixed(4)} bits per byte`);
+    validation = { loss, bitsPerByte };
+    return validation;
+  };
+  const optimizer = makeOptimizer(model, config);
+  const { step, tokens, loss } = await train({
+    model,
+    optimizer,
+    loader: new TokenLoader(source, { batchSize, seqLen, seed }),
+    schedule: makeSchedule(config, steps),
+    steps,
+    stopAfter,
+    gradAccumSteps,
+    clipNorm,
+    labelSmoothing,
+    onNonFinite,
+    seed,
+    checkpoints: {
+      store: new CheckpointStore(join(out, 'checkpoints'), { keep: config.keepCheckpoints }),
+      every: config.checkpointEvery,
+      saveModel: (folder) => save(folder, { model, tokenizer }),
+    },
+    ...(heldOut.length > 0 && { evaluate: { every: config.evalEvery, run: evaluate } }),
+    log: join(out, 'log.jsonl'),
+    progress,
+    signal,
+  }).finally(() => optimizer.dispose());
+  if (signal.aborted) {
+    throw new CliError('interrupted', `stopped after ${step} of ${steps} steps and saved; --resume goes on from there`);
+  }
+  const folder = join(out, 'model');
+  await save(folder, { model, tokenizer });
+  output.result(
+    { folder, step, steps, tokens, loss, validation },
+    `${step} of ${steps} steps, ${tokens} tokens; saved to ${folder}\n`,
+  );
+}
+
+/** A new model; what the configuration leaves out follows from the tokenizer and the sequence length. */
+function makeModel(config: TrainConfig, { tokenizer, boundaryId }: TrainData): Model {
+  const { vocabSize } = tokenizer;
+  const { vocab_size = vocabSize } = config.model;
+  if (typeof vocab_size !== 'number' || vocab_size < vocabSize) {
+    throw new CliError('config', `expected vocab_size of at least ${vocabSize}, the tokenizer's, got ${vocab_size}`);
+  }
+  const positions = config.model.model_type === 'gpt2' ? 'n_positions' : 'max_position_embeddings';
+  const fields = { [positions]: config.seqLen, bos_token_id: boundaryId, eos_token_id: boundaryId, ...config.model };
+  // createModel checks every field itself.
+  const input = { ...fields, vocab_size } as Parameters<typeof createModel>[0];
+  let model: Model;
+  try {
+    model = createModel(input, { seed: config.seed, compute: config.compute });
+  } catch (cause) {
+    throw new CliError('config', cause instanceof Error ? cause.message : String(cause), { cause });
+  }
+  if (model.positionLimit >= config.seqLen) return model;
+  const limit = model.positionLimit;
+  model.dispose();
+  throw new CliError('config', `expected seqLen of at most ${limit}, the model's positions, got ${config.seqLen}`);
+}
+
+/** AdamW that decays matrices, not biases and norms. */
+function makeOptimizer(model: Model, { optimizer: { name: _name, ...settings } }: TrainConfig): AdamW {
+  const all = [...model.namedParameters()];
+  const params = all.filter(([, p]) => p.rank >= 2);
+  const vectors = all.filter(([, p]) => p.rank < 2);
+  return new AdamW([{ params }, { params: vectors, weightDecay: 0 }], settings);
+}
+
+function makeSchedule({ schedule: { type, warmupSteps } }: TrainConfig, totalSteps: number): Schedule {
+  return createSchedule(
+    type === 'constant' ? { type: 'constant_with_warmup', warmupSteps } : { type, warmupSteps, totalSteps },
+  );
 }

@@ -1,0 +1,254 @@
+import { mkdir, mkdtemp, readFile, readdir, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { main } from './main';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tessera-cli-'));
+  const line = (i: number) => `The ${i % 7}th person walks to the ${i % 3 === 0 ? 'house' : 'river'} and comes back.\n`;
+  for (const name of ['a', 'b', 'c']) {
+    await writeFile(join(folder, `${name}.txt`), Array.from({ length: 40 }, (_, i) => line(i + name.length)).join(''));
+  }
+  await writeFile(join(folder, 'empty.txt'), '');
+  await writeFile(join(folder, 'latin1.txt'), Uint8Array.of(0x66, 0xfc, 0x72));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** Runs the command; what it wrote comes with the exit code. */
+async function tessera(...args: (string | { signal: AbortSignal })[]) {
+  const written = { stdout: '', stderr: '' };
+  const stream = (name: 'stderr' | 'stdout') => ({
+    write: (text: string) => {
+      written[name] += text;
+    },
+  });
+  const signal = args.flatMap((a) => (typeof a === 'string' ? [] : [a.signal]))[0];
+  const words = args.filter((a) => typeof a === 'string');
+  const code = await main(words, {
+    stdout: stream('stdout'),
+    stderr: stream('stderr'),
+    ...(signal && { signal }),
+  });
+  return { code, ...written };
+}
+
+const at = (name: string): string => join(folder, name);
+
+/** A configuration file with some fields changed. */
+async function config(name: string, changes: Record<string, unknown> = {}): Promise<string> {
+  const base = {
+    model: {
+      model_type: 'llama',
+      hidden_size: 16,
+      intermediate_size: 32,
+      num_hidden_layers: 1,
+      num_attention_heads: 2,
+      tie_word_embeddings: true,
+    },
+    tokenizer: 'tokenizer.json',
+    data: { train: ['a.txt', 'b.txt'], validation: ['c.txt'] },
+    steps: 8,
+    batchSize: 2,
+    seqLen: 16,
+    optimizer: { lr: 0.01 },
+    schedule: { type: 'linear', warmupSteps: 2 },
+    evalEvery: 4,
+    checkpointEvery: 4,
+  };
+  await writeFile(at(name), JSON.stringify({ ...base, ...changes }));
+  return at(name);
+}
+
+const errorDocument = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
+
+describe('the command line', () => {
+  it('helps', async () => {
+    const top = await tessera('--help');
+    expect(top).toMatchObject({ code: 0, stderr: '' });
+    for (const word of ['tokenizer', 'train', 'generate', 'info', 'Exit codes']) expect(top.stdout).toContain(word);
+    for (const command of [['tokenizer', 'train'], ['train'], ['generate'], ['info']]) {
+      const { code, stdout } = await tessera(...command, '--help');
+      expect(code).toBe(0);
+      expect(stdout).toContain('--json');
+    }
+  });
+
+  it.each([
+    [['nothing']],
+    [['info']],
+    [['info', 'x', '--unknown']],
+    [['tokenizer', 'train', 'a.txt', '--out', 'x', '--vocab-size', 'many']],
+    [['generate', 'x', '--temperature', '-1', '--prompt', 'y']],
+    [['generate', 'x', '--compute', 'float8', '--prompt', 'y']],
+    [['generate', 'x']],
+  ])('%j is wrong usage: exit code 2, nothing on standard output', async (args) => {
+    const { code, stdout, stderr } = await tessera(...args);
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).not.toBe('');
+    expect(stderr).not.toMatch(/\n\s+at /);
+  });
+
+  it('gives errors as JSON when asked', async () => {
+    const { code, stdout, stderr } = await tessera('info', at('none'), '--json');
+    expect(code).toBe(1);
+    expect(errorDocument.parse(JSON.parse(stdout)).error.code).toBe('missing_file');
+    expect(stderr).toMatch(/^tessera: .*none/);
+  });
+});
+
+describe('tokenizer train', () => {
+  it('writes a tokenizer.json', async () => {
+    const out = at('tokenizer.json');
+    const { code, stdout } = await tessera(
+      'tokenizer',
+      'train',
+      at('a.txt'),
+      at('b.txt'),
+      '--vocab-size',
+      '300',
+      '--out',
+      out,
+      '--json',
+    );
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toEqual({ file: out, vocabSize: 300, files: [at('a.txt'), at('b.txt')] });
+    expect(JSON.parse(await readFile(out, 'utf8'))).toMatchObject({ model: { type: 'BPE' } });
+  });
+
+  it.each([
+    ['missing.txt', /missing\.txt/],
+    ['empty.txt', /empty file/],
+    ['latin1.txt', /UTF-8/],
+  ])('refuses %s and writes nothing', async (file, message) => {
+    const out = at('refused.json');
+    const { code, stderr } = await tessera('tokenizer', 'train', at(file), '--vocab-size', '300', '--out', out);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(message);
+    expect(await readdir(folder)).not.toContain('refused.json');
+  });
+});
+
+describe('train, info and generate', () => {
+  const withoutClocks = async (run: string) =>
+    (await readFile(join(run, 'log.jsonl'), 'utf8'))
+      .trim()
+      .split('\n')
+      .map((line) => ({ ...z.record(z.string(), z.json()).parse(JSON.parse(line)), clock: null }));
+
+  it('train, and a run that is ended early and resumed equals an uninterrupted one', async () => {
+    const file = await config('run.json');
+    const whole = await tessera('train', file, '--out', at('whole'), '--json');
+    expect(whole.code).toBe(0);
+    const document = JSON.parse(whole.stdout);
+    expect(document).toMatchObject({ folder: join(at('whole'), 'model'), step: 8, steps: 8 });
+    expect(document.validation.bitsPerByte).toBeGreaterThan(0);
+    expect(whole.stderr).toContain('step 8/8');
+
+    const first = await tessera('train', file, '--out', at('parts'), '--steps', '5', '--json');
+    expect(JSON.parse(first.stdout)).toMatchObject({ step: 5, steps: 8 });
+    expect((await tessera('train', file, '--out', at('parts'))).code).toBe(2);
+    const second = await tessera('train', file, '--out', at('parts'), '--resume');
+    expect(second.code).toBe(0);
+    expect(await withoutClocks(at('parts'))).toEqual(await withoutClocks(at('whole')));
+    for (const name of ['model/model.safetensors', 'checkpoints/step-00000008/optimizer/model.safetensors']) {
+      expect((await readFile(join(at('parts'), name))).equals(await readFile(join(at('whole'), name)))).toBe(true);
+    }
+  });
+
+  it('info reads headers only, of models and of checkpoints', async () => {
+    const { code, stdout } = await tessera('info', join(at('whole'), 'model'), '--json');
+    expect(code).toBe(0);
+    const info = JSON.parse(stdout);
+    expect(info).toMatchObject({
+      architecture: 'llama',
+      supported: true,
+      dtypes: ['F32'],
+      tokenizer: { vocabSize: 300 },
+    });
+    // Embedding, attention, feed-forward and three norms.
+    expect(info.parameters).toBe(300 * 16 + 4 * 16 * 16 + 3 * 16 * 32 + 3 * 16);
+    const checkpoint = await tessera('info', join(at('whole'), 'checkpoints', 'step-00000004'));
+    expect(checkpoint.stdout).toMatch(/step 4/);
+  });
+
+  it('generate gives what --json says, the same for a seed', async () => {
+    const model = join(at('whole'), 'model');
+    const run = () =>
+      tessera('generate', model, '--prompt', 'The river', '--max-tokens', '6', '--seed', '3', '--logprobs', '--json');
+    const one = await run();
+    expect(one.code).toBe(0);
+    const document = JSON.parse(one.stdout);
+    expect(Object.keys(document).sort()).toEqual(['ids', 'logprobs', 'promptIds', 'stopReason', 'text']);
+    expect(document.ids).toHaveLength(6);
+    expect(document.logprobs.every((p: number) => p <= 0)).toBe(true);
+    expect((await run()).stdout).toBe(one.stdout);
+    const text = await tessera('generate', model, '--prompt', 'The river', '--max-tokens', '6', '--seed', '3');
+    expect(text.stdout).toBe(`${document.text}\n`);
+  });
+
+  it('a run that is interrupted exits with 130 and can be resumed', async () => {
+    const stop = new AbortController();
+    const long = await config('long.json', { steps: 100_000 });
+    setTimeout(() => stop.abort(new Error('interrupted')), 500);
+    const { code, stderr } = await tessera('train', long, '--out', at('long'), { signal: stop.signal });
+    expect(code).toBe(130);
+    expect(stderr).toMatch(/--resume/);
+  });
+});
+
+describe('bad input of train', () => {
+  it.each<[string, Record<string, unknown>, RegExp]>([
+    ['a field that is not known', { learningRate: 1 }, /learningRate/],
+    ['a learning rate below zero', { optimizer: { lr: -1 } }, /lr/],
+    ['an architecture that is not known', { model: { model_type: 'lstm' } }, /lstm/],
+    [
+      'heads that do not divide',
+      { model: { model_type: 'llama', hidden_size: 16, num_attention_heads: 3 } },
+      /head_dim/,
+    ],
+    ['a vocabulary smaller than the tokenizer', { model: { model_type: 'llama', vocab_size: 10 } }, /vocab_size/],
+    [
+      'more positions than the model has',
+      { model: { model_type: 'gpt2', n_positions: 8, n_embd: 8, n_head: 2 } },
+      /seqLen/,
+    ],
+  ])('%s is wrong usage', async (_, changes, message) => {
+    const { code, stderr } = await tessera('train', await config('bad.json', changes), '--out', at('bad'));
+    expect(stderr).toMatch(message);
+    expect(code).toBe(2);
+    expect(await readdir(at('bad')).catch(() => [])).not.toContain('run.json');
+  });
+
+  it('settings other than those that the run began with', async () => {
+    const other = await config('other.json', { optimizer: { lr: 0.02 } });
+    const { code, stderr } = await tessera('train', other, '--out', at('whole'), '--resume');
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/optimizer\.lr was 0\.01 and is 0\.02/);
+  });
+
+  it('a folder that cannot be written', async () => {
+    await writeFile(at('file'), '');
+    const { code, stderr } = await tessera('train', at('run.json'), '--out', join(at('file'), 'x'));
+    expect(code).toBe(1);
+    expect(stderr).not.toMatch(/\n\s+at /);
+  });
+
+  it('a model folder that is cut', async () => {
+    await mkdir(at('cut'), { recursive: true });
+    for (const name of await readdir(join(at('whole'), 'model'))) {
+      await writeFile(join(at('cut'), name), await readFile(join(at('whole'), 'model', name)));
+    }
+    await truncate(join(at('cut'), 'model.safetensors'), 1000);
+    for (const args of [
+      ['info', at('cut')],
+      ['generate', at('cut'), '--prompt', 'x'],
+    ]) {
+      const { code, stderr } = await tessera(...args);
+      expect(code).toBe(1);
+      expect(stderr).toMatch(/^tessera: /);
+    }
+  });
+});

@@ -1,0 +1,42 @@
+// 1,000 training steps; prints tensors, live bytes and resident memory every ten steps from the 200th on.
+// A process of its own, as a test runner's memory would drown what is measured; and 2,000 steps before them, as V8
+// compiles, and keeps, more code for so long.
+import { TokenLoader, tokensFromArrays } from '@tessera-llm/data';
+import { createModel } from '@tessera-llm/models';
+import { AdamW } from '@tessera-llm/optimizers';
+import { memory } from '@tessera-llm/tensor';
+import { train } from '@tessera-llm/training';
+
+const source = tokensFromArrays(
+  Array.from({ length: 12 }, (_, d) => Array.from({ length: 100 }, (_, i) => (i * (d + 3) + d * d) % 512)),
+  { vocabSize: 512 },
+);
+const model = createModel(
+  {
+    model_type: 'llama',
+    vocab_size: 512,
+    hidden_size: 32,
+    intermediate_size: 64,
+    num_hidden_layers: 2,
+    num_attention_heads: 2,
+  },
+  { seed: 3 },
+);
+const warmUp = 2000;
+const samples = { tensors: [], liveBytes: [], rss: [] };
+await train({
+  model,
+  optimizer: new AdamW(model.namedParameters(), { lr: 5e-3 }),
+  loader: new TokenLoader(source, { batchSize: 2, seqLen: 32, seed: 5 }),
+  steps: warmUp + 1000,
+  onStep({ step }) {
+    if (step < warmUp + 200 || step % 10 !== 0) return;
+    // What waits for the collector is no leak, and would make the line depend on when it last ran.
+    globalThis.gc();
+    const { tensors, liveBytes } = memory();
+    samples.tensors.push(tensors);
+    samples.liveBytes.push(liveBytes);
+    samples.rss.push(process.memoryUsage.rss());
+  },
+});
+process.stdout.write(JSON.stringify(samples));
