@@ -1,17 +1,54 @@
-/** Turns ids into text as they come: bytes of an unfinished character wait for the rest. */
+import type { Decoder, TokenStream } from './decoders/decoder';
+
+/** Settings of decoding. */
+export interface DecodeOptions {
+  /** Leave out special tokens; default true. */
+  readonly skipSpecialTokens?: boolean;
+}
+
+/** Without a decoder, tokens are joined by spaces. */
+function spaced(): TokenStream {
+  let first = true;
+  return {
+    push(token) {
+      const out = first ? token : ` ${token}`;
+      first = false;
+      return [out];
+    },
+    end: () => [],
+  };
+}
+
+/** Turns ids into text as they come: what is not settled yet, such as half a character, waits for the rest. */
 export class DecodeStream {
-  private readonly decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+  private stream: TokenStream;
 
   /** @internal */
-  constructor(private readonly bytesOf: (id: number) => Uint8Array) {}
-
-  /** The text that this id completes; may be empty. */
-  push(id: number): string {
-    return this.decoder.decode(this.bytesOf(id), { stream: true });
+  constructor(
+    private readonly tokenOf: (id: number) => string | null,
+    private readonly decoder: Decoder | null,
+  ) {
+    this.stream = this.open();
   }
 
-  /** The rest: U+FFFD if a character was left unfinished. */
+  private open(): TokenStream {
+    return this.decoder?.stream(false) ?? spaced();
+  }
+
+  /** The text that this id, or these, settle; may be empty. */
+  push(ids: number | Iterable<number>): string {
+    let text = '';
+    for (const id of typeof ids === 'number' ? [ids] : ids) {
+      const token = this.tokenOf(id);
+      if (token !== null) text += this.stream.push(token).join('');
+    }
+    return text;
+  }
+
+  /** The rest, with U+FFFD for a character left unfinished. The stream then begins anew. */
   flush(): string {
-    return this.decoder.decode();
+    const text = this.stream.end().join('');
+    this.stream = this.open();
+    return text;
   }
 }

@@ -1,10 +1,45 @@
-export type { AddedToken } from './added-tokens';
-export { Bpe, type BpeOptions } from './bpe';
-export { byteAlphabet, byteToChar, charToByte } from './byte-alphabet';
-export type { DecodeStream } from './decode-stream';
+export { createDecoder } from './decoders/create';
+export type { Decoder, TokenStream } from './decoders/decoder';
+export type { DecodeOptions, DecodeStream } from './decode-stream';
+export type { AddedToken, AllowedSpecial } from './encode/added-tokens';
+export type { Encoding } from './encode/encoding';
+export type { PaddingOptions } from './encode/padding';
+export type { TruncationOptions, TruncationStrategy } from './encode/truncation';
 export { TokenizerError, type TokenizerErrorCode } from './errors';
-export { translatePattern } from './pattern';
-export { type PostProcessor, template } from './post-processor';
-export { byteLevel, type PreTokenizer, sequence, splitPattern } from './pre-tokenizer';
-export { type EncodeOptions, type Encoding, Tokenizer, type TokenizerParts } from './tokenizer';
-export { trainBpe, type TrainBpeOptions } from './train-bpe';
+export { Bpe, type BpeOptions } from './models/bpe';
+export { createModel } from './models/create';
+export type { Model, Pieces } from './models/model';
+export { Unigram, type UnigramOptions } from './models/unigram';
+export { WordLevel, type WordLevelOptions } from './models/word-level';
+export { WordPiece, type WordPieceOptions } from './models/word-piece';
+export { bertNormalizer, type BertNormalizerOptions } from './normalizers/bert';
+export { createNormalizer, normalizeText } from './normalizers/create';
+export type { Normalizer } from './normalizers/normalizer';
+export { createPostProcessor } from './post-processors/create';
+export type { PostProcessor } from './post-processors/post-processor';
+export {
+  template,
+  templateProcessor,
+  type TemplateOptions,
+  type TemplatePart,
+  type TemplateToken,
+} from './post-processors/template';
+export { byteLevel, type ByteLevelOptions } from './pre-tokenizers/byte-level';
+export { createPreTokenizer, splitText, type TextPiece } from './pre-tokenizers/create';
+export { metaspace, type MetaspaceOptions, type PrependScheme } from './pre-tokenizers/metaspace';
+export type { PreTokenizer } from './pre-tokenizers/pre-tokenizer';
+export { sequence, splitPattern, type SplitOptions } from './pre-tokenizers/split';
+export type { Dialect } from './regex/ast';
+export { compilePattern, type Pattern } from './regex/pattern';
+export { AlignedText, type Matches, type SplitBehavior } from './text/aligned-text';
+export { byteAlphabet, byteToChar, charToByte } from './text/byte-alphabet';
+export {
+  type EncodeBatchOptions,
+  type EncodeIdsOptions,
+  type EncodeOptions,
+  type TextInput,
+  Tokenizer,
+  type TokenizerParts,
+} from './tokenizer';
+export { trainBpe, type TrainBpeOptions } from './trainers/train-bpe';
+export type { CountPipeline, CountReport, TrainOptions, TrainProgress, WordCounts } from './trainers/word-counts';

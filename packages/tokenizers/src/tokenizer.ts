@@ -1,47 +1,68 @@
-import { AddedTokenMatcher, type AddedToken } from './added-tokens';
-import type { Bpe } from './bpe';
-import { charToByte, toByteChars } from './byte-alphabet';
-import { DecodeStream } from './decode-stream';
+import { maxId } from './config';
+import { DecodeStream, type DecodeOptions } from './decode-stream';
+import type { Decoder } from './decoders/decoder';
+import { AddedTokens, type AddedToken, type AllowedSpecial } from './encode/added-tokens';
+import { Encoding } from './encode/encoding';
+import { type PaddingOptions, padRows } from './encode/padding';
+import type { Row, Rows } from './encode/rows';
+import { textRows } from './encode/text-rows';
+import { type TruncationOptions, truncateRows } from './encode/truncation';
 import { TokenizerError } from './errors';
-import { parseTokenizerJson, tokenizerToJson } from './json';
-import { alignedNfc } from './nfc';
-import type { PostProcessor } from './post-processor';
-import type { PreTokenizer } from './pre-tokenizer';
+import type { ByteBpe } from './fast/byte-bpe';
+import { fastEncoder } from './fast/create';
+import { IdList } from './fast/id-list';
+import { readTokenizer, tokenizerToJson } from './json';
+import type { Model } from './models/model';
+import type { Normalizer } from './normalizers/normalizer';
+import { type PostProcessor, finish } from './post-processors/post-processor';
+import type { PreTokenizer } from './pre-tokenizers/pre-tokenizer';
+import { AlignedText } from './text/aligned-text';
+import { findLoneSurrogate } from './text/unicode';
 
 /** Parts of a tokenizer: the text goes through them in this order. */
 export interface TokenizerParts {
   readonly addedTokens?: readonly AddedToken[];
-  /** Unicode normal form; default none. */
-  readonly normalizer?: 'NFC' | null;
-  readonly preTokenizer: PreTokenizer;
-  readonly model: Bpe;
+  readonly normalizer?: Normalizer | null;
+  readonly preTokenizer?: PreTokenizer | null;
+  readonly model: Model;
   readonly postProcessor?: PostProcessor | null;
+  readonly decoder?: Decoder | null;
+  /** Applied by `encode` unless its options say otherwise. */
+  readonly truncation?: TruncationOptions | null;
+  /** Applied by `encode` and `encodeBatch` unless their options say otherwise. */
+  readonly padding?: PaddingOptions | null;
+}
+
+/** One text, or one that is cut into words already. */
+export type TextInput = string | readonly string[];
+
+/** Settings of `encodeIds`. */
+export interface EncodeIdsOptions {
+  /** Add what the post-processor adds (beginning and end of sequence); default true. */
+  readonly addSpecialTokens?: boolean;
+  /** Special tokens to be recognised where the text has them; default `all`. Use `none` for text from outside. */
+  readonly allowedSpecial?: AllowedSpecial;
 }
 
 /** Settings of `encode`. */
-export interface EncodeOptions {
-  /** Add what the post-processor adds (beginning and end of sequence); default true. */
-  readonly addSpecialTokens?: boolean;
-  /** Recognise special tokens that are written in the text; default true. Turn it off for text from outside. */
-  readonly allowSpecial?: boolean;
+export interface EncodeOptions extends EncodeIdsOptions {
+  /** A second text, after the first. */
+  readonly pair?: TextInput;
+  /** Default: the tokenizer's own; null for none. */
+  readonly truncation?: TruncationOptions | null;
+  /** Default: the tokenizer's own; null for none. */
+  readonly padding?: PaddingOptions | null;
 }
 
-/** What a text became. */
-export interface Encoding {
-  readonly ids: number[];
-  readonly tokens: string[];
-  /** [start, end) of each token in the text, in UTF-16 units; [0, 0] for tokens that were added. */
-  readonly offsets: [number, number][];
+/** Settings of `encodeBatch`. */
+export interface EncodeBatchOptions extends Omit<EncodeOptions, 'pair'> {
+  /** Second texts, one for each of the first. */
+  readonly pairs?: readonly TextInput[];
 }
-
-// Words repeat; their ids are kept. Bounded, so that endless input can't exhaust memory.
-const cacheLimit = 1 << 16;
-const longestCached = 64;
-const bytesOf = new TextEncoder();
 
 /**
- * A byte-level BPE tokenizer: added tokens, normaliser, pre-tokenizer, model, post-processor and decoder, as
- * Hugging Face's tokenizer.json describes them.
+ * A tokenizer as Hugging Face's tokenizer.json describes them: added tokens, normaliser, pre-tokenizer, model,
+ * post-processor and decoder. Gives the same ids, tokens, offsets and texts as Hugging Face's library.
  *
  * @example
  * ```ts
@@ -55,156 +76,197 @@ const bytesOf = new TextEncoder();
 export class Tokenizer {
   /** Number of ids: one more than the largest. */
   readonly vocabSize: number;
-  private readonly matcher: AddedTokenMatcher;
-  private readonly added = new Map<number, AddedToken>();
-  private readonly addedIds = new Map<string, number>();
-  private readonly cache = new Map<string, readonly number[]>();
+  private readonly added: AddedTokens;
+  private fast: ByteBpe | null | undefined;
 
+  /** @throws TokenizerError `invalid_file` for added tokens with malformed ids. */
   constructor(readonly parts: TokenizerParts) {
-    for (const token of parts.addedTokens ?? []) {
-      if (!Number.isInteger(token.id) || token.id < 0) {
+    for (const { id, content } of parts.addedTokens ?? []) {
+      if (!Number.isInteger(id) || id < 0 || id > maxId) {
         throw new TokenizerError(
           'invalid_file',
-          `[Tokenizer] expected an id of at least 0 for ${JSON.stringify(token.content)}, got ${token.id}`,
+          `[Tokenizer] expected an id from 0 to ${maxId} for ${JSON.stringify(content)}, got ${id}`,
         );
       }
-      this.added.set(token.id, token);
-      this.addedIds.set(token.content, token.id);
     }
-    this.matcher = new AddedTokenMatcher(parts.addedTokens ?? []);
+    this.added = new AddedTokens(parts.addedTokens ?? [], parts.normalizer ?? null);
     let largest = -1;
     for (const id of parts.model.vocab.values()) largest = Math.max(largest, id);
-    for (const id of this.added.keys()) largest = Math.max(largest, id);
+    for (const id of this.added.byId.keys()) largest = Math.max(largest, id);
     this.vocabSize = largest + 1;
   }
 
-  /** The tokenizer of a parsed tokenizer.json. @throws TokenizerError naming the component that is malformed or not supported. */
+  /**
+   * The tokenizer of a parsed tokenizer.json.
+   *
+   * @throws TokenizerError naming the place that is malformed or not supported.
+   */
   static fromJSON(json: unknown): Tokenizer {
-    return new Tokenizer(parseTokenizerJson(json));
+    return new Tokenizer(readTokenizer(json));
   }
 
   /** The content of a tokenizer.json that Hugging Face's library loads. */
-  toJSON(): unknown {
+  toJSON(): Record<string, unknown> {
     return tokenizerToJson(this.parts);
   }
 
   /** The id of a token, or undefined. */
   tokenToId(token: string): number | undefined {
-    return this.addedIds.get(token) ?? this.parts.model.vocab.get(token);
+    return this.added.byContent.get(token)?.id ?? this.parts.model.vocab.get(token);
   }
 
   /** The token of an id as the vocabulary writes it, or undefined. */
   idToToken(id: number): string | undefined {
-    return this.added.get(id)?.content ?? this.parts.model.token(id);
+    return this.added.byId.get(id)?.content ?? this.parts.model.token(id);
   }
 
-  /** Ids of a text alone: the fast path, without tokens and offsets. */
-  encodeIds(text: string, options: EncodeOptions = {}): number[] {
-    const ids: number[] = [];
-    this.forEachToken(text, options, (wordIds) => {
-      for (const id of wordIds) ids.push(id);
-    });
-    return this.withSpecial(ids, options);
+  /** The tokens that `allowedSpecial` is about. */
+  get specialTokens(): AddedToken[] {
+    return this.added.list.filter((token) => token.special);
   }
 
-  /** Ids, tokens and offsets of a text. */
-  encode(text: string, options: EncodeOptions = {}): Encoding {
-    const ids: number[] = [];
-    const offsets: [number, number][] = [];
-    this.forEachToken(text, options, (wordIds, word, locate) => {
-      const places = word === null ? null : bytePlaces(word);
-      let byte = 0;
-      for (const id of wordIds) {
-        ids.push(id);
-        if (places === null) {
-          offsets.push(locate(0, 0));
-          continue;
+  /**
+   * Ids (N,) of one text as a plain list; `encode(text).ids` gives the same in a typed array. Truncation and padding of
+   * the tokenizer are not applied.
+   *
+   * @throws TokenizerError `invalid_text` for a lone surrogate, `token_not_found` where the model needs an unknown token and has none.
+   */
+  encodeIds(text: string, options: EncodeIdsOptions = {}): number[] {
+    return Array.from(this.typedIds(text, options));
+  }
+
+  private typedIds(text: string, options: EncodeIdsOptions): Int32Array {
+    const { addSpecialTokens = true, allowedSpecial = 'all' } = options;
+    checkText(text);
+    const out = new IdList(Math.max(64, text.length >> 2));
+    const around = addSpecialTokens ? this.around() : null;
+    for (const id of around?.before ?? []) out.push(id);
+    this.bareIds(text, allowedSpecial, out);
+    for (const id of around?.after ?? []) out.push(id);
+    return out.toArray();
+  }
+
+  private surrounding: { before: readonly number[]; after: readonly number[] } | null = null;
+
+  /** What the post-processor puts before and after one text. */
+  private around(): { before: readonly number[]; after: readonly number[] } {
+    if (this.surrounding !== null) return this.surrounding;
+    const probe: Row = {
+      id: -1,
+      token: '',
+      start: 0,
+      end: 0,
+      startPoint: 0,
+      endPoint: 0,
+      word: 0,
+      typeId: 0,
+      sequence: 0,
+      special: false,
+      attended: true,
+    };
+    const { rows } = finish(this.parts.postProcessor ?? null, [{ rows: [probe], overflowing: [] }], true);
+    const at = rows.findIndex((row) => row.id === -1);
+    const ids = rows.map((row) => row.id);
+    this.surrounding = at < 0 ? { before: ids, after: [] } : { before: ids.slice(0, at), after: ids.slice(at + 1) };
+    return this.surrounding;
+  }
+
+  /** Ids of the text alone, on the fast path where there is one. */
+  private bareIds(text: string, allowed: AllowedSpecial, out: IdList): void {
+    const { normalizer, preTokenizer, model } = this.parts;
+    this.fast ??= fastEncoder(preTokenizer ?? null, model);
+    const { fast } = this;
+    if (fast !== null && this.added.rawOnly) {
+      for (const { from, to, token } of this.added.stretches(text, allowed)) {
+        if (token !== null) out.push(token.id);
+        else if (!normalizer) fast.encode(text, from, to, out);
+        else {
+          const made = normalizer.normalize(AlignedText.untracked(text.slice(from, to))).text;
+          fast.encode(made, 0, made.length, out);
         }
-        const length = [...(this.parts.model.token(id) ?? '')].length;
-        const [first] = places[byte] as [number, number];
-        const [, last] = places[byte + length - 1] as [number, number];
-        offsets.push(locate(first, last));
-        byte += length;
       }
-    });
-    const all = this.withSpecial(ids, options);
-    const before = options.addSpecialTokens === false ? 0 : (this.parts.postProcessor?.before.length ?? 0);
-    const padded: [number, number][] = all.map((_, i) => offsets[i - before] ?? [0, 0]);
-    return { ids: all, tokens: all.map((id) => this.idToToken(id) ?? ''), offsets: padded };
-  }
-
-  private withSpecial(ids: number[], options: EncodeOptions): number[] {
-    const post = this.parts.postProcessor;
-    if (!post || options.addSpecialTokens === false) return ids;
-    return [...post.before, ...ids, ...post.after];
-  }
-
-  private forEachToken(
-    text: string,
-    options: EncodeOptions,
-    visit: (
-      ids: readonly number[],
-      word: string | null,
-      locate: (start: number, end: number) => [number, number],
-    ) => void,
-  ): void {
-    const { allowSpecial = true } = options;
-    const { normalizer, preTokenizer } = this.parts;
-    const accept = (token: AddedToken) => allowSpecial || !token.special;
-    for (const { start, end, token } of this.matcher.split(text, accept)) {
+      return;
+    }
+    for (const { text: piece, token } of this.added.split(AlignedText.untracked(text), allowed)) {
       if (token !== null) {
-        visit([token.id], null, () => [start, end]);
+        out.push(token.id);
         continue;
       }
-      const raw = text.slice(start, end);
-      const aligned = normalizer === 'NFC' ? alignedNfc(raw) : null;
-      const normal = aligned?.text ?? raw;
-      const prefix = preTokenizer.addPrefixSpace && !normal.startsWith(' ') ? ' ' : '';
-      // Units of the word to places in the text; the prefix space has none of its own.
-      const place = (from: number, to: number): [number, number] => {
-        const a = Math.max(0, from - prefix.length);
-        const b = Math.max(0, to - prefix.length);
-        if (aligned === null) return [start + a, start + b];
-        return [start + (aligned.starts[a] ?? raw.length), start + (b > 0 ? (aligned.ends[b - 1] as number) : 0)];
-      };
-      preTokenizer.forEachWord(prefix + normal, (word, at) =>
-        visit(this.wordIds(word), word, (from, to) => place(at + from, at + to)),
+      for (const word of preTokenizer ? preTokenizer.split(piece) : [piece]) {
+        if (fast !== null && !preTokenizer) fast.encode(word.text, 0, word.length, out);
+        else
+          for (const stretch of model.segments?.(word.text) ?? [word.text])
+            for (const id of model.tokenize(stretch).ids) out.push(id);
+      }
+    }
+  }
+
+  /**
+   * Encodes a text, or two. The result makes tokens, offsets and the rest when they are asked for.
+   *
+   * @throws TokenizerError as `encodeIds`; `invalid_argument` where truncation has no room.
+   */
+  encode(text: TextInput, options: EncodeOptions = {}): Encoding {
+    const { truncation = this.parts.truncation ?? null, padding = this.parts.padding ?? null, pair } = options;
+    if (typeof text === 'string' && pair === undefined && truncation === null && padding === null) {
+      return new Encoding(this.typedIds(text, options), () => this.rows(text, options));
+    }
+    const rows = this.rows(text, options);
+    return Encoding.of(padding === null ? rows : (padRows([rows], padding)[0] as Rows));
+  }
+
+  /**
+   * Encodes texts and pads them to one length if the tokenizer or the options say so.
+   *
+   * @param options.pairs Second texts, one for each.
+   */
+  encodeBatch(texts: readonly TextInput[], options: EncodeBatchOptions = {}): Encoding[] {
+    const { padding = this.parts.padding ?? null, pairs, ...rest } = options;
+    if (pairs !== undefined && pairs.length !== texts.length) {
+      throw new TokenizerError(
+        'invalid_argument',
+        `[encodeBatch] expected ${texts.length} second texts, got ${pairs.length}`,
       );
     }
+    const of = (i: number): EncodeOptions => {
+      const pair = pairs?.[i];
+      return pair === undefined ? { ...rest, padding: null } : { ...rest, padding: null, pair };
+    };
+    if (padding === null) return texts.map((text, i) => this.encode(text, of(i)));
+    return padRows(
+      texts.map((text, i) => this.rows(text, of(i))),
+      padding,
+    ).map(Encoding.of);
   }
 
-  private wordIds(word: string): readonly number[] {
-    const known = this.cache.get(word);
-    if (known !== undefined) return known;
-    const ids = this.parts.model.encodeWord(toByteChars(word));
-    if (word.length <= longestCached) {
-      if (this.cache.size >= cacheLimit) this.cache.clear();
-      this.cache.set(word, ids);
-    }
-    return ids;
+  private rows(text: TextInput, options: EncodeOptions): Rows {
+    const {
+      addSpecialTokens = true,
+      allowedSpecial = 'all',
+      pair,
+      truncation = this.parts.truncation ?? null,
+    } = options;
+    const texts = (pair === undefined ? [text] : [text, pair]).map((t, i) =>
+      textRows(this.parts, this.added, t, i, allowedSpecial, truncation),
+    );
+    const processor = this.parts.postProcessor ?? null;
+    const added = addSpecialTokens ? (processor?.added(texts.length > 1) ?? 0) : 0;
+    const cut =
+      truncation === null ? texts.map((rows) => ({ rows, overflowing: [] })) : truncateRows(texts, truncation, added);
+    return finish(processor, cut, addSpecialTokens);
   }
 
-  /** The bytes of an id; none for a special token to be skipped. */
-  private tokenBytes(id: number, skipSpecialTokens: boolean): Uint8Array {
-    const added = this.added.get(id);
-    if (added !== undefined) {
-      return skipSpecialTokens && added.special ? new Uint8Array() : bytesOf.encode(added.content);
-    }
-    const token = this.parts.model.token(id);
+  /** Tokens of ids as they go into the decoder, special ones left out if asked. */
+  private tokenOf(id: number, skipSpecialTokens: boolean): string | null {
+    const added = this.added.byId.get(id);
+    const token = added?.content ?? this.parts.model.token(id);
     if (token === undefined) {
       throw new TokenizerError(
         'invalid_argument',
         `[decode] expected ids from 0 to ${this.vocabSize - 1} of this tokenizer, got ${id}`,
       );
     }
-    const bytes: number[] = [];
-    for (const char of token) {
-      const byte = charToByte(char);
-      // A token outside the byte alphabet stands for its own text.
-      if (byte === undefined) return bytesOf.encode(token);
-      bytes.push(byte);
-    }
-    return Uint8Array.from(bytes);
+    return skipSpecialTokens && this.added.byContent.get(token)?.special ? null : token;
   }
 
   /**
@@ -213,29 +275,28 @@ export class Tokenizer {
    * @param options.skipSpecialTokens Default true.
    * @throws TokenizerError `invalid_argument` for an id outside the vocabulary.
    */
-  decode(ids: Iterable<number>, options: { readonly skipSpecialTokens?: boolean } = {}): string {
-    const stream = this.decodeStream(options);
-    let text = '';
-    for (const id of ids) text += stream.push(id);
-    return text + stream.flush();
+  decode(ids: Iterable<number>, options: DecodeOptions = {}): string {
+    const { skipSpecialTokens = true } = options;
+    const tokens: string[] = [];
+    for (const id of ids) {
+      const token = this.tokenOf(id, skipSpecialTokens);
+      if (token !== null) tokens.push(token);
+    }
+    return this.parts.decoder ? this.parts.decoder.decode(tokens).join('') : tokens.join(' ');
   }
 
-  /** Decodes ids as they come; never gives half a character. */
-  decodeStream(options: { readonly skipSpecialTokens?: boolean } = {}): DecodeStream {
+  /** Decodes ids as they come; never gives half a character, and together exactly what `decode` gives. */
+  decodeStream(options: DecodeOptions = {}): DecodeStream {
     const { skipSpecialTokens = true } = options;
-    return new DecodeStream((id) => this.tokenBytes(id, skipSpecialTokens));
+    return new DecodeStream((id) => this.tokenOf(id, skipSpecialTokens), this.parts.decoder ?? null);
   }
 }
 
-/** For each UTF-8 byte of a word the [start, end) of its character in UTF-16 units. */
-function bytePlaces(word: string): [number, number][] {
-  const out: [number, number][] = [];
-  let at = 0;
-  for (const char of word) {
-    const code = char.codePointAt(0) as number;
-    const bytes = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-    for (let b = 0; b < bytes; b++) out.push([at, at + char.length]);
-    at += char.length;
-  }
-  return out;
+function checkText(text: string): void {
+  const at = findLoneSurrogate(text);
+  if (at >= 0)
+    throw new TokenizerError(
+      'invalid_text',
+      `[encode] expected well-formed text, got a lone surrogate at place ${at}; text.toWellFormed() replaces it`,
+    );
 }

@@ -1,0 +1,115 @@
+import { TokenizerError } from './errors';
+
+/** A parsed JSON object with the place it came from, for messages. */
+export class Reader {
+  constructor(
+    private readonly value: Readonly<Record<string, unknown>>,
+    readonly place: string,
+  ) {}
+
+  /** @throws TokenizerError `invalid_file` unless the value is an object. */
+  static of(value: unknown, place: string): Reader {
+    if (!isRecord(value)) throw malformed(place, 'an object', value);
+    return new Reader(value, place);
+  }
+
+  /** The parsed object itself. */
+  get raw(): Readonly<Record<string, unknown>> {
+    return this.value;
+  }
+
+  at(key: string): string {
+    return this.place === '' ? key : `${this.place}.${key}`;
+  }
+
+  get(key: string): unknown {
+    return Object.hasOwn(this.value, key) ? this.value[key] : undefined;
+  }
+
+  string(key: string, fallback?: string): string {
+    const value = this.get(key) ?? fallback;
+    if (typeof value !== 'string') throw malformed(this.at(key), 'a string', value);
+    return value;
+  }
+
+  optionalString(key: string): string | null {
+    const value = this.get(key) ?? null;
+    return value === null ? null : this.string(key);
+  }
+
+  boolean(key: string, fallback?: boolean): boolean {
+    const value = this.get(key) ?? fallback;
+    if (typeof value !== 'boolean') throw malformed(this.at(key), 'true or false', value);
+    return value;
+  }
+
+  /** A whole number of at least `least`. */
+  integer(key: string, fallback?: number, least = 0): number {
+    const value = this.get(key) ?? fallback;
+    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < least) {
+      throw malformed(this.at(key), `a whole number of at least ${least}`, value);
+    }
+    return value;
+  }
+
+  oneOf<T extends string>(key: string, names: readonly T[], fallback?: T): T {
+    const value = this.get(key) ?? fallback;
+    const found = names.find((name) => name === value);
+    if (found === undefined) throw malformed(this.at(key), `one of ${names.join(', ')}`, value);
+    return found;
+  }
+
+  list(key: string): readonly unknown[] {
+    const value = this.get(key);
+    if (!Array.isArray(value)) throw malformed(this.at(key), 'a list', value);
+    return value;
+  }
+
+  reader(key: string): Reader {
+    return Reader.of(this.get(key), this.at(key));
+  }
+}
+
+/** True for objects that are no lists. */
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Shortens a value for a message. */
+export function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 80 ? `${text.slice(0, 77)}…` : text;
+}
+
+export function malformed(place: string, expected: string, got: unknown): TokenizerError {
+  return new TokenizerError('invalid_file', `[tokenizer] ${place}: expected ${expected}, got ${shown(got)}`);
+}
+
+/** Vocabulary: an object from token to id, ids whole and each given once. */
+export function readVocab(value: unknown, place: string): Map<string, number> {
+  if (!isRecord(value)) throw malformed(place, 'an object from token to id', value);
+  const vocab = new Map<string, number>();
+  for (const [token, id] of Object.entries(value)) {
+    if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id > maxId) {
+      throw malformed(`${place}[${JSON.stringify(token)}]`, `an id from 0 to ${maxId}`, id);
+    }
+    vocab.set(token, id);
+  }
+  return vocab;
+}
+
+/** Ids stay below 2^24: a table by id then stays small enough whatever a file claims. */
+export const maxId = 2 ** 24 - 1;
+
+/** Token of each id. @throws TokenizerError `invalid_file` if two tokens share an id. */
+export function invertVocab(vocab: ReadonlyMap<string, number>, place: string): (string | undefined)[] {
+  const tokens: (string | undefined)[] = [];
+  for (const [token, id] of vocab) {
+    const other = tokens[id];
+    if (other !== undefined) {
+      throw malformed(place, 'each id once', `${id} for both ${JSON.stringify(other)} and ${JSON.stringify(token)}`);
+    }
+    tokens[id] = token;
+  }
+  return tokens;
+}

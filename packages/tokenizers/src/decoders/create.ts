@@ -1,0 +1,235 @@
+import { Reader, malformed } from '../config';
+import { TokenizerError } from '../errors';
+import { readPattern } from '../regex/read';
+import { unitsAt } from '../text/aligned-text';
+import { byteFallbackDecoder, byteLevelDecoder } from './bytes';
+import { type Decoder, type TokenStream, drain, waitingStream } from './decoder';
+
+/** A decoder that looks at one token after another, told whether it is the first. */
+function each(json: Record<string, unknown>, change: (token: string, first: boolean) => string): Decoder {
+  const open = (): TokenStream => {
+    let first = true;
+    return {
+      push(token) {
+        const made = change(token, first);
+        first = false;
+        return [made];
+      },
+      end: () => [],
+    };
+  };
+  const decode = (tokens: readonly string[]) => drain(open(), tokens);
+  return {
+    decode,
+    stream: (whole) => (whole ? waitingStream(decode, true) : open()),
+    joins: false,
+    toJSON: () => json,
+  };
+}
+
+/** BERT's tidying of spaces before punctuation and in contractions. */
+function cleanUp(text: string): string {
+  return text
+    .replaceAll(' .', '.')
+    .replaceAll(' ?', '?')
+    .replaceAll(' !', '!')
+    .replaceAll(' ,', ',')
+    .replaceAll(" ' ", "'")
+    .replaceAll(" n't", "n't")
+    .replaceAll(" 'm", "'m")
+    .replaceAll(' do not', " don't")
+    .replaceAll(" 's", "'s")
+    .replaceAll(" 've", "'ve")
+    .replaceAll(" 're", "'re");
+}
+
+function wordPiece(prefix: string, cleanup: boolean): Decoder {
+  return each({ type: 'WordPiece', prefix, cleanup }, (token, first) => {
+    const spaced = first ? token : prefix !== '' && token.startsWith(prefix) ? token.slice(prefix.length) : ` ${token}`;
+    return cleanup ? cleanUp(spaced) : spaced;
+  });
+}
+
+function bpe(suffix: string): Decoder {
+  const open = (): TokenStream => {
+    let held: string | null = null;
+    // The suffix of the last token is dropped, those before become spaces.
+    return {
+      push(token) {
+        const out = held === null ? [] : [held.replaceAll(suffix, ' ')];
+        held = token;
+        return out;
+      },
+      end: () => (held === null ? [] : [held.replaceAll(suffix, '')]),
+    };
+  };
+  const decode = (tokens: readonly string[]) => drain(open(), tokens);
+  return {
+    decode,
+    stream: (whole) => (whole ? waitingStream(decode, true) : open()),
+    joins: false,
+    toJSON: () => ({ type: 'BPEDecoder', suffix }),
+  };
+}
+
+function ctc(pad: string, delimiter: string, cleanup: boolean): Decoder {
+  const open = (): TokenStream => {
+    let last: string | null = null;
+    return {
+      push(token) {
+        if (token === last) return [];
+        last = token;
+        let text = token.replaceAll(pad, '');
+        if (cleanup) text = cleanUp(text).replaceAll(delimiter, ' ');
+        return text === '' ? [] : [text];
+      },
+      end: () => [],
+    };
+  };
+  const decode = (tokens: readonly string[]) => drain(open(), tokens);
+  const json = { type: 'CTC', pad_token: pad, word_delimiter_token: delimiter, cleanup };
+  return {
+    decode,
+    stream: (whole) => (whole ? waitingStream(decode, true) : open()),
+    joins: false,
+    toJSON: () => json,
+  };
+}
+
+function fuse(): Decoder {
+  return {
+    decode: (tokens) => [tokens.join('')],
+    stream: () => ({ push: (token) => [token], end: () => [] }),
+    joins: true,
+    toJSON: () => ({ type: 'Fuse' }),
+  };
+}
+
+function replace(c: Reader): Decoder {
+  const { pattern, toJSON } = readPattern(c.get('pattern'), c.at('pattern'));
+  const content = c.string('content');
+  const change = (token: string) => {
+    const matches = pattern.matches(token);
+    let text = '';
+    let done = 0;
+    for (let m = 0; m < matches.length; m += 2) {
+      text += token.slice(done, matches[m]) + content;
+      done = matches[m + 1] as number;
+    }
+    return text + token.slice(done);
+  };
+  const json = { type: 'Replace', pattern: toJSON(), content };
+  const decoder = each(json, change);
+  const literal = toJSON();
+  const simple =
+    typeof literal === 'object' && literal !== null && 'String' in literal && String(literal.String).length === 1;
+  // A single character is replaced alike wherever a string is cut.
+  return simple ? { ...decoder, stream: () => each(json, change).stream(false) } : decoder;
+}
+
+function strip(content: string, start: number, stop: number): Decoder {
+  const change = (token: string) => {
+    let from = 0;
+    let to = token.length;
+    while (from < Math.min(start, token.length) && token[from] === content) from++;
+    while (token.length - to < stop && to > from && token[to - 1] === content) to--;
+    return token.slice(from, to);
+  };
+  const json = { type: 'Strip', content, start, stop };
+  const decoder = each(json, change);
+  return {
+    ...decoder,
+    stream(whole) {
+      if (!whole) return decoder.stream(false);
+      if (stop > 0) return waitingStream(decoder.decode, true);
+      let left = start;
+      return {
+        push(token) {
+          let from = 0;
+          while (left > 0 && token[from] === content) {
+            from++;
+            left--;
+          }
+          if (from < token.length) left = 0;
+          return [token.slice(from)];
+        },
+        end: () => [],
+      };
+    },
+  };
+}
+
+function sequence(parts: readonly Decoder[]): Decoder {
+  return {
+    decode: (tokens) => parts.reduce<string[]>((t, part) => part.decode(t), [...tokens]),
+    stream(whole) {
+      let joined = whole;
+      const streams = parts.map((part) => {
+        const stream = part.stream(joined);
+        joined ||= part.joins;
+        return stream;
+      });
+      const from = (first: number, tokens: readonly string[]) =>
+        streams.slice(first).reduce<readonly string[]>((t, stream) => t.flatMap((token) => stream.push(token)), tokens);
+      return {
+        push: (token) => [...from(0, [token])],
+        end: () => streams.flatMap((stream, i) => [...from(i + 1, stream.end())]),
+      };
+    },
+    joins: parts.some((part) => part.joins),
+    toJSON: () => ({ type: 'Sequence', decoders: parts.map((p) => p.toJSON()) }),
+  };
+}
+
+function metaspace(c: Reader): Decoder {
+  const replacement = c.string('replacement', '▁');
+  const scheme = c.oneOf(
+    'prepend_scheme',
+    ['always', 'first', 'never'],
+    c.boolean('add_prefix_space', true) ? 'always' : 'never',
+  );
+  const json = { type: 'Metaspace', replacement, prepend_scheme: scheme, split: c.boolean('split', true) };
+  return each(json, (token, first) => token.replaceAll(replacement, first && scheme !== 'never' ? '' : ' '));
+}
+
+const readers: Readonly<Record<string, (config: Reader) => Decoder>> = {
+  BPEDecoder: (c) => bpe(c.string('suffix', '</w>')),
+  ByteFallback: byteFallbackDecoder,
+  ByteLevel: (c) => byteLevelDecoder({ ...c.raw }),
+  CTC: (c) => ctc(c.string('pad_token', '<pad>'), c.string('word_delimiter_token', '|'), c.boolean('cleanup', true)),
+  Fuse: fuse,
+  Metaspace: metaspace,
+  Replace: replace,
+  Sequence: (c) => sequence(c.list('decoders').map((d, i) => createDecoder(d, `${c.at('decoders')}.${i}`))),
+  Strip: (c) => {
+    const content = c.string('content', ' ');
+    if (content === '' || unitsAt(content, 0) !== content.length)
+      throw malformed(c.at('content'), 'one character', content);
+    return strip(content, c.integer('start', 0), c.integer('stop', 0));
+  },
+  WordPiece: (c) => wordPiece(c.string('prefix', '##'), c.boolean('cleanup', true)),
+};
+
+/**
+ * A decoder from its component of a tokenizer.json.
+ *
+ * @throws TokenizerError `unsupported` for an unknown type, `invalid_file` naming the malformed place.
+ *
+ * @example
+ * ```ts
+ * import { createDecoder } from '@tessera-llm/tokenizers';
+ * console.log(createDecoder({ type: 'WordPiece' }).decode(['un', '##like', '##ly']).join('')); // 'unlikely'
+ * ```
+ */
+export function createDecoder(config: unknown, place = 'decoder'): Decoder {
+  const reader = Reader.of(config, place);
+  const type = reader.string('type');
+  const read = Object.hasOwn(readers, type) ? readers[type] : undefined;
+  if (read === undefined) {
+    throw new TokenizerError(
+      'unsupported',
+      `[tokenizer] ${reader.at('type')}: expected one of ${Object.keys(readers).join(', ')}, got ${JSON.stringify(type)}`,
+    );
+  }
+  return read(reader);
+}

@@ -1,0 +1,204 @@
+import { Reader, malformed, maxId } from '../config';
+import { Trie } from '../models/trie';
+import type { Normalizer } from '../normalizers/normalizer';
+import { AlignedText } from '../text/aligned-text';
+import { isSpace } from '../text/unicode';
+
+/** A token that is found in the text before anything else. */
+export interface AddedToken {
+  readonly id: number;
+  readonly content: string;
+  /** Left out by `decode` with `skipSpecialTokens`, and subject to `allowedSpecial`. Default false. */
+  readonly special?: boolean;
+  /** Matches only between word boundaries. Default false. */
+  readonly singleWord?: boolean;
+  /** Takes the whitespace before it. Default false. */
+  readonly lstrip?: boolean;
+  /** Takes the whitespace after it. Default false. */
+  readonly rstrip?: boolean;
+  /** Is sought in the normalised text rather than in the given one. Default false. */
+  readonly normalized?: boolean;
+}
+
+/** Which special tokens are recognised in text: all, none, or these. */
+export type AllowedSpecial = 'all' | 'none' | readonly string[];
+
+const wordChar = /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]/u;
+
+/** A stretch of text: between added tokens (token null), or one of them. */
+export interface Stretch {
+  readonly from: number;
+  readonly to: number;
+  readonly token: AddedToken | null;
+}
+
+/** Finds tokens in texts: leftmost, then longest. */
+class Finder {
+  private readonly trie = new Trie();
+  /** Jumps to the next place where a token may begin. */
+  private readonly starts: RegExp | null;
+  private readonly only: string | null;
+
+  constructor(
+    private readonly tokens: readonly AddedToken[],
+    contents: readonly string[],
+  ) {
+    const first = new Set<string>();
+    contents.forEach((content, i) => {
+      if (content === '') return;
+      this.trie.add(content, i);
+      first.add(content.slice(0, 1));
+    });
+    const units = Array.from(first, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+    this.starts = units.length > 0 ? new RegExp(`[${units.join('')}]`, 'g') : null;
+    this.only = first.size === 1 ? ([...first][0] as string) : null;
+  }
+
+  private next(text: string, from: number): number {
+    if (this.only !== null) return text.indexOf(this.only, from);
+    const starts = this.starts as RegExp;
+    starts.lastIndex = from;
+    return starts.exec(text)?.index ?? -1;
+  }
+
+  find(text: string, accept: (token: AddedToken) => boolean): Stretch[] {
+    const out: Stretch[] = [];
+    let done = 0;
+    if (this.starts !== null) {
+      for (let at = this.next(text, 0); at >= 0; ) {
+        let best = -1;
+        let end = at;
+        for (let node = 0, i = at; i < text.length; ) {
+          node = this.trie.step(node, text.charCodeAt(i++));
+          if (node < 0) break;
+          if (this.trie.value(node) < 0) continue;
+          best = this.trie.value(node);
+          end = i;
+        }
+        if (best < 0) {
+          at = this.next(text, at + 1);
+          continue;
+        }
+        const token = this.tokens[best] as AddedToken;
+        let from = at;
+        let to = end;
+        at = this.next(text, end);
+        if (!accept(token) || (token.singleWord && !standsAlone(text, from, to))) continue;
+        if (token.lstrip) while (from > done && isSpace(text[from - 1] as string)) from--;
+        if (token.rstrip) while (to < text.length && isSpace(text[to] as string)) to++;
+        if (from < done) from = done;
+        if (from > done) out.push({ from: done, to: from, token: null });
+        out.push({ from, to, token });
+        done = to;
+      }
+    }
+    if (done < text.length) out.push({ from: done, to: text.length, token: null });
+    return out;
+  }
+}
+
+function standsAlone(text: string, start: number, end: number): boolean {
+  const before = [...text.slice(Math.max(0, start - 2), start)].pop();
+  const after = [...text.slice(end, end + 2)][0];
+  return !(before !== undefined && wordChar.test(before)) && !(after !== undefined && wordChar.test(after));
+}
+
+/** A normalised piece of text, or an added token in its place. */
+export interface Part {
+  readonly text: AlignedText;
+  readonly token: AddedToken | null;
+}
+
+/** The added tokens of a tokenizer: those sought in the text as it is, then those sought in what normalisation made. */
+export class AddedTokens {
+  readonly byId: ReadonlyMap<number, AddedToken>;
+  readonly byContent: ReadonlyMap<string, AddedToken>;
+  private readonly raw: Finder;
+  private readonly normal: Finder | null;
+
+  constructor(
+    readonly list: readonly AddedToken[],
+    private readonly normalizer: Normalizer | null,
+  ) {
+    this.byId = new Map(list.map((t) => [t.id, t]));
+    this.byContent = new Map(list.map((t) => [t.content, t]));
+    const raw = list.filter((t) => !t.normalized);
+    const normal = list.filter((t) => t.normalized);
+    this.raw = new Finder(
+      raw,
+      raw.map((t) => t.content),
+    );
+    const contents = normal.map((t) => normalizer?.normalize(AlignedText.of(t.content)).text ?? t.content);
+    this.normal = normal.length > 0 ? new Finder(normal, contents) : null;
+  }
+
+  /** True if every token is sought in the text as it is. */
+  get rawOnly(): boolean {
+    return this.normal === null;
+  }
+
+  private accept(allowed: AllowedSpecial): (token: AddedToken) => boolean {
+    if (allowed === 'all') return () => true;
+    if (allowed === 'none') return (token) => !token.special;
+    const set = new Set(allowed);
+    return (token) => !token.special || set.has(token.content);
+  }
+
+  /** Stretches of the given text by the tokens that are sought in it. */
+  stretches(text: string, allowed: AllowedSpecial): Stretch[] {
+    return this.raw.find(text, this.accept(allowed));
+  }
+
+  /** The text in parts, normalised between the tokens. */
+  split(text: AlignedText, allowed: AllowedSpecial): Part[] {
+    const accept = this.accept(allowed);
+    const out: Part[] = [];
+    for (const { from, to, token } of this.raw.find(text.text, accept)) {
+      const piece = text.slice(from, to);
+      if (token !== null) {
+        out.push({ text: piece, token });
+        continue;
+      }
+      const made = this.normalizer?.normalize(piece) ?? piece;
+      if (this.normal === null) {
+        if (made.length > 0) out.push({ text: made, token: null });
+        continue;
+      }
+      for (const s of this.normal.find(made.text, accept)) out.push({ text: made.slice(s.from, s.to), token: s.token });
+    }
+    return out;
+  }
+}
+
+/** `added_tokens` of a tokenizer.json. */
+export function readAddedTokens(value: unknown): AddedToken[] {
+  if (value == null) return [];
+  if (!Array.isArray(value)) throw malformed('added_tokens', 'a list', value);
+  return value.map((item: unknown, i) => {
+    const c = Reader.of(item, `added_tokens.${i}`);
+    const id = c.integer('id');
+    if (id > maxId) throw malformed(c.at('id'), `an id of at most ${maxId}`, id);
+    const special = c.boolean('special', false);
+    return {
+      id,
+      content: c.string('content'),
+      special,
+      singleWord: c.boolean('single_word', false),
+      lstrip: c.boolean('lstrip', false),
+      rstrip: c.boolean('rstrip', false),
+      normalized: c.boolean('normalized', !special),
+    };
+  });
+}
+
+export function addedTokenToJson(token: AddedToken): unknown {
+  return {
+    id: token.id,
+    content: token.content,
+    single_word: token.singleWord ?? false,
+    lstrip: token.lstrip ?? false,
+    rstrip: token.rstrip ?? false,
+    normalized: token.normalized ?? false,
+    special: token.special ?? false,
+  };
+}

@@ -1,0 +1,79 @@
+import type { Row, Rows } from './rows';
+
+/** What a text became: ids, and beside each its token, its place in the text and to what it belongs. */
+export class Encoding {
+  private known: Rows | null = null;
+  private further: Encoding[] | null = null;
+
+  /** @internal */
+  constructor(
+    /** Ids (N,). */
+    readonly ids: Int32Array,
+    private readonly compute: () => Rows,
+  ) {}
+
+  /** @internal */
+  static of(rows: Rows): Encoding {
+    return new Encoding(
+      Int32Array.from(rows.rows, (row) => row.id),
+      () => rows,
+    );
+  }
+
+  get length(): number {
+    return this.ids.length;
+  }
+
+  // Only ids are made at once; who asks for more pays for more.
+  private get rows(): readonly Row[] {
+    this.known ??= this.compute();
+    return this.known.rows;
+  }
+
+  /** Tokens as the vocabulary spells them; Unigram shows the surface of what it does not know. */
+  get tokens(): string[] {
+    return this.rows.map((row) => row.token);
+  }
+
+  /** [start, end) of each token in its text, in UTF-16 units; [0, 0] for tokens that were added. */
+  get offsets(): [number, number][] {
+    return this.rows.map((row) => [row.start, row.end]);
+  }
+
+  /** The same in Unicode code points. */
+  get codePointOffsets(): [number, number][] {
+    return this.rows.map((row) => [row.startPoint, row.endPoint]);
+  }
+
+  /** For each token the word it is part of: a piece of the pre-tokenizer, or a word of a pre-tokenised input. */
+  get wordIds(): (number | null)[] {
+    return this.rows.map((row) => row.word);
+  }
+
+  /** 0 or 1 for the first or second text, null for tokens that were added. */
+  get sequenceIds(): (number | null)[] {
+    return this.rows.map((row) => row.sequence);
+  }
+
+  /** Segment ids, as the post-processor assigns them. */
+  get typeIds(): number[] {
+    return this.rows.map((row) => row.typeId);
+  }
+
+  /** 1 for tokens, 0 for padding. */
+  get attentionMask(): number[] {
+    return this.rows.map((row) => (row.attended ? 1 : 0));
+  }
+
+  /** 1 for what the post-processor added, and padding. */
+  get specialTokensMask(): number[] {
+    return this.rows.map((row) => (row.special ? 1 : 0));
+  }
+
+  /** Further windows, if truncation left something over. */
+  get overflowing(): readonly Encoding[] {
+    this.known ??= this.compute();
+    this.further ??= this.known.overflowing.map((rows) => Encoding.of({ rows, overflowing: [] }));
+    return this.further;
+  }
+}

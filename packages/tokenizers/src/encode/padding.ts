@@ -1,0 +1,83 @@
+import { Reader, malformed } from '../config';
+import { TokenizerError } from '../errors';
+import { type Row, type Rows, addedRow } from './rows';
+
+/** How the encodings of a batch get the same length. */
+export interface PaddingOptions {
+  /** Default 0. */
+  readonly padId?: number;
+  /** Default `[PAD]`. */
+  readonly padToken?: string;
+  /** Default 0. */
+  readonly padTypeId?: number;
+  /** The end at which padding goes; default `right`. */
+  readonly direction?: 'left' | 'right';
+  /** A fixed length; default that of the longest of the batch. */
+  readonly length?: number | null;
+  /** Round the length up to a multiple of this; default no rounding. */
+  readonly padToMultipleOf?: number | null;
+}
+
+/** Pads all windows of a batch. Windows that are longer stay as they are. */
+export function padRows(batch: readonly Rows[], options: PaddingOptions): Rows[] {
+  const {
+    padId = 0,
+    padToken = '[PAD]',
+    padTypeId = 0,
+    direction = 'right',
+    length,
+    padToMultipleOf: multiple,
+  } = options;
+  for (const [name, value, least] of [
+    ['padId', padId, 0],
+    ['length', length ?? 0, 0],
+    ['padToMultipleOf', multiple ?? 1, 0],
+  ] as const) {
+    if (!Number.isInteger(value) || value < least) {
+      throw new TokenizerError(
+        'invalid_argument',
+        `[padding] ${name}: expected a whole number of at least ${least}, got ${value}`,
+      );
+    }
+  }
+  let target = length ?? batch.reduce((longest, { rows }) => Math.max(longest, rows.length), 0);
+  if (multiple && target % multiple > 0) target += multiple - (target % multiple);
+  const pad = (rows: readonly Row[]): readonly Row[] => {
+    if (rows.length >= target) return rows;
+    const filling = Array.from({ length: target - rows.length }, () => addedRow(padId, padToken, padTypeId, false));
+    return direction === 'left' ? [...filling, ...rows] : [...rows, ...filling];
+  };
+  return batch.map(({ rows, overflowing }) => ({ rows: pad(rows), overflowing: overflowing.map(pad) }));
+}
+
+/** `padding` of a tokenizer.json. */
+export function readPadding(value: unknown): PaddingOptions | null {
+  if (value == null) return null;
+  const c = Reader.of(value, 'padding');
+  const strategy = c.get('strategy') ?? 'BatchLongest';
+  let length: number | null = null;
+  if (strategy !== 'BatchLongest') length = Reader.of(strategy, c.at('strategy')).integer('Fixed');
+  const multiple = c.get('pad_to_multiple_of') ?? null;
+  if (multiple !== null && typeof multiple !== 'number')
+    throw malformed(c.at('pad_to_multiple_of'), 'a number or null', multiple);
+  return {
+    padId: c.integer('pad_id', 0),
+    padToken: c.string('pad_token', '[PAD]'),
+    padTypeId: c.integer('pad_type_id', 0),
+    direction: c.oneOf('direction', ['Right', 'Left'], 'Right') === 'Left' ? 'left' : 'right',
+    length,
+    padToMultipleOf: multiple,
+  };
+}
+
+export function paddingToJson(options: PaddingOptions | null): unknown {
+  if (options === null) return null;
+  return {
+    strategy: options.length == null ? 'BatchLongest' : { Fixed: options.length },
+    direction: options.direction === 'left' ? 'Left' : 'Right',
+    pad_to_multiple_of: options.padToMultipleOf ?? null,
+    pad_id: options.padId ?? 0,
+    pad_type_id: options.padTypeId ?? 0,
+    pad_token: options.padToken ?? '[PAD]',
+  };
+}

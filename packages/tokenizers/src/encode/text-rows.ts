@@ -1,0 +1,96 @@
+import { TokenizerError } from '../errors';
+import type { TextInput, TokenizerParts } from '../tokenizer';
+import { AlignedText } from '../text/aligned-text';
+import { codePointPlaces, findLoneSurrogate } from '../text/unicode';
+import type { AddedTokens, AllowedSpecial } from './added-tokens';
+import type { Row } from './rows';
+import type { TruncationOptions } from './truncation';
+
+/** One text through added tokens, normaliser, pre-tokenizer and model. Offsets of given words are within each word. */
+export function textRows(
+  parts: Pick<TokenizerParts, 'model' | 'preTokenizer'>,
+  added: AddedTokens,
+  input: TextInput,
+  sequence: number,
+  allowed: AllowedSpecial,
+  truncation: TruncationOptions | null,
+): Row[] {
+  const all: Row[] = [];
+  const given = typeof input === 'string' ? null : input;
+  (given ?? [input as string]).forEach((text, index) => {
+    const lone = findLoneSurrogate(text);
+    if (lone >= 0) {
+      const where = given === null ? '' : ` of word ${index}`;
+      throw new TokenizerError(
+        'invalid_text',
+        `[encode] expected well-formed text, got a lone surrogate at place ${lone}${where}; text.toWellFormed() replaces it`,
+      );
+    }
+    const points = codePointPlaces(text);
+    const rows: Row[] = [];
+    // Where each piece ends among the rows.
+    const ends: number[] = [];
+    const add = (id: number, token: string, [start, end]: [number, number], word: number) => {
+      rows.push({
+        id,
+        token,
+        start,
+        end,
+        startPoint: points?.[start] ?? start,
+        endPoint: points?.[end] ?? end,
+        word,
+        typeId: sequence,
+        sequence,
+        special: false,
+        attended: true,
+      });
+    };
+    for (const part of added.split(AlignedText.of(text), allowed)) {
+      if (part.token !== null) {
+        add(part.token.id, part.text.text, part.text.range(0, part.text.length), given === null ? ends.length : index);
+        ends.push(rows.length);
+        continue;
+      }
+      for (const word of parts.preTokenizer ? parts.preTokenizer.split(part.text) : [part.text]) {
+        let base = 0;
+        for (const stretch of parts.model.segments?.(word.text) ?? [word.text]) {
+          const pieces = parts.model.tokenize(stretch);
+          for (let k = 0; k < pieces.ids.length; k++) {
+            add(
+              pieces.ids[k] as number,
+              pieces.tokens[k] as string,
+              word.range(base + (pieces.starts[k] as number), base + (pieces.ends[k] as number)),
+              given === null ? ends.length : index,
+            );
+          }
+          base += stretch.length;
+        }
+        ends.push(rows.length);
+      }
+    }
+    const kept = truncation === null ? rows : wanted(rows, ends, truncation);
+    // Dropped from the left, the pieces that stay are counted anew.
+    const first = given === null ? (kept[0]?.word ?? 0) : 0;
+    for (const row of kept) all.push(first === 0 ? row : { ...row, word: (row.word as number) - first });
+  });
+  return all;
+}
+
+/**
+ * Hugging Face's library stops after the piece with which a text has as many tokens as a window: what lies beyond is
+ * in no window.
+ */
+function wanted(
+  rows: readonly Row[],
+  ends: readonly number[],
+  { maxLength, direction }: TruncationOptions,
+): readonly Row[] {
+  if (maxLength === 0 || rows.length <= maxLength) return rows;
+  if (direction !== 'left')
+    return rows.slice(
+      0,
+      ends.find((end) => end >= maxLength),
+    );
+  const starts = [0, ...ends.slice(0, -1)];
+  return rows.slice(starts.findLast((start) => rows.length - start >= maxLength) ?? 0);
+}

@@ -1,0 +1,312 @@
+import { type Reader, invertVocab, malformed, readVocab, shown } from '../config';
+import { TokenizerError } from '../errors';
+import { utf8Length } from '../text/unicode';
+import { type Dropout, mergeByHeap, mergeSymbols } from './bpe-merge';
+import type { Model, Pieces } from './model';
+import { PairTable } from './pair-table';
+
+/** Settings of a BPE model; the names are those of tokenizer.json in camelCase. */
+export interface BpeOptions {
+  /** Token text → id. */
+  readonly vocab: ReadonlyMap<string, number>;
+  /** Pairs in order of rank. */
+  readonly merges: readonly (readonly [string, string])[];
+  /** Rank of each merge, where several share one (tiktoken's); default the place in the list. */
+  readonly ranks?: ArrayLike<number>;
+  /** Chance of leaving out a merge. Default none. */
+  readonly dropout?: number | null;
+  /** Seed of the draws of `dropout`; default 0. */
+  readonly seed?: number;
+  /** What stands for characters outside the vocabulary; without one they vanish. */
+  readonly unkToken?: string | null;
+  /** What the vocabulary writes before every character of a word but its first. */
+  readonly continuingSubwordPrefix?: string | null;
+  /** What the vocabulary writes behind the last character of a word. */
+  readonly endOfWordSuffix?: string | null;
+  /** Neighbouring unknown characters become one token. Default false. */
+  readonly fuseUnk?: boolean;
+  /** Unknown characters become their UTF-8 bytes, `<0x00>` to `<0xFF>`. Default false. */
+  readonly byteFallback?: boolean;
+  /** A word that is a token is taken whole, whatever the merges say; Llama 3's. Default false. */
+  readonly ignoreMerges?: boolean;
+}
+
+const cacheLimit = 1 << 16;
+const longestCached = 64;
+
+/**
+ * Byte-pair encoding: the word's characters are merged pair by pair, the pair of lowest rank first.
+ *
+ * @see Sennrich et al. 2016, "Neural machine translation of rare words with subword units".
+ */
+export class Bpe implements Model {
+  readonly type = 'BPE';
+  /** Pair of ids → rank, id of what they make. */
+  readonly pairs: PairTable;
+  private readonly tokens: readonly (string | undefined)[];
+  private readonly cache = new Map<string, Pieces>();
+  private readonly byteIds: readonly (number | undefined)[];
+  private readonly unkId: number | null;
+  private readonly dropout: Dropout | null;
+  private seams: PairTable | null = null;
+  private readonly single = new Map<number, boolean>();
+
+  /** @throws TokenizerError `invalid_file` for an id given twice, or a merge of tokens that are absent. */
+  constructor(readonly options: BpeOptions) {
+    const { vocab, merges, continuingSubwordPrefix: prefix, dropout, unkToken } = options;
+    this.tokens = invertVocab(vocab, 'model.vocab');
+    this.pairs = new PairTable(merges.length);
+    merges.forEach(([left, right], i) => {
+      const tail = prefix && right.startsWith(prefix) ? right.slice(prefix.length) : right;
+      const a = vocab.get(left);
+      const b = vocab.get(right);
+      const made = vocab.get(left + tail);
+      if (a === undefined || b === undefined || made === undefined) {
+        const absent = a === undefined ? left : b === undefined ? right : left + tail;
+        throw malformed(
+          `model.merges.${i}`,
+          'tokens of the vocabulary',
+          `${shown([left, right])}, where ${shown(absent)} is absent`,
+        );
+      }
+      this.pairs.set(a, b, options.ranks?.[i] ?? i, made);
+    });
+    if (dropout != null && !(dropout >= 0 && dropout <= 1))
+      throw malformed('model.dropout', 'a number from 0 to 1', dropout);
+    this.dropout = dropout ? { rate: dropout, random: randomFrom(options.seed ?? 0) } : null;
+    // Hugging Face looks for the unknown token only when it needs one.
+    this.unkId = unkToken == null ? null : (vocab.get(unkToken) ?? null);
+    const name = (b: number) => `<0x${b.toString(16).toUpperCase().padStart(2, '0')}>`;
+    this.byteIds = options.byteFallback ? Array.from({ length: 256 }, (_, b) => vocab.get(name(b))) : [];
+  }
+
+  get vocab(): ReadonlyMap<string, number> {
+    return this.options.vocab;
+  }
+
+  get ignoreMerges(): boolean {
+    return this.options.ignoreMerges ?? false;
+  }
+
+  get merges(): readonly (readonly [string, string])[] {
+    return this.options.merges;
+  }
+
+  token(id: number): string | undefined {
+    return this.tokens[id];
+  }
+
+  tokenize(word: string): Pieces {
+    const known = this.cache.get(word);
+    if (known !== undefined) return known;
+    const pieces = this.cut(word);
+    if (word.length <= longestCached && this.dropout === null) {
+      if (this.cache.size >= cacheLimit) this.cache.clear();
+      this.cache.set(word, pieces);
+    }
+    return pieces;
+  }
+
+  /**
+   * Cuts a word where no merge can reach across: no merge joins the two characters there, and both are tokens. Text
+   * without a pre-tokenizer (SentencePiece's BPE) then costs as little as words do.
+   */
+  *segments(word: string): Generator<string> {
+    const { continuingSubwordPrefix, endOfWordSuffix, ignoreMerges } = this.options;
+    if (
+      word.length <= longestCached ||
+      continuingSubwordPrefix ||
+      endOfWordSuffix ||
+      this.dropout ||
+      (ignoreMerges && this.vocab.has(word))
+    ) {
+      yield word;
+      return;
+    }
+    this.seams ??= this.findSeams();
+    let from = 0;
+    let left = -1;
+    for (let at = 0; at < word.length; ) {
+      const right = word.codePointAt(at) as number;
+      if (left >= 0 && this.seams.find(left, right) < 0 && this.isToken(left) && this.isToken(right)) {
+        yield word.slice(from, at);
+        from = at;
+      }
+      left = right;
+      at += right > 0xffff ? 2 : 1;
+    }
+    yield word.slice(from);
+  }
+
+  private isToken(codePoint: number): boolean {
+    let known = this.single.get(codePoint);
+    if (known === undefined) {
+      known = this.vocab.has(String.fromCodePoint(codePoint));
+      this.single.set(codePoint, known);
+    }
+    return known;
+  }
+
+  /** The pairs of characters at which merges join. */
+  private findSeams(): PairTable {
+    const seams = new PairTable();
+    for (const [left, right] of this.merges) {
+      const last = left.charCodeAt(left.length - 1);
+      const a = (last & 0xfc00) === 0xdc00 ? left.codePointAt(left.length - 2) : last;
+      seams.set(a as number, right.codePointAt(0) as number, 1);
+    }
+    return seams;
+  }
+
+  private cut(word: string): Pieces {
+    if (this.options.ignoreMerges) {
+      const whole = this.vocab.get(word);
+      if (whole !== undefined) return { ids: [whole], tokens: [word], starts: [0], ends: [word.length] };
+    }
+    const symbols: number[] = [];
+    const sizes: number[] = [];
+    this.symbolsOf(word, symbols, sizes);
+    const ids = Int32Array.from(symbols);
+    const bytes = Int32Array.from(sizes);
+    const count = this.dropout
+      ? mergeByHeap(ids, bytes, ids.length, this.pairs, this.dropout)
+      : mergeSymbols(ids, bytes, ids.length, this.pairs);
+    return this.pieces(word, ids, bytes, count);
+  }
+
+  /** First symbols of a word and their sizes in UTF-8 bytes. */
+  private symbolsOf(word: string, symbols: number[], sizes: number[]): void {
+    const { continuingSubwordPrefix: prefix, endOfWordSuffix: suffix, byteFallback, fuseUnk, unkToken } = this.options;
+    let unknown = 0;
+    const flush = () => {
+      if (unknown > 0) {
+        symbols.push(this.unkId as number);
+        sizes.push(unknown);
+      }
+      unknown = 0;
+    };
+    for (let at = 0; at < word.length; ) {
+      const codePoint = word.codePointAt(at) as number;
+      const char = String.fromCodePoint(codePoint);
+      const length = utf8Length(codePoint);
+      let spelled = char;
+      if (prefix && at > 0) spelled = prefix + spelled;
+      at += char.length;
+      if (suffix && at >= word.length) spelled += suffix;
+      const id = this.vocab.get(spelled);
+      if (id !== undefined) {
+        flush();
+        symbols.push(id);
+        sizes.push(length);
+        continue;
+      }
+      if (byteFallback) {
+        const bytes = Array.from(utf8(spelled), (b) => this.byteIds[b]);
+        if (bytes.every((b) => b !== undefined)) {
+          for (const b of bytes) {
+            symbols.push(b as number);
+            sizes.push(1);
+          }
+          continue;
+        }
+      }
+      if (unkToken == null) continue;
+      if (this.unkId === null) {
+        throw new TokenizerError(
+          'token_not_found',
+          `[BPE] the unknown token ${JSON.stringify(unkToken)} is not in the vocabulary`,
+        );
+      }
+      if (!fuseUnk) flush();
+      unknown += length;
+    }
+    flush();
+  }
+
+  /** Sizes in bytes to places in code units: half a character counts as the whole. */
+  private pieces(word: string, ids: Int32Array, sizes: Int32Array, count: number): Pieces {
+    const out = { ids: [] as number[], tokens: [] as string[], starts: [] as number[], ends: [] as number[] };
+    let byte = 0; // of the token's end
+    let unit = 0; // of the character that holds the byte
+    let charStart = 0; // the bytes before that character
+    for (let k = 0; k < count; k++) {
+      out.ids.push(ids[k] as number);
+      out.tokens.push(this.tokens[ids[k] as number] as string);
+      out.starts.push(unit);
+      byte += sizes[k] as number;
+      while (unit < word.length) {
+        const codePoint = word.codePointAt(unit) as number;
+        const length = utf8Length(codePoint);
+        if (charStart + length > byte) break;
+        charStart += length;
+        unit += codePoint > 0xffff ? 2 : 1;
+      }
+      out.ends.push(charStart < byte ? unit + ((word.codePointAt(unit) ?? 0) > 0xffff ? 2 : 1) : unit);
+    }
+    return out;
+  }
+
+  toJSON(): Record<string, unknown> {
+    const o = this.options;
+    return {
+      type: 'BPE',
+      dropout: o.dropout ?? null,
+      unk_token: o.unkToken ?? null,
+      continuing_subword_prefix: o.continuingSubwordPrefix ?? null,
+      end_of_word_suffix: o.endOfWordSuffix ?? null,
+      fuse_unk: o.fuseUnk ?? false,
+      byte_fallback: o.byteFallback ?? false,
+      ignore_merges: o.ignoreMerges ?? false,
+      vocab: Object.fromEntries([...this.vocab].sort((a, b) => a[1] - b[1])),
+      merges: this.merges.map(([left, right]) => [left, right]),
+    };
+  }
+}
+
+const encoder = new TextEncoder();
+
+function utf8(text: string): Uint8Array {
+  return encoder.encode(text);
+}
+
+/** A small generator of uniform numbers (mulberry32). */
+function randomFrom(seed: number): () => number {
+  let state = seed | 0;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+/** Merges as `["a", "b"]`, or as `"a b"` of files before tokenizers 0.20. */
+export function readMerges(list: readonly unknown[], place: string): (readonly [string, string])[] {
+  return list.map((item, i) => {
+    if (typeof item === 'string') {
+      const parts = item.split(' ');
+      if (parts.length === 2 && parts[0] && parts[1]) return [parts[0], parts[1]];
+    } else if (Array.isArray(item) && item.length === 2) {
+      const [left, right]: unknown[] = item;
+      if (typeof left === 'string' && typeof right === 'string') return [left, right];
+    }
+    throw malformed(`${place}.${i}`, 'two tokens', item);
+  });
+}
+
+export function readBpe(config: Reader): Bpe {
+  const dropout = config.get('dropout') ?? null;
+  if (dropout !== null && typeof dropout !== 'number')
+    throw malformed(config.at('dropout'), 'a number or null', dropout);
+  return new Bpe({
+    vocab: readVocab(config.get('vocab'), config.at('vocab')),
+    merges: readMerges(config.list('merges'), config.at('merges')),
+    dropout,
+    unkToken: config.optionalString('unk_token'),
+    continuingSubwordPrefix: config.optionalString('continuing_subword_prefix'),
+    endOfWordSuffix: config.optionalString('end_of_word_suffix'),
+    fuseUnk: config.boolean('fuse_unk', false),
+    byteFallback: config.boolean('byte_fallback', false),
+    ignoreMerges: config.boolean('ignore_merges', false),
+  });
+}

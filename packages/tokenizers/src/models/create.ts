@@ -1,0 +1,39 @@
+import { Reader, isRecord, malformed } from '../config';
+import { TokenizerError } from '../errors';
+import { readBpe } from './bpe';
+import type { Model } from './model';
+import { readUnigram } from './unigram';
+import { readWordLevel } from './word-level';
+import { readWordPiece } from './word-piece';
+
+const readers: Readonly<Record<Model['type'], (config: Reader) => Model>> = {
+  BPE: readBpe,
+  WordPiece: readWordPiece,
+  Unigram: readUnigram,
+  WordLevel: readWordLevel,
+};
+
+/**
+ * The model of a tokenizer.json. Old files leave out the type: it follows from the fields.
+ *
+ * @throws TokenizerError `unsupported` for another type, `invalid_file` naming the malformed place.
+ */
+export function createModel(config: unknown, place = 'model'): Model {
+  const reader = Reader.of(config, place);
+  const type = reader.get('type') ?? guess(reader);
+  const known = Object.entries(readers).find(([name]) => name === type);
+  if (known === undefined) {
+    throw new TokenizerError(
+      'unsupported',
+      `[tokenizer] ${place}.type: expected one of ${Object.keys(readers).join(', ')}, got ${JSON.stringify(type)}`,
+    );
+  }
+  return known[1](reader);
+}
+
+function guess(reader: Reader): Model['type'] {
+  if (reader.get('merges') !== undefined) return 'BPE';
+  if (Array.isArray(reader.get('vocab'))) return 'Unigram';
+  if (!isRecord(reader.get('vocab'))) throw malformed(reader.at('vocab'), 'a vocabulary', reader.get('vocab'));
+  return reader.get('continuing_subword_prefix') === undefined ? 'WordLevel' : 'WordPiece';
+}

@@ -1,0 +1,22 @@
+/** What a model makes of one word: parallel lists, places in UTF-16 units of the word. */
+export interface Pieces {
+  readonly ids: readonly number[];
+  /** The tokens as they are shown: the vocabulary's spelling, or the surface where Unigram shows that. */
+  readonly tokens: readonly string[];
+  readonly starts: readonly number[];
+  readonly ends: readonly number[];
+}
+
+/** Cuts a word (what the pre-tokenizer left in one piece) into tokens of a vocabulary. */
+export interface Model {
+  readonly type: 'BPE' | 'WordPiece' | 'Unigram' | 'WordLevel';
+  /** Token → id. */
+  readonly vocab: ReadonlyMap<string, number>;
+  /** The token of an id, or undefined. */
+  token(id: number): string | undefined;
+  tokenize(word: string): Pieces;
+  /** Stretches of a long word that can be encoded one by one with the same result; default the word itself. */
+  segments?(word: string): Iterable<string>;
+  /** The component of tokenizer.json. */
+  toJSON(): Record<string, unknown>;
+}

@@ -1,0 +1,156 @@
+import { type Reader, malformed, maxId } from '../config';
+import { TokenizerError } from '../errors';
+import type { Model, Pieces } from './model';
+import { Trie } from './trie';
+
+/** Settings of a Unigram model. */
+export interface UnigramOptions {
+  /** Pieces with their log-probabilities; the place is the id. */
+  readonly pieces: readonly (readonly [string, number])[];
+  /** Id of what stands for characters that no piece covers. */
+  readonly unkId?: number | null;
+  /** Unknown stretches become their UTF-8 bytes, `<0x00>` to `<0xFF>`. Default false. */
+  readonly byteFallback?: boolean;
+}
+
+/** An unknown character costs this much more than the worst piece. */
+const unknownPenalty = 10;
+const encoder = new TextEncoder();
+
+/**
+ * Unigram: of all ways to cut a word into pieces the one with the highest sum of log-probabilities, by Viterbi.
+ *
+ * @see Kudo 2018, "Subword regularization".
+ */
+export class Unigram implements Model {
+  readonly type = 'Unigram';
+  readonly vocab: ReadonlyMap<string, number>;
+  private readonly trie: Trie;
+  private readonly scores: Float64Array;
+  private readonly unknownScore: number;
+
+  constructor(readonly options: UnigramOptions) {
+    const { pieces, unkId } = options;
+    if (pieces.length > maxId) throw malformed('model.vocab', `at most ${maxId} pieces`, pieces.length);
+    if (unkId != null && !(unkId < pieces.length))
+      throw malformed('model.unk_id', `an id below ${pieces.length}`, unkId);
+    const vocab = new Map<string, number>();
+    this.trie = new Trie(pieces.length * 4);
+    this.scores = new Float64Array(pieces.length);
+    let least = Number.POSITIVE_INFINITY;
+    pieces.forEach(([piece, score], id) => {
+      vocab.set(piece, id);
+      if (piece !== '') this.trie.add(piece, id);
+      this.scores[id] = score;
+      least = Math.min(least, score);
+    });
+    this.vocab = vocab;
+    this.unknownScore = least - unknownPenalty;
+  }
+
+  token(id: number): string | undefined {
+    return this.options.pieces[id]?.[0];
+  }
+
+  tokenize(word: string): Pieces {
+    const out = { ids: [] as number[], tokens: [] as string[], starts: [] as number[], ends: [] as number[] };
+    const add = (id: number, token: string, start: number, end: number) => {
+      out.ids.push(id);
+      out.tokens.push(token);
+      out.starts.push(start);
+      out.ends.push(end);
+    };
+    for (const [start, end] of this.cut(word)) {
+      const text = word.slice(start, end);
+      const id = this.vocab.get(text);
+      if (id !== undefined) {
+        add(id, text, start, end);
+        continue;
+      }
+      if (this.options.byteFallback) {
+        const names = Array.from(encoder.encode(text), (b) => `<0x${b.toString(16).toUpperCase().padStart(2, '0')}>`);
+        if (names.every((name) => this.vocab.has(name))) {
+          for (const name of names) add(this.vocab.get(name) as number, name, start, end);
+          continue;
+        }
+      }
+      add(this.unknownId(), text, start, end);
+    }
+    return out;
+  }
+
+  private unknownId(): number {
+    const { unkId } = this.options;
+    if (unkId == null)
+      throw new TokenizerError(
+        'token_not_found',
+        '[Unigram] a character needs the unknown token, and the model has none',
+      );
+    return unkId;
+  }
+
+  /** The best cut, unknown characters side by side fused. */
+  private cut(word: string): [number, number][] {
+    const n = word.length;
+    const best = new Float64Array(n + 1);
+    // Where the best piece that ends here starts; -1 for none yet. unknown: that piece is an unknown character.
+    const from = new Int32Array(n + 1).fill(-1);
+    const unknown = new Uint8Array(n + 1);
+    const { trie, scores } = this;
+    const reach = (start: number, end: number, score: number, isUnknown: number) => {
+      if (from[end] !== -1 && score <= (best[end] as number)) return;
+      best[end] = score;
+      from[end] = start;
+      unknown[end] = isUnknown;
+    };
+    for (let start = 0; start < n; ) {
+      const size = (word.codePointAt(start) as number) > 0xffff ? 2 : 1;
+      const sofar = best[start] as number;
+      let single = false;
+      let node = 0;
+      for (let end = start; end < n; ) {
+        node = trie.step(node, word.charCodeAt(end++));
+        if (node < 0) break;
+        const id = trie.value(node);
+        if (id < 0) continue;
+        reach(start, end, sofar + (scores[id] as number), id === this.options.unkId ? 1 : 0);
+        if (end - start === size) single = true;
+      }
+      if (!single) reach(start, start + size, sofar + this.unknownScore, 1);
+      start += size;
+    }
+    const out: [number, number][] = [];
+    let fusing = false;
+    for (let end = n; end > 0; ) {
+      const start = from[end] as number;
+      const isUnknown = unknown[end] === 1 && this.options.unkId != null;
+      const last = out[out.length - 1];
+      if (isUnknown && fusing && last !== undefined) last[0] = start;
+      else out.push([start, end]);
+      fusing = isUnknown;
+      end = start;
+    }
+    return out.reverse();
+  }
+
+  toJSON(): Record<string, unknown> {
+    return {
+      type: 'Unigram',
+      unk_id: this.options.unkId ?? null,
+      vocab: this.options.pieces.map(([piece, score]) => [piece, score]),
+      byte_fallback: this.options.byteFallback ?? false,
+    };
+  }
+}
+
+export function readUnigram(config: Reader): Unigram {
+  const pieces = config.list('vocab').map((item, i): readonly [string, number] => {
+    if (Array.isArray(item) && item.length === 2) {
+      const [piece, score]: unknown[] = item;
+      if (typeof piece === 'string' && typeof score === 'number' && !Number.isNaN(score)) return [piece, score];
+    }
+    throw malformed(`${config.at('vocab')}.${i}`, 'a piece with its score', item);
+  });
+  const unkId = (config.get('unk_id') ?? null) === null ? null : config.integer('unk_id');
+  return new Unigram({ pieces, unkId, byteFallback: config.boolean('byte_fallback', false) });
+}

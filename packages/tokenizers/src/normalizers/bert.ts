@@ -1,0 +1,77 @@
+import type { AlignedText } from '../text/aligned-text';
+import { isSpace } from '../text/unicode';
+import type { Normalizer } from './normalizer';
+import { normalizeForm } from './unicode-forms';
+
+/** Settings of BERT's normaliser. */
+export interface BertNormalizerOptions {
+  /** Drop control characters, make all whitespace spaces. Default true. */
+  readonly cleanText?: boolean;
+  /** Put spaces around Chinese characters. Default true. */
+  readonly handleChineseChars?: boolean;
+  /** Drop accents; default: as `lowercase`. */
+  readonly stripAccents?: boolean | null;
+  /** Default true. */
+  readonly lowercase?: boolean;
+}
+
+const dropped = /^[\p{Cc}\p{Cf}\p{Co}\p{Cs}\0\ufffd]$/u;
+
+function isChinese(char: string): boolean {
+  const c = char.codePointAt(0) as number;
+  return (
+    (c >= 0x4e00 && c <= 0x9fff) ||
+    (c >= 0x3400 && c <= 0x4dbf) ||
+    (c >= 0x20000 && c <= 0x2a6df) ||
+    (c >= 0x2a700 && c <= 0x2b73f) ||
+    (c >= 0x2b740 && c <= 0x2b81f) ||
+    (c >= 0x2b920 && c <= 0x2ceaf) ||
+    (c >= 0xf900 && c <= 0xfaff) ||
+    (c >= 0x2f800 && c <= 0x2fa1f)
+  );
+}
+
+/** Lower case, character by character: no rule knows a character's neighbours. */
+export function lowercase(text: AlignedText): AlignedText {
+  return text.flatMap((char) => char.toLowerCase());
+}
+
+/** BERT's clean-up, as in its original tokenizer. */
+export function bertNormalizer(options: BertNormalizerOptions = {}): Normalizer {
+  const { cleanText = true, handleChineseChars = true, stripAccents = null, lowercase: lower = true } = options;
+  return {
+    normalize(text) {
+      let out = text;
+      if (cleanText) {
+        out = out.flatMap((char) => {
+          if (char === '\t' || char === '\n' || char === '\r') return ' ';
+          if (dropped.test(char)) return '';
+          return isSpace(char) ? ' ' : char;
+        });
+      }
+      if (handleChineseChars && /[\u3400-\u{2fa1f}]/u.test(out.text)) {
+        const chars: string[] = [];
+        const changes: number[] = [];
+        for (const char of out.text) {
+          if (isChinese(char)) {
+            chars.push(' ', char, ' ');
+            changes.push(0, 1, 1);
+          } else {
+            chars.push(char);
+            changes.push(0);
+          }
+        }
+        out = out.transform(chars, changes);
+      }
+      if (stripAccents ?? lower) out = normalizeForm(out, 'NFD').filter((char) => !/^\p{Mn}$/u.test(char));
+      return lower ? lowercase(out) : out;
+    },
+    toJSON: () => ({
+      type: 'BertNormalizer',
+      clean_text: cleanText,
+      handle_chinese_chars: handleChineseChars,
+      strip_accents: stripAccents,
+      lowercase: lower,
+    }),
+  };
+}

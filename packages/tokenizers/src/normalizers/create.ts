@@ -1,0 +1,119 @@
+import { Reader, malformed } from '../config';
+import { TokenizerError } from '../errors';
+import { toByteChars } from '../text/byte-alphabet';
+import { AlignedText } from '../text/aligned-text';
+import { readPattern } from '../regex/read';
+import { isSpace } from '../text/unicode';
+import { bertNormalizer, lowercase } from './bert';
+import type { Normalizer } from './normalizer';
+import { Precompiled } from './precompiled';
+import { type UnicodeForm, normalizeForm } from './unicode-forms';
+
+function form(name: UnicodeForm): Normalizer {
+  return { normalize: (text) => normalizeForm(text, name), toJSON: () => ({ type: name }) };
+}
+
+function strip(left: boolean, right: boolean): Normalizer {
+  return {
+    normalize(text) {
+      let from = 0;
+      let to = text.length;
+      while (left && from < to && isSpace(text.text[from] as string)) from++;
+      while (right && to > from && isSpace(text.text[to - 1] as string)) to--;
+      if (from === 0 && to === text.length) return text;
+      let at = -1;
+      // Dropping by place keeps the text's origin, which slicing would move.
+      return text.flatMap((char) => {
+        at += char.length;
+        return at >= from && at < to ? char : '';
+      });
+    },
+    toJSON: () => ({ type: 'Strip', strip_left: left, strip_right: right }),
+  };
+}
+
+const nmtDropped = /^[\x01-\x08\x0b\x0e-\x1f\x7f\x8f\x9f]$/;
+const nmtSpaces = /^[\t\n\f\r\u1680\u200b-\u200f\u2028\u2029\u2581\ufeff\ufffd]$/;
+const mark = /^\p{M}$/u;
+
+function byteLevel(): Normalizer {
+  return { normalize: (text) => text.flatMap(toByteChars), toJSON: () => ({ type: 'ByteLevel' }) };
+}
+
+function sequence(parts: readonly Normalizer[]): Normalizer {
+  return {
+    normalize: (text) => parts.reduce((t, part) => part.normalize(t), text),
+    toJSON: () => ({ type: 'Sequence', normalizers: parts.map((p) => p.toJSON()) }),
+  };
+}
+
+type Read = (config: Reader) => Normalizer;
+
+const readers: Readonly<Record<string, Read>> = {
+  NFC: () => form('NFC'),
+  NFD: () => form('NFD'),
+  NFKC: () => form('NFKC'),
+  NFKD: () => form('NFKD'),
+  Lowercase: () => ({ normalize: lowercase, toJSON: () => ({ type: 'Lowercase' }) }),
+  StripAccents: () => ({ normalize: (t) => t.filter((c) => !mark.test(c)), toJSON: () => ({ type: 'StripAccents' }) }),
+  Strip: (c) => strip(c.boolean('strip_left', true), c.boolean('strip_right', true)),
+  Nmt: () => ({
+    normalize: (text) => text.flatMap((c) => (nmtDropped.test(c) ? '' : nmtSpaces.test(c) ? ' ' : c)),
+    toJSON: () => ({ type: 'Nmt' }),
+  }),
+  Precompiled: (c) => new Precompiled(c.optionalString('precompiled_charsmap') ?? '', c.at('precompiled_charsmap')),
+  Prepend: (c) => {
+    const content = c.string('prepend');
+    return { normalize: (text) => text.prepend(content), toJSON: () => ({ type: 'Prepend', prepend: content }) };
+  },
+  Replace: (c) => {
+    const { pattern, toJSON } = readPattern(c.get('pattern'), c.at('pattern'));
+    const content = c.string('content');
+    return {
+      normalize: (text) => text.replace(pattern.matches(text.text), content),
+      toJSON: () => ({ type: 'Replace', pattern: toJSON(), content }),
+    };
+  },
+  ByteLevel: byteLevel,
+  BertNormalizer: (c) => {
+    const accents = c.get('strip_accents') ?? null;
+    if (accents !== null && typeof accents !== 'boolean')
+      throw malformed(c.at('strip_accents'), 'true, false or null', accents);
+    return bertNormalizer({
+      cleanText: c.boolean('clean_text', true),
+      handleChineseChars: c.boolean('handle_chinese_chars', true),
+      stripAccents: accents,
+      lowercase: c.boolean('lowercase', true),
+    });
+  },
+  Sequence: (c) => sequence(c.list('normalizers').map((n, i) => createNormalizer(n, `${c.at('normalizers')}.${i}`))),
+};
+
+/**
+ * A normaliser from its component of a tokenizer.json.
+ *
+ * @throws TokenizerError `unsupported` for an unknown type, `invalid_file` naming the malformed place.
+ *
+ * @example
+ * ```ts
+ * import { createNormalizer, normalizeText } from '@tessera-llm/tokenizers';
+ * console.log(normalizeText(createNormalizer({ type: 'BertNormalizer' }), 'Élan')); // 'elan'
+ * ```
+ */
+export function createNormalizer(config: unknown, place = 'normalizer'): Normalizer {
+  const reader = Reader.of(config, place);
+  const type = reader.string('type');
+  const read = Object.hasOwn(readers, type) ? readers[type] : undefined;
+  if (read === undefined) {
+    throw new TokenizerError(
+      'unsupported',
+      `[tokenizer] ${reader.at('type')}: expected one of ${Object.keys(readers).join(', ')}, got ${JSON.stringify(type)}`,
+    );
+  }
+  return read(reader);
+}
+
+/** The text that a normaliser makes. */
+export function normalizeText(normalizer: Normalizer, text: string): string {
+  return normalizer.normalize(AlignedText.of(text)).text;
+}

@@ -1,0 +1,8 @@
+import type { AlignedText } from '../text/aligned-text';
+
+/** Changes a text before it is split; remembers where everything came from. */
+export interface Normalizer {
+  normalize(text: AlignedText): AlignedText;
+  /** The component of tokenizer.json. */
+  toJSON(): Record<string, unknown>;
+}

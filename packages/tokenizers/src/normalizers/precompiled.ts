@@ -1,0 +1,132 @@
+import { malformed } from '../config';
+import type { AlignedText } from '../text/aligned-text';
+import type { Normalizer } from './normalizer';
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+
+/** Bytes of base64 text, without Node's Buffer. */
+export function fromBase64(text: string, place: string): Uint8Array {
+  try {
+    return Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+  } catch {
+    throw malformed(place, 'base64', text.slice(0, 40));
+  }
+}
+
+/** Base64 of bytes. */
+function toBase64(bytes: Uint8Array): string {
+  let text = '';
+  for (let at = 0; at < bytes.length; at += 8192) text += String.fromCharCode(...bytes.subarray(at, at + 8192));
+  return btoa(text);
+}
+
+/** A SentencePiece character map: a double-array trie of byte strings and the texts that replace them. */
+export class CharacterMap {
+  private readonly units: Uint32Array;
+  private readonly texts: Uint8Array;
+
+  constructor(bytes: Uint8Array, place: string) {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const size = bytes.length >= 4 ? view.getUint32(0, true) : 0;
+    if (size === 0 || size % 4 !== 0 || size + 4 > bytes.length)
+      throw malformed(place, 'a character map', `${bytes.length} bytes`);
+    this.units = Uint32Array.from({ length: size / 4 }, (_, i) => view.getUint32(4 + 4 * i, true));
+    this.texts = bytes.subarray(4 + size);
+  }
+
+  /** What replaces the text: that of the shortest entry that begins it, as in Hugging Face's library; null for none. */
+  lookUp(text: string): string | null {
+    const { units } = this;
+    const offset = (unit: number) => (unit >>> 10) << ((unit & 0x200) >>> 6);
+    let node = offset(units[0] as number);
+    for (const byte of encoder.encode(text)) {
+      if (byte === 0) return null;
+      node ^= byte;
+      const unit = units[node];
+      if (unit === undefined || (unit & 0x800000ff) >>> 0 !== byte) return null;
+      node ^= offset(unit);
+      if ((unit >>> 8) & 1) {
+        const start = (units[node] ?? 0) & 0x7fffffff;
+        const end = this.texts.indexOf(0, start);
+        return decoder.decode(this.texts.subarray(start, end < 0 ? this.texts.length : end));
+      }
+    }
+    return null;
+  }
+}
+
+/** SentencePiece's own normalisation, from the map that its model files carry. */
+export class Precompiled implements Normalizer {
+  private readonly map: CharacterMap | null;
+  private segmenter: Intl.Segmenter | null = null;
+  private readonly known = new Map<string, string | null>();
+
+  constructor(
+    private readonly encoded: string,
+    place = 'normalizer.precompiled_charsmap',
+  ) {
+    this.map = encoded === '' ? null : new CharacterMap(fromBase64(encoded, place), place);
+  }
+
+  normalize(text: AlignedText): AlignedText {
+    if (this.map === null) return text;
+    const chars: string[] = [];
+    const changes: number[] = [];
+    let modified = false;
+    const replace = (old: string, made: string) => {
+      modified = true;
+      const before = [...old].length;
+      const parts = [...made];
+      const grown = parts.length - before;
+      parts.forEach((char, i) => {
+        chars.push(char);
+        changes.push(grown > 0 && i >= parts.length - grown ? 1 : 0);
+      });
+      if (grown < 0 && changes.length > 0)
+        changes[changes.length - 1] = (changes[changes.length - 1] as number) + grown;
+    };
+    for (const cluster of this.clusters(text.text)) {
+      // Only clusters of few bytes are looked up whole.
+      const whole = encoder.encode(cluster).length < 6 ? this.find(cluster) : null;
+      if (whole !== null) {
+        replace(cluster, whole);
+        continue;
+      }
+      for (const char of cluster) {
+        const made = this.find(char);
+        if (made !== null) replace(char, made);
+        else {
+          chars.push(char);
+          changes.push(0);
+        }
+      }
+    }
+    return modified ? text.transform(chars, changes) : text;
+  }
+
+  private find(text: string): string | null {
+    let made = this.known.get(text);
+    if (made === undefined) {
+      made = (this.map as CharacterMap).lookUp(text);
+      if (this.known.size >= 8192) this.known.clear();
+      this.known.set(text, made);
+    }
+    return made;
+  }
+
+  /** Grapheme clusters. ASCII runs need no segmenter. */
+  private *clusters(text: string): Generator<string> {
+    for (const [run] of text.matchAll(/[\0-\x0c\x0e-\x7f](?![^\0-\x7f])|[\0-\x7f]?[^\0-\x7f]+|\r\n?/gu)) {
+      if (run.length === 1 || run === '\r\n') yield run;
+      else {
+        this.segmenter ??= new Intl.Segmenter('und', { granularity: 'grapheme' });
+        for (const { segment } of this.segmenter.segment(run)) yield segment;
+      }
+    }
+  }
+
+  toJSON(): Record<string, unknown> {
+    return { type: 'Precompiled', precompiled_charsmap: this.encoded };
+  }
+}

@@ -1,0 +1,38 @@
+import { type Row, type Rows, joinRows } from '../encode/rows';
+
+/** Puts special tokens around one or two texts, and finishes offsets. */
+export interface PostProcessor {
+  /** @param texts One or two encodings. @returns Encodings that are then joined. */
+  process(texts: readonly Rows[], addSpecialTokens: boolean): Rows[];
+  /** Number of tokens that are added. */
+  added(pair: boolean): number;
+  /** The component of tokenizer.json. */
+  toJSON(): Record<string, unknown>;
+}
+
+/** Runs a post-processor and joins what it gives. */
+export function finish(processor: PostProcessor | null, texts: readonly Rows[], addSpecialTokens: boolean): Rows {
+  const made = processor === null ? texts : processor.process(texts, addSpecialTokens);
+  return made.reduce(joinRows, { rows: [], overflowing: [] });
+}
+
+const leadingSpace = /^[Ġ\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*/u;
+const trailingSpace = /[Ġ\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*$/u;
+
+/** Takes the whitespace that a byte-level token carries out of its offsets. */
+export function trimRow(row: Row, index: number, addPrefixSpace: boolean): Row {
+  let leading = (leadingSpace.exec(row.token) as RegExpExecArray)[0].length;
+  // From the right, as many as there are: the same characters as from the left if there are no others.
+  const trailing =
+    leading === row.token.length ? leading : (trailingSpace.exec(row.token) as RegExpExecArray)[0].length;
+  if (leading === 0 && trailing === 0) return row;
+  // A space that was put before the text is in no offset.
+  if (leading > 0 && addPrefixSpace && (index === 0 || row.start === 0)) leading--;
+  const trim = (start: number, end: number): [number, number] => {
+    const from = leading > 0 ? Math.min(start + leading, end) : start;
+    return [from, trailing > 0 && end >= trailing ? Math.max(end - trailing, from) : end];
+  };
+  const [start, end] = trim(row.start, row.end);
+  const [startPoint, endPoint] = trim(row.startPoint, row.endPoint);
+  return { ...row, start, end, startPoint, endPoint };
+}

@@ -1,0 +1,129 @@
+import { type Reader, isRecord, malformed } from '../config';
+import { type Rows, addedRow } from '../encode/rows';
+import type { PostProcessor } from './post-processor';
+
+/** A part of a template: a special token (one or several ids), or one of the two texts. */
+export type TemplatePart =
+  | { readonly special: string; readonly typeId: number }
+  | { readonly sequence: 'A' | 'B'; readonly typeId: number };
+
+/** Ids and tokens that a special token of a template stands for. */
+export interface TemplateToken {
+  readonly ids: readonly number[];
+  readonly tokens: readonly string[];
+}
+
+/** Settings of `templateProcessor`. */
+export interface TemplateOptions {
+  readonly single: readonly TemplatePart[];
+  readonly pair: readonly TemplatePart[];
+  readonly tokens: ReadonlyMap<string, TemplateToken>;
+}
+
+/** Puts texts and special tokens in the order of a template. */
+export function templateProcessor(options: TemplateOptions): PostProcessor {
+  const { single, pair, tokens } = options;
+  const special = (part: TemplatePart) => ('special' in part ? (tokens.get(part.special) ?? null) : null);
+  const count = (parts: readonly TemplatePart[]) => parts.reduce((n, part) => n + (special(part)?.ids.length ?? 0), 0);
+  return {
+    process(texts, addSpecialTokens) {
+      return (texts.length > 1 ? pair : single).flatMap((part): Rows[] => {
+        if ('sequence' in part) {
+          const rows = texts[part.sequence === 'A' ? 0 : 1] as Rows;
+          // Windows that overflow keep the type of their text, as in Hugging Face's library.
+          return [
+            {
+              ...rows,
+              rows: rows.rows.map((row) => (row.typeId === part.typeId ? row : { ...row, typeId: part.typeId })),
+            },
+          ];
+        }
+        const token = special(part);
+        if (!addSpecialTokens || token === null) return [];
+        const rows = token.ids.map((id, i) => addedRow(id, token.tokens[i] ?? part.special, part.typeId));
+        return [{ rows, overflowing: [] }];
+      });
+    },
+    added: (isPair) => count(isPair ? pair : single),
+    toJSON: () => ({
+      type: 'TemplateProcessing',
+      single: single.map(partToJson),
+      pair: pair.map(partToJson),
+      special_tokens: Object.fromEntries(
+        [...tokens].map(([id, t]) => [id, { id, ids: [...t.ids], tokens: [...t.tokens] }]),
+      ),
+    }),
+  };
+}
+
+function partToJson(part: TemplatePart): unknown {
+  return 'special' in part
+    ? { SpecialToken: { id: part.special, type_id: part.typeId } }
+    : { Sequence: { id: part.sequence, type_id: part.typeId } };
+}
+
+/**
+ * Special tokens before and after each text.
+ *
+ * @example
+ * ```ts
+ * import { template } from '@tessera-llm/tokenizers';
+ * const post = template({ before: [{ token: '<s>', id: 1 }] });
+ * console.log(post.added(false)); // 1
+ * ```
+ */
+export function template(options: {
+  readonly before?: readonly { readonly token: string; readonly id: number }[];
+  readonly after?: readonly { readonly token: string; readonly id: number }[];
+}): PostProcessor {
+  const { before = [], after = [] } = options;
+  const around = (sequence: 'A' | 'B', typeId: number): TemplatePart[] => [
+    ...before.map(({ token }) => ({ special: token, typeId })),
+    { sequence, typeId },
+    ...after.map(({ token }) => ({ special: token, typeId })),
+  ];
+  return templateProcessor({
+    single: around('A', 0),
+    pair: [...around('A', 0), ...around('B', 1)],
+    tokens: new Map([...before, ...after].map(({ token, id }) => [token, { ids: [id], tokens: [token] }])),
+  });
+}
+
+function readParts(
+  list: readonly unknown[],
+  place: string,
+  tokens: ReadonlyMap<string, TemplateToken>,
+): TemplatePart[] {
+  return list.map((item, i) => {
+    const at = `${place}.${i}`;
+    if (isRecord(item)) {
+      const { SpecialToken: special, Sequence: sequence } = item;
+      const part = isRecord(special) ? special : isRecord(sequence) ? sequence : null;
+      const typeId = part?.type_id ?? 0;
+      if (part !== null && typeof part.id === 'string' && typeof typeId === 'number') {
+        if (part === sequence && (part.id === 'A' || part.id === 'B')) return { sequence: part.id, typeId };
+        if (part === special && tokens.has(part.id)) return { special: part.id, typeId };
+      }
+    }
+    throw malformed(at, 'a special token that special_tokens defines, or the sequence A or B', item);
+  });
+}
+
+export function readTemplate(c: Reader): PostProcessor {
+  const tokens = new Map<string, TemplateToken>();
+  const given = c.reader('special_tokens');
+  for (const name of Object.keys(given.raw)) {
+    const token = given.reader(name);
+    const ids = token.list('ids').map((id, i) => {
+      if (typeof id !== 'number' || !Number.isInteger(id) || id < 0)
+        throw malformed(`${token.at('ids')}.${i}`, 'an id', id);
+      return id;
+    });
+    tokens.set(name, { ids, tokens: token.list('tokens').map(String) });
+  }
+  const single = readParts(c.list('single'), c.at('single'), tokens);
+  const pair = readParts(c.list('pair'), c.at('pair'), tokens);
+  for (const part of single)
+    if ('sequence' in part && part.sequence === 'B') throw malformed(c.at('single'), 'the sequence A only', 'B');
+  return templateProcessor({ single, pair, tokens });
+}

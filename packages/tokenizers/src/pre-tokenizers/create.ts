@@ -1,0 +1,127 @@
+import { Reader, malformed } from '../config';
+import { TokenizerError } from '../errors';
+import { compilePattern } from '../regex/pattern';
+import { readPattern } from '../regex/read';
+import { AlignedText, unitsAt } from '../text/aligned-text';
+import { spaceSource } from '../text/unicode';
+import { byteLevel } from './byte-level';
+import { type PrependScheme, metaspace } from './metaspace';
+import type { PreTokenizer } from './pre-tokenizer';
+import { sequence, splitBehaviors, splitBy, splitCharacters } from './split';
+import { unicodeScripts } from './unicode-scripts';
+
+// ASCII punctuation that Unicode counts as symbols is punctuation too.
+const punctuation = '\\p{P}$+<=>^`|~';
+
+function quoted(char: string): string {
+  return `\\u{${(char.codePointAt(0) as number).toString(16)}}`;
+}
+
+function readMetaspace(c: Reader): PreTokenizer {
+  const replacement = c.string('replacement', '▁');
+  if (replacement === '' || unitsAt(replacement, 0) !== replacement.length)
+    throw malformed(c.at('replacement'), 'one character', replacement);
+  const schemes: readonly PrependScheme[] = ['always', 'first', 'never'];
+  const prependScheme = c.oneOf('prepend_scheme', schemes, c.boolean('add_prefix_space', true) ? 'always' : 'never');
+  return metaspace({ replacement, prependScheme, split: c.boolean('split', true) });
+}
+
+function fixedLength(length: number): PreTokenizer {
+  return {
+    split(text) {
+      const cuts = [0];
+      let count = 0;
+      for (let at = 0; at < text.length; at += unitsAt(text.text, at))
+        if (count++ % length === 0 && at > 0) cuts.push(at);
+      return text.length === 0 ? [] : cuts.map((from, i) => text.slice(from, cuts[i + 1] ?? text.length));
+    },
+    toJSON: () => ({ type: 'FixedLength', length }),
+  };
+}
+
+const readers: Readonly<Record<string, (config: Reader) => PreTokenizer>> = {
+  BertPreTokenizer: () => ({
+    ...sequence([splitCharacters(spaceSource, 'Removed', {}), splitCharacters(punctuation, 'Isolated', {})]),
+    toJSON: () => ({ type: 'BertPreTokenizer' }),
+  }),
+  ByteLevel: (c) =>
+    byteLevel({
+      addPrefixSpace: c.boolean('add_prefix_space', true),
+      trimOffsets: c.boolean('trim_offsets', true),
+      useRegex: c.boolean('use_regex', true),
+    }),
+  CharDelimiterSplit: (c) => {
+    const delimiter = c.string('delimiter');
+    if (delimiter === '' || unitsAt(delimiter, 0) !== delimiter.length)
+      throw malformed(c.at('delimiter'), 'one character', delimiter);
+    return splitCharacters(quoted(delimiter), 'Removed', { type: 'CharDelimiterSplit', delimiter });
+  },
+  Digits: (c) => {
+    const single = c.boolean('individual_digits', false);
+    return splitCharacters('\\p{N}', single ? 'Isolated' : 'Contiguous', { type: 'Digits', individual_digits: single });
+  },
+  FixedLength: (c) => fixedLength(c.integer('length', 5, 1)),
+  Metaspace: readMetaspace,
+  Punctuation: (c) => {
+    const behavior = c.oneOf('behavior', splitBehaviors, 'Isolated');
+    return splitCharacters(punctuation, behavior, { type: 'Punctuation', behavior });
+  },
+  Sequence: (c) =>
+    sequence(c.list('pretokenizers').map((p, i) => createPreTokenizer(p, `${c.at('pretokenizers')}.${i}`))),
+  Split: (c) => {
+    const { pattern, toJSON } = readPattern(c.get('pattern'), c.at('pattern'));
+    return splitBy(pattern, toJSON, {
+      behavior: c.oneOf('behavior', splitBehaviors),
+      invert: c.boolean('invert', false),
+    });
+  },
+  UnicodeScripts: unicodeScripts,
+  Whitespace: () => {
+    const words = compilePattern('\\w+|[^\\w\\s]+', 'rust');
+    return {
+      ...splitBy(words, () => null, { behavior: 'Removed', invert: true }),
+      toJSON: () => ({ type: 'Whitespace' }),
+    };
+  },
+  WhitespaceSplit: () => splitCharacters(spaceSource, 'Removed', { type: 'WhitespaceSplit' }),
+};
+
+/**
+ * A pre-tokenizer from its component of a tokenizer.json.
+ *
+ * @throws TokenizerError `unsupported` for an unknown type, `invalid_file` naming the malformed place.
+ *
+ * @example
+ * ```ts
+ * import { createPreTokenizer, splitText } from '@tessera-llm/tokenizers';
+ * console.log(splitText(createPreTokenizer({ type: 'Digits', individual_digits: true }), 'a12'));
+ * // [{ text: 'a', start: 0, end: 1 }, { text: '1', start: 1, end: 2 }, { text: '2', start: 2, end: 3 }]
+ * ```
+ */
+export function createPreTokenizer(config: unknown, place = 'pre_tokenizer'): PreTokenizer {
+  const reader = Reader.of(config, place);
+  const type = reader.string('type');
+  const read = Object.hasOwn(readers, type) ? readers[type] : undefined;
+  if (read === undefined) {
+    throw new TokenizerError(
+      'unsupported',
+      `[tokenizer] ${reader.at('type')}: expected one of ${Object.keys(readers).join(', ')}, got ${JSON.stringify(type)}`,
+    );
+  }
+  return read(reader);
+}
+
+/** A piece of a text, and where it came from in UTF-16 units. */
+export interface TextPiece {
+  readonly text: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The pieces that a pre-tokenizer makes of a text. */
+export function splitText(preTokenizer: PreTokenizer, text: string): TextPiece[] {
+  return preTokenizer.split(AlignedText.of(text)).map((piece) => {
+    const [start, end] = piece.range(0, piece.length);
+    return { text: piece.text, start, end };
+  });
+}

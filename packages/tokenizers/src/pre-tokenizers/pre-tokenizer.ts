@@ -1,0 +1,9 @@
+import type { AlignedText } from '../text/aligned-text';
+
+/** Cuts a text into words, which the model encodes one by one. */
+export interface PreTokenizer {
+  /** The pieces of a text, none of them empty. May change what it cuts, as ByteLevel does. */
+  split(text: AlignedText): AlignedText[];
+  /** The component of tokenizer.json. */
+  toJSON(): Record<string, unknown>;
+}

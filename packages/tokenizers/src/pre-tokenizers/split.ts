@@ -1,0 +1,58 @@
+import type { Dialect } from '../regex/ast';
+import { type Pattern, compilePattern } from '../regex/pattern';
+import type { SplitBehavior } from '../text/aligned-text';
+import type { PreTokenizer } from './pre-tokenizer';
+
+export const splitBehaviors: readonly SplitBehavior[] = [
+  'Removed',
+  'Isolated',
+  'MergedWithPrevious',
+  'MergedWithNext',
+  'Contiguous',
+];
+
+/** Settings of `splitPattern`. */
+export interface SplitOptions {
+  /** What becomes of the matches; default `Isolated`. */
+  readonly behavior?: SplitBehavior;
+  /** What lies between the matches counts as the match. Default false. */
+  readonly invert?: boolean;
+  /** Whose syntax the pattern has; default Oniguruma's, as in tokenizer.json. */
+  readonly dialect?: Dialect;
+}
+
+/** Splits by a regular expression. @throws TokenizerError for a malformed or unsupported pattern. */
+export function splitPattern(regex: string, options: SplitOptions = {}): PreTokenizer {
+  return splitBy(compilePattern(regex, options.dialect), () => ({ Regex: regex }), options);
+}
+
+/** Splits by a pattern; `describe` gives what the file says of it. */
+export function splitBy(pattern: Pattern, describe: () => unknown, options: SplitOptions): PreTokenizer {
+  const { behavior = 'Isolated', invert = false } = options;
+  return {
+    split: (text) => text.split(pattern.matches(text.text), behavior, invert),
+    toJSON: () => ({ type: 'Split', pattern: describe(), behavior, invert }),
+  };
+}
+
+/** Splits by single characters, one match each. */
+export function splitCharacters(source: string, behavior: SplitBehavior, json: Record<string, unknown>): PreTokenizer {
+  const expression = new RegExp(`[${source}]`, 'gu');
+  return {
+    split(text) {
+      const matches: number[] = [];
+      for (const m of text.text.matchAll(expression)) matches.push(m.index, m.index + m[0].length);
+      return text.split(matches, behavior);
+    },
+    toJSON: () => json,
+  };
+}
+
+/** Splits the pieces of each pre-tokenizer with the next one. */
+export function sequence(parts: readonly PreTokenizer[]): PreTokenizer {
+  return {
+    split: (text) =>
+      parts.reduce((pieces, part) => pieces.flatMap((piece) => part.split(piece)), text.length > 0 ? [text] : []),
+    toJSON: () => ({ type: 'Sequence', pretokenizers: parts.map((p) => p.toJSON()) }),
+  };
+}

@@ -1,0 +1,76 @@
+import { spaceSource } from '../text/unicode';
+
+/** Letters, marks, decimal digits and connectors: Rust's `\w`, and `[:word:]`. */
+const wordClass = '\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}';
+/** Oniguruma's `\w`: its table for Latin-1 has the superscript digits and fractions too. */
+export const wordSource = `${wordClass}\\u{b2}\\u{b3}\\u{b9}\\u{bc}-\\u{be}`;
+/** Rust's `\w`. */
+export const rustWordSource = `${wordClass}\\p{Join_Control}`;
+
+/** Contents of the classes behind a backslash, in JavaScript's `v` syntax. */
+export const escapes: Readonly<Record<string, string>> = {
+  s: spaceSource,
+  w: wordSource,
+  d: '\\p{Nd}',
+  h: '0-9A-Fa-f',
+};
+
+/** Contents of POSIX bracket classes, with their Unicode meanings. */
+export const posix: Readonly<Record<string, string>> = {
+  alnum: '\\p{Alphabetic}\\p{Nd}',
+  alpha: '\\p{Alphabetic}',
+  ascii: '\\0-\\x7f',
+  blank: '\\p{Zs}\\t',
+  cntrl: '\\p{Cc}',
+  digit: '\\p{Nd}',
+  graph: `[\\0-\\u{10ffff}]--[${spaceSource}\\p{Cc}\\p{Cn}\\p{Cs}]`,
+  lower: '\\p{Lowercase}',
+  print: '[\\0-\\u{10ffff}]--[\\p{Cc}\\p{Cn}\\p{Cs}]',
+  punct: '\\p{P}\\p{S}',
+  space: spaceSource,
+  upper: '\\p{Uppercase}',
+  xdigit: '0-9A-Fa-f',
+  word: wordClass,
+};
+
+/** A character as it stands in a `v`-mode class. */
+export function quote(codePoint: number): string {
+  const plain =
+    (codePoint >= 48 && codePoint <= 57) ||
+    (codePoint >= 65 && codePoint <= 90) ||
+    (codePoint >= 97 && codePoint <= 122);
+  return plain ? String.fromCharCode(codePoint) : `\\u{${codePoint.toString(16)}}`;
+}
+
+let cased: readonly string[] | null = null;
+
+/** Every character with another case; made once, at the first case-insensitive class. */
+function casedCharacters(): readonly string[] {
+  if (cased !== null) return cased;
+  const found: string[] = [];
+  const changes = /\p{Changes_When_Casemapped}/u;
+  for (let cp = 0; cp < 0x1ea00; cp++) {
+    if (cp >= 0x3400 && cp < 0xa000) cp = 0xa000;
+    const char = String.fromCodePoint(cp);
+    if (changes.test(char)) found.push(char);
+  }
+  cased = found;
+  return found;
+}
+
+/** The class with its case variants written out, by Unicode's simple folding. */
+export function foldClass(source: string): string {
+  const folded = new RegExp(`^${source}$`, 'vi');
+  const plain = new RegExp(`^${source}$`, 'v');
+  let more = '';
+  let less = '';
+  for (const char of casedCharacters()) {
+    const want = folded.test(char);
+    if (want === plain.test(char)) continue;
+    const quoted = quote(char.codePointAt(0) as number);
+    if (want) more += quoted;
+    else less += quoted;
+  }
+  const kept = less === '' ? source : `[${source}--[${less}]]`;
+  return more === '' ? kept : `[${kept}${more}]`;
+}

@@ -1,0 +1,79 @@
+import { TokenizerError } from '../errors';
+import type { Matches } from '../text/aligned-text';
+import type { Dialect } from './ast';
+import { Matcher } from './matcher';
+import { parsePattern } from './parse';
+import { isSafe, translate } from './translate';
+
+/** Finds all matches of something in a text. */
+export interface Pattern {
+  matches(text: string): Matches;
+}
+
+/** Every occurrence of a string. */
+export function literalPattern(content: string): Pattern {
+  return {
+    matches(text) {
+      const out: number[] = [];
+      if (content === '') return out;
+      for (let at = text.indexOf(content); at >= 0; at = text.indexOf(content, at + content.length)) {
+        out.push(at, at + content.length);
+      }
+      return out;
+    },
+  };
+}
+
+/**
+ * A regular expression in Oniguruma's syntax (or Rust's): possessive quantifiers, atomic groups, `\p{…}`, POSIX classes,
+ * intersections, local flags, with `\s`, `\w`, `^` and `$` as they are there. Runs on JavaScript's engine where that
+ * is safe, else on a matcher with a step limit.
+ *
+ * Case folding is Unicode's simple one: a character matches its other cases (`(?i:s)` matches U+017F), never a sequence.
+ *
+ * @throws TokenizerError `invalid_file` or `unsupported`, naming the pattern; `matches` throws `step_limit`.
+ *
+ * @example
+ * ```ts
+ * import { compilePattern } from '@tessera-llm/tokenizers';
+ * console.log(compilePattern('\\p{L}++|\\p{N}{1,3}').matches('abc1234')); // [0, 3, 3, 6, 6, 7]
+ * ```
+ */
+export function compilePattern(pattern: string, dialect: Dialect = 'oniguruma'): Pattern {
+  const node = parsePattern(pattern, dialect);
+  if (!isSafe(node)) return new Matcher(node, pattern);
+  const source = translate(node);
+  let expression: RegExp;
+  try {
+    expression = new RegExp(source, 'gv');
+  } catch (cause) {
+    throw new TokenizerError('unsupported', `[regex] the pattern ${JSON.stringify(pattern)} has no translation`, {
+      cause,
+    });
+  }
+  return { matches: (text) => allMatches(expression, text, pattern) };
+}
+
+function allMatches(expression: RegExp, text: string, pattern: string): number[] {
+  const out: number[] = [];
+  let lastEnd = -1;
+  expression.lastIndex = 0;
+  try {
+    for (let m = expression.exec(text); m !== null; m = expression.exec(text)) {
+      const end = m.index + m[0].length;
+      if (end > m.index || m.index !== lastEnd) {
+        out.push(m.index, end);
+        lastEnd = end;
+      }
+      if (end === m.index) expression.lastIndex += (text.codePointAt(end) ?? 0) > 0xffff ? 2 : 1;
+    }
+  } catch (cause) {
+    // The engine's backtracking stack is full.
+    throw new TokenizerError(
+      'step_limit',
+      `[regex] the pattern ${JSON.stringify(pattern)} needs too much memory on this text`,
+      { cause },
+    );
+  }
+  return out;
+}

@@ -1,0 +1,235 @@
+/** What happens to the matches of a split: they vanish, stand alone, or join a neighbour. */
+export type SplitBehavior = 'Removed' | 'Isolated' | 'MergedWithPrevious' | 'MergedWithNext' | 'Contiguous';
+
+/** Matches as start, end, start, end, … in UTF-16 units, in order and without overlap. */
+export type Matches = readonly number[];
+
+/**
+ * A text on its way through normalisation that remembers, for each of its code units, which stretch of the original
+ * it came from. Values never change; every step makes a new one. Unchanged text needs no tables.
+ */
+export class AlignedText {
+  private constructor(
+    readonly text: string,
+    /** Where in the original this text begins. */
+    readonly origin: number,
+    private readonly starts: Int32Array | null,
+    private readonly ends: Int32Array | null,
+    private readonly tracked = true,
+  ) {}
+
+  static of(text: string, origin = 0): AlignedText {
+    return new AlignedText(text, origin, null, null);
+  }
+
+  /** A text that does not remember where it came from: for who wants ids only. */
+  static untracked(text: string): AlignedText {
+    return new AlignedText(text, 0, null, null, false);
+  }
+
+  private plain(text: string): AlignedText {
+    return new AlignedText(text, this.origin, null, null, false);
+  }
+
+  get length(): number {
+    return this.text.length;
+  }
+
+  /** The stretch of the original that units [from, to) came from. */
+  range(from: number, to: number): [number, number] {
+    if (this.starts === null || this.ends === null) return [this.origin + from, this.origin + to];
+    if (from >= to) {
+      const at = this.starts[from] ?? this.ends[from - 1] ?? this.origin;
+      return [at, at];
+    }
+    return [this.starts[from] as number, this.ends[to - 1] as number];
+  }
+
+  slice(from: number, to: number): AlignedText {
+    if (from === 0 && to === this.text.length) return this;
+    const text = this.text.slice(from, to);
+    if (this.starts === null || this.ends === null)
+      return new AlignedText(text, this.origin + from, null, null, this.tracked);
+    return new AlignedText(text, this.range(from, to)[0], this.starts.subarray(from, to), this.ends.subarray(from, to));
+  }
+
+  /**
+   * The text made of `chars`. `changes[i]` tells how character i relates to the old text: 0 takes the place of the
+   * next old character, 1 is inserted (and belongs to the character before it), -n takes the place of one and drops n more.
+   *
+   * @param dropped Old characters dropped at the beginning.
+   */
+  transform(chars: readonly string[], changes: ArrayLike<number>, dropped = 0): AlignedText {
+    const text = chars.join('');
+    if (!this.tracked) return this.plain(text);
+    const starts = new Int32Array(text.length);
+    const ends = new Int32Array(text.length);
+    let read = 0;
+    let start = this.origin;
+    let end = this.origin;
+    const take = () => {
+      if (read >= this.text.length) return;
+      const size = unitsAt(this.text, read);
+      [start, end] = this.range(read, read + size);
+      read += size;
+    };
+    for (let k = 0; k < dropped; k++) take();
+    let write = 0;
+    for (let i = 0; i < chars.length; i++) {
+      const change = changes[i] as number;
+      if (change <= 0) take();
+      const size = (chars[i] as string).length;
+      for (let k = 0; k < size; k++) {
+        starts[write] = start;
+        ends[write++] = end;
+      }
+      for (let k = change; k < 0; k++) take();
+    }
+    return new AlignedText(text, this.origin, starts, ends);
+  }
+
+  /** Keeps the characters for which `keep` says so. */
+  filter(keep: (char: string) => boolean): AlignedText {
+    return this.flatMap((char) => (keep(char) ? char : ''));
+  }
+
+  /** Puts a text in the place of each character; an empty one drops it. */
+  flatMap(change: (char: string) => string): AlignedText {
+    let text = '';
+    if (!this.tracked) {
+      for (const char of this.text) text += change(char);
+      return this.plain(text);
+    }
+    const starts: number[] = [];
+    const ends: number[] = [];
+    let same = true;
+    for (let read = 0; read < this.text.length; ) {
+      const size = unitsAt(this.text, read);
+      const char = this.text.substr(read, size);
+      const made = change(char);
+      if (made !== char) same = false;
+      const [start, end] = this.range(read, read + size);
+      for (let k = 0; k < made.length; k++) {
+        starts.push(start);
+        ends.push(end);
+      }
+      text += made;
+      read += size;
+    }
+    return same ? this : new AlignedText(text, this.origin, Int32Array.from(starts), Int32Array.from(ends));
+  }
+
+  /** Puts `content` in the place of each match; it belongs to the last character of the match. */
+  replace(matches: Matches, content: string): AlignedText {
+    if (matches.length === 0) return this;
+    const pieces: string[] = [];
+    if (!this.tracked) {
+      let done = 0;
+      for (let m = 0; m < matches.length; m += 2) {
+        pieces.push(this.text.slice(done, matches[m]), content);
+        done = matches[m + 1] as number;
+      }
+      pieces.push(this.text.slice(done));
+      return this.plain(pieces.join(''));
+    }
+    const starts: number[] = [];
+    const ends: number[] = [];
+    const copy = (from: number, to: number) => {
+      pieces.push(this.text.slice(from, to));
+      for (let i = from; i < to; i++) {
+        const [first, last] = this.unitRange(i);
+        starts.push(first);
+        ends.push(last);
+      }
+    };
+    let done = 0;
+    for (let m = 0; m < matches.length; m += 2) {
+      copy(done, matches[m] as number);
+      done = matches[m + 1] as number;
+      const [start, end] = done > 0 ? this.unitRange(done - 1) : [this.origin, this.origin];
+      for (let k = 0; k < content.length; k++) {
+        starts.push(start);
+        ends.push(end);
+      }
+      pieces.push(content);
+    }
+    copy(done, this.text.length);
+    return new AlignedText(pieces.join(''), this.origin, Int32Array.from(starts), Int32Array.from(ends));
+  }
+
+  /** Puts a text before this one; it belongs to the first character. Nothing is put before nothing. */
+  prepend(content: string): AlignedText {
+    if (this.text.length === 0) return this;
+    if (!this.tracked) return this.plain(content + this.text);
+    const n = content.length;
+    const starts = new Int32Array(n + this.text.length);
+    const ends = new Int32Array(n + this.text.length);
+    const [start, end] = this.range(0, unitsAt(this.text, 0));
+    starts.fill(start, 0, n);
+    ends.fill(end, 0, n);
+    for (let i = 0; i < this.text.length; i++) {
+      const [first, last] = this.unitRange(i);
+      starts[n + i] = first;
+      ends[n + i] = last;
+    }
+    return new AlignedText(content + this.text, this.origin, starts, ends);
+  }
+
+  /** The pieces between and of the matches; empty pieces are left out. */
+  split(matches: Matches, behavior: SplitBehavior, invert = false): AlignedText[] {
+    return splitRanges(this.text.length, matches, behavior, invert).map(([from, to]) => this.slice(from, to));
+  }
+
+  /** The original stretch of the whole character that unit i belongs to. */
+  private unitRange(i: number): [number, number] {
+    if (this.starts !== null && this.ends !== null) return [this.starts[i] as number, this.ends[i] as number];
+    const unit = this.text.charCodeAt(i);
+    const at = this.origin + i;
+    if ((unit & 0xfc00) === 0xd800) return [at, at + 2];
+    return (unit & 0xfc00) === 0xdc00 ? [at - 1, at + 1] : [at, at + 1];
+  }
+}
+
+/** Code units of the character at a place: 1 or 2. */
+export function unitsAt(text: string, at: number): number {
+  return (text.charCodeAt(at) & 0xfc00) === 0xd800 && at + 1 < text.length ? 2 : 1;
+}
+
+function splitRanges(length: number, matches: Matches, behavior: SplitBehavior, invert: boolean): [number, number][] {
+  const parts: { from: number; to: number; match: boolean }[] = [];
+  let done = 0;
+  for (let m = 0; m < matches.length; m += 2) {
+    const from = matches[m] as number;
+    const to = matches[m + 1] as number;
+    if (from > done) parts.push({ from: done, to: from, match: invert });
+    parts.push({ from, to, match: !invert });
+    done = to;
+  }
+  if (done < length) parts.push({ from: done, to: length, match: invert });
+  const out: [number, number][] = [];
+  const join = (backwards: boolean) => {
+    // A match joins its neighbour unless the neighbour is a match itself.
+    let previous = false;
+    for (const part of backwards ? parts.reverse() : parts) {
+      const last = out[out.length - 1];
+      if (part.match && !previous && last !== undefined) {
+        if (backwards) last[0] = part.from;
+        else last[1] = part.to;
+      } else out.push([part.from, part.to]);
+      previous = part.match;
+    }
+    if (backwards) out.reverse();
+  };
+  if (behavior === 'Isolated') for (const { from, to } of parts) out.push([from, to]);
+  else if (behavior === 'Removed') for (const { from, to, match } of parts) !match && out.push([from, to]);
+  else if (behavior === 'Contiguous') {
+    let previous: boolean | null = null;
+    for (const { from, to, match } of parts) {
+      const last = out[out.length - 1];
+      if (last !== undefined && match === previous) last[1] = to;
+      else out.push([from, to]);
+      previous = match;
+    }
+  } else join(behavior === 'MergedWithNext');
+  return out.filter(([from, to]) => to > from);
+}
