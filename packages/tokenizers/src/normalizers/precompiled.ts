@@ -14,13 +14,6 @@ export function fromBase64(text: string, place: string): Uint8Array {
   }
 }
 
-/** Base64 of bytes. */
-function toBase64(bytes: Uint8Array): string {
-  let text = '';
-  for (let at = 0; at < bytes.length; at += 8192) text += String.fromCharCode(...bytes.subarray(at, at + 8192));
-  return btoa(text);
-}
-
 /** A SentencePiece character map: a double-array trie of byte strings and the texts that replace them. */
 export class CharacterMap {
   private readonly units: Uint32Array;
