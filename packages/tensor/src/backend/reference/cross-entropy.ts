@@ -164,11 +164,12 @@ export function crossEntropyKernels(memory: KernelMemory): Family {
         bias && floatsOf(memory, bias),
       ];
       const [ids, gs] = [intsOf(memory, targets), floatsOf(memory, gy)];
-      const ghidden = floatOutput(memory, hidden.shape, 'float32');
-      const gweight = floatOutput(memory, weight.shape, 'float32');
-      const gbias = floatOutput(memory, [classes], 'float32');
-      gweight.values.fill(0);
-      gbias.values.fill(0);
+      const wanted = (want: boolean, shape: readonly number[]) => (want ? floatOutput(memory, shape, 'float32') : null);
+      const ghidden = wanted(wants.hidden, hidden.shape);
+      const gweight = wanted(wants.weight, weight.shape);
+      const gbias = wanted(wants.bias, [classes]);
+      gweight?.values.fill(0);
+      gbias?.values.fill(0);
       for (let from = 0; from < rows; from += chunkRows) {
         const n = Math.min(chunkRows, rows - from);
         let grads = plain(n, w, width, classes, x, from, b);
@@ -182,12 +183,14 @@ export function crossEntropyKernels(memory: KernelMemory): Family {
           transform(grads, at, classes, attrs);
           rowGrad(grads, at, classes, { target, g: gs[from + r] as number, attrs });
         }
-        if (wants.bias)
+        if (gbias !== null) {
+          const sums = gbias.values;
           for (let i = 0; i < grads.length; i++)
-            gbias.values[i % classes] = (gbias.values[i % classes] as number) + (grads[i] as number);
+            sums[i % classes] = (sums[i % classes] as number) + (grads[i] as number);
+        }
         if (compute === 'bfloat16') grads = roundedToBfloat16(grads);
         const g = { values: grads, start: 0, rowStep: classes, columnStep: 1 };
-        if (wants.hidden) {
+        if (ghidden !== null) {
           gemm(
             { m: n, n: width, k: classes },
             g,
@@ -196,7 +199,7 @@ export function crossEntropyKernels(memory: KernelMemory): Family {
             from * width,
           );
         }
-        if (wants.weight) {
+        if (gweight !== null) {
           const transposed = { values: grads, start: 0, rowStep: 1, columnStep: classes };
           gemm(
             { m: classes, n: width, k: n },
@@ -209,9 +212,9 @@ export function crossEntropyKernels(memory: KernelMemory): Family {
         }
       }
       return {
-        ghidden: wants.hidden ? ghidden.done() : null,
-        gweight: wants.weight ? gweight.done() : null,
-        gbias: wants.bias ? gbias.done() : null,
+        ghidden: ghidden?.done() ?? null,
+        gweight: gweight?.done() ?? null,
+        gbias: gbias?.done() ?? null,
       };
     },
   };
