@@ -116,6 +116,17 @@ export const hash = (...parts) => {
   return made.digest('hex');
 };
 
+/** A source and the project's own files that it includes, directly or not, in the order in which they are met. */
+function includedFiles(file, folders, seen = new Set()) {
+  if (seen.has(file)) return seen;
+  seen.add(file);
+  for (const [, name] of readFileSync(file, 'utf8').matchAll(/^#include "([^"]+)"/gm)) {
+    const found = [dirname(file), ...folders].map((folder) => join(folder, name)).find((path) => existsSync(path));
+    if (found !== undefined) includedFiles(found, folders, seen);
+  }
+  return seen;
+}
+
 /** Kernel families: the files of src/kernels, with the instruction families that each is built for. */
 export function kernelFiles(isas) {
   return filesUnder(join(sources, 'kernels'), (name) => name.endsWith('.cc')).map((file) => {
@@ -173,12 +184,6 @@ export async function compileAndLink({
   const lines = kernels.flatMap(({ family, isas: built }) => built.map((isa) => `TS_FAMILY_TABLE(${isa}, ${family})`));
   writeIfChanged(join(generated, 'families.inc'), `${lines.join('\n')}\n`);
 
-  const headerHash = hash(
-    ...filesUnder(root, (name) => name.endsWith('.h'))
-      .filter((file) => !file.includes('node_modules'))
-      .map((file) => readFileSync(file)),
-    readFileSync(join(generated, 'families.inc')),
-  );
   const includes = ['-I', sources, '-I', generated, ...(headers ? ['-isystem', headers.include] : [])];
   const shared = [...compiler.args, ...common, ...extraFlags, ...userFlags, ...includes];
   const core = filesUnder(join(sources, 'core'), (name) => name.endsWith('.cc'));
@@ -201,8 +206,7 @@ export async function compileAndLink({
       compiler.version,
       compiler.machine,
       headers?.version ?? '',
-      headerHash,
-      readFileSync(unit.file),
+      ...[...includedFiles(unit.file, [sources, generated, root])].map((file) => readFileSync(file)),
       ...flags,
     );
     const base = relative(root, unit.file).replace(/[^\w]+/g, '_');

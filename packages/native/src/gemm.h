@@ -36,6 +36,15 @@ struct Product {
 // All threads; small products stay on the caller's. out_of_memory is the only failure.
 Status multiply(const Product& product);
 
+// The same for a stored weight (n, k) seen as its transpose b: its packed form is kept with `block`, which holds it, from the
+// second use with few rows on. block null: nothing is kept.
+Status multiply_kept(Product product, void* block);
+
+// A stored matrix (rows, cols), or its transpose seen as one.
+inline Matrix dense(const void* data, DType dtype, int64_t cols, bool transposed) {
+  return transposed ? Matrix{data, dtype, 1, cols} : Matrix{data, dtype, cols, 1};
+}
+
 // One product on this thread with the caller's scratch: for use inside parallel_for.
 size_t multiply_scratch_bytes(int64_t m, int64_t k);
 void multiply_serial(const Product& product, void* scratch);

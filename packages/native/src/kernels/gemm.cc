@@ -236,6 +236,27 @@ Status multiply(const Product& p) {
   return p.compute == Compute::bfloat16 ? multiply_as<BFloat16>(p) : multiply_as<Float32>(p);
 }
 
+// The most rows for which a packed weight is worth its memory: with more, packing is a small part of the product.
+constexpr int64_t kPackedRows = 64;
+
+Status multiply_kept(Product p, void* block) {
+  if (p.m <= 0 || p.n <= 0 || p.k <= 0 || block == nullptr) return multiply(p);
+  const PackedKey key{p.b.data, p.n, p.k, static_cast<int>(p.b.dtype), static_cast<int>(p.compute)};
+  const PackedLookup found = packed_find(block, key, p.m <= kPackedRows);
+  void* packed = found.data;
+  if (found.wanted) {
+    packed = allocate(packed_b_bytes(p.n, p.k, p.compute));
+    if (packed != nullptr) {  // without memory for it the product still works
+      pack_b(p.b, p.n, p.k, p.compute, packed);
+      packed_insert(block, key, found.version, packed);
+    }
+  }
+  p.packed_b = packed;
+  const Status status = multiply(p);
+  if (packed != nullptr) release(packed);
+  return status;
+}
+
 size_t multiply_scratch_bytes(int64_t m, int64_t k) {
   const int64_t rows = min64(m, kTaskM);
   const int64_t a = packed_a_bytes<BFloat16>(rows, k) > packed_a_bytes<Float32>(rows, k) ? packed_a_bytes<BFloat16>(rows, k)
@@ -265,11 +286,6 @@ void pack_b(const Matrix& b, int64_t n, int64_t k, Compute compute, void* out) {
 }
 
 namespace {
-
-// A stored matrix (rows, cols), or its transpose seen as one.
-Matrix dense(const void* data, DType dtype, int64_t cols, bool transposed) {
-  return transposed ? Matrix{data, dtype, 1, cols} : Matrix{data, dtype, cols, 1};
-}
 
 // args: 0 a, 1 b, 2 c, 3 m, 4 n, 5 k, 6 a is stored (k, m), 7 b is stored (n, k), 8 dtype of a, 9 of b, 10 of c, 11 compute,
 // 12 number of batch axes, then for each axis its length and the strides of a and b in matrices (0 where they broadcast).
@@ -314,33 +330,14 @@ Status matmul(Args& args) {
   return Status::ok;
 }
 
-// The most rows for which a packed weight is worth its memory: with more, packing is a small part of the product.
-constexpr int64_t kPackedRows = 64;
-
 // y (n, m) = x (n, k) weight (m, k)ᵀ + bias (m).
 // args: 0 x, 1 weight, 2 bias or 0, 3 y, 4 n, 5 m, 6 k, 7 dtype of x, 8 of weight, 9 of y, 10 compute,
 // 11 the block that holds weight, whose packed form is kept from the second use on; 0: nothing is kept.
 Status linear(Args& args) {
   const int64_t n = args.size(4), m = args.size(5), k = args.size(6);
-  const Compute compute = static_cast<Compute>(args.integer(10));
-  Product p{n, m, k, dense(args.ptr<void>(0), args.dtype(7), k, false), dense(args.ptr<void>(1), args.dtype(8), k, true), nullptr,
-            args.ptr<void>(3), m, args.dtype(9), args.ptr<float>(2), compute};
-  void* const block = args.ptr<void>(11);
-  if (n == 0 || m == 0 || k == 0 || block == nullptr) return multiply(p);
-  const PackedKey key{args.ptr<void>(1), m, k, args.integer(8), args.integer(10)};
-  const PackedLookup found = packed_find(block, key, n <= kPackedRows);
-  void* packed = found.data;
-  if (found.wanted) {
-    packed = allocate(packed_b_bytes(m, k, compute));
-    if (packed != nullptr) {  // without memory for it the product still works
-      pack_b(p.b, m, k, compute, packed);
-      packed_insert(block, key, found.version, packed);
-    }
-  }
-  p.packed_b = packed;
-  const Status status = multiply(p);
-  if (packed != nullptr) release(packed);
-  return status;
+  return multiply_kept({n, m, k, dense(args.ptr<void>(0), args.dtype(7), k, false), dense(args.ptr<void>(1), args.dtype(8), k, true),
+                        nullptr, args.ptr<void>(3), m, args.dtype(9), args.ptr<float>(2), static_cast<Compute>(args.integer(10))},
+                       args.ptr<void>(11));
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 
 #include "core/kernel.h"
 #include "core/pool.h"
-#include "math.h"
+#include "activations.h"
 #include "rows.h"
 
 namespace ts::TS_ISA {
@@ -11,54 +11,6 @@ namespace {
 
 // Elements of a range: enough work to be worth another thread.
 constexpr int64_t kGrain = 1 << 14;
-
-enum class Act : int { identity = 0, silu = 1, gelu_tanh = 2, gelu_erf = 3, relu = 4, relu2 = 5, sigmoid = 6, quick_gelu = 7, tanh = 8, exp = 9 };
-
-template <class F>
-TS_INLINE vf by_lane(vf x, const F& f) {
-  vf y;
-  for (int i = 0; i < kLanes; ++i) y[i] = f(x[i]);
-  return y;
-}
-
-constexpr float kGelu = 0.7978845608028654f;   // √(2/π)
-constexpr float kRoot = 0.7071067811865476f;   // √½
-constexpr float kPeak = 0.3989422804014327f;   // 1/√(2π)
-
-TS_INLINE vf activate(Act act, vf x) {
-  switch (act) {
-    case Act::silu: return x * sigmoid(x);
-    case Act::gelu_tanh: return 0.5f * x * (1.0f + tanh(kGelu * (x + 0.044715f * x * x * x)));
-    case Act::gelu_erf: return 0.5f * x * by_lane(x, [](float v) { return ::erfcf(-v * kRoot); });
-    case Act::relu: return select(x > splat(0.0f), x, select(x != x, x, vf{}));
-    case Act::relu2: { const vf y = max(x, vf{}); return select(x != x, x, y * y); }
-    case Act::sigmoid: return sigmoid(x);
-    case Act::quick_gelu: return x * sigmoid(1.702f * x);
-    case Act::tanh: return tanh(x);
-    case Act::exp: return exp(x);
-    case Act::identity: break;
-  }
-  return x;
-}
-
-TS_INLINE vf slope(Act act, vf x) {
-  switch (act) {
-    case Act::silu: { const vf s = sigmoid(x); return s * (1.0f + x * (1.0f - s)); }
-    case Act::gelu_tanh: {
-      const vf t = tanh(kGelu * (x + 0.044715f * x * x * x));
-      return 0.5f * (1.0f + t) + 0.5f * x * (1.0f - t * t) * kGelu * (1.0f + 0.134145f * x * x);
-    }
-    case Act::gelu_erf: return 0.5f * by_lane(x, [](float v) { return ::erfcf(-v * kRoot); }) + x * kPeak * exp(-0.5f * x * x);
-    case Act::relu: return select(x > splat(0.0f), splat(1.0f), vf{});
-    case Act::relu2: return 2.0f * max(x, vf{});
-    case Act::sigmoid: { const vf s = sigmoid(x); return s * (1.0f - s); }
-    case Act::quick_gelu: { const vf s = sigmoid(1.702f * x); return s * (1.0f + 1.702f * x * (1.0f - s)); }
-    case Act::tanh: { const vf t = tanh(x); return 1.0f - t * t; }
-    case Act::exp: return exp(x);
-    case Act::identity: break;
-  }
-  return splat(1.0f);
-}
 
 // body(i, n): n elements from i, over all threads.
 template <class F>

@@ -128,6 +128,33 @@ export interface DropoutAttrs {
   readonly rowKeys: Int32Array;
 }
 
+/**
+ * Stacked experts of a mixture of E. Gated: gateUp (E, 2F, C), the F gate rows first; else (E, F, C). down (E, C, F). Both
+ * float32 or bfloat16; biases float32 (E, 2F or F) and (E, C), or null.
+ */
+export interface ExpertArrays {
+  readonly gateUp: NDArray;
+  readonly gateUpBias: NDArray | null;
+  readonly down: NDArray;
+  readonly downBias: NDArray | null;
+}
+
+/** Settings of a mixture's experts: `down(act(gate) * up)`, or `down(act(up))` without gates. */
+export interface MoeAttrs {
+  readonly activation: GateFn;
+  readonly compute: Compute;
+}
+
+/** Gradients of a mixture that are wanted. */
+export interface MoeWants {
+  readonly x: boolean;
+  readonly weights: boolean;
+  readonly gateUp: boolean;
+  readonly gateUpBias: boolean;
+  readonly down: boolean;
+  readonly downBias: boolean;
+}
+
 /** Kernels that every backend writes itself. Outputs are new arrays unless the name says in place. */
 export interface PrimitiveKernels {
   fill(shape: readonly number[], dtype: DType, value: number): NDArray;
@@ -272,6 +299,36 @@ export interface FusedKernels {
     attrs: CrossEntropyAttrs,
     wants: { hidden: boolean; weight: boolean; bias: boolean },
   ): { ghidden: NDArray | null; gweight: NDArray | null; gbias: NDArray | null };
+  /**
+   * x (N, C) float32, index (N, K) int32, weights (N, K) float32: row n is the sum of weights[n, j] * expert(index[n, j])(x[n])
+   * over j, in ascending order of the experts; y (N, C). Each row goes through its K experts alone. `inner` (N K, 2F or F)
+   * holds rows before the activation, for the gradient; their order is the backend's own.
+   */
+  moe(
+    x: NDArray,
+    index: NDArray,
+    weights: NDArray,
+    experts: ExpertArrays,
+    attrs: MoeAttrs,
+  ): { y: NDArray; inner: NDArray };
+  /** Gradients float32 and of full size: experts without rows get zeros. */
+  moeGrad(
+    x: NDArray,
+    index: NDArray,
+    weights: NDArray,
+    experts: ExpertArrays,
+    inner: NDArray,
+    gy: NDArray,
+    attrs: MoeAttrs,
+    wants: MoeWants,
+  ): {
+    gx: NDArray | null;
+    gweights: NDArray | null;
+    ggateUp: NDArray | null;
+    ggateUpBias: NDArray | null;
+    gdown: NDArray | null;
+    gdownBias: NDArray | null;
+  };
   /** Kept elements are scaled by 1 / (1 - p). x (N, C). Its own gradient with the same attrs. */
   dropout(x: NDArray, attrs: DropoutAttrs): NDArray;
   /** param, m, v float32, in place; factor () multiplies grad first (clipping); maxV for AMSGrad. */

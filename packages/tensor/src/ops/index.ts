@@ -92,6 +92,7 @@ export {
   softCrossEntropy,
 } from './losses';
 export { linear, matmul, type MatmulOptions } from './matmul';
+export { moe, type MoeExperts, type MoeOptions, type MoeRouting, routeExperts } from './moe';
 export { groupNorm, layerNorm, rmsNorm } from './norms';
 export {
   all,

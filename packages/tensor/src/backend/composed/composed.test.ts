@@ -354,3 +354,45 @@ describe('memory', () => {
     expect([read(q), read(k)]).toEqual(before);
   });
 });
+
+describe('mixture of experts', () => {
+  it('values and every gradient, gated or not, with and without biases', () => {
+    for (const [gated, biased] of [
+      [true, true],
+      [false, true],
+      [true, false],
+    ] as const) {
+      const [n, k, e, c, f] = [5, 2, 4, 3, 6];
+      const rows = gated ? 2 * f : f;
+      const experts = {
+        gateUp: normal([e, rows, c], 1),
+        gateUpBias: biased ? normal([e, rows], 2) : null,
+        down: normal([e, c, f], 3),
+        downBias: biased ? normal([e, c], 4) : null,
+      };
+      // Expert 1 gets no row; the second row names its experts in descending order.
+      const index = array([0, 2, 3, 0, 2, 3, 3, 2, 0, 3], [n, k], 'int32');
+      const [x, weights, gy] = [normal([n, c], 5), normal([n, k], 6), normal([n, c], 7)];
+      const wants = { x: true, weights: true, gateUp: true, gateUpBias: true, down: true, downBias: true };
+      for (const activation of ['silu', 'identity'] as const) {
+        for (const compute of ['float32', 'bfloat16'] as const) {
+          const attrs = { activation, compute };
+          const near = compute === 'bfloat16' ? 5e-2 : 1e-4;
+          agree((table) => only(table.moe(x, index, weights, experts, attrs).y), near);
+          agree((table) => {
+            const { inner } = table.moe(x, index, weights, experts, attrs);
+            return table.moeGrad(x, index, weights, experts, inner, gy, attrs, wants);
+          }, near);
+        }
+      }
+    }
+  });
+
+  it('an index beyond the experts is refused', () => {
+    const experts = { gateUp: normal([2, 4, 3], 1), gateUpBias: null, down: normal([2, 3, 2], 2), downBias: null };
+    const index = array([0, 2], [1, 2], 'int32');
+    const call = (k: FusedKernels) =>
+      k.moe(normal([1, 3], 3), index, normal([1, 2], 4), experts, { activation: 'silu', compute: 'float32' });
+    for (const k of [fused, direct]) expect(() => call(k)).toThrow(/from 0 to 1, got 2/);
+  });
+});

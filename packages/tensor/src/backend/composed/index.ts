@@ -1,6 +1,7 @@
 import type { FusedKernels, PrimitiveKernels } from '../contract';
 import { attention, attentionGrad } from './attention';
 import { crossEntropy, crossEntropyGrad, linearCrossEntropy, linearCrossEntropyGrad } from './cross-entropy';
+import { moe, moeGrad } from './moe';
 import {
   layerNorm,
   layerNormGrad,
@@ -55,6 +56,8 @@ export function composedKernels(primitives: PrimitiveKernels, memory: HostMemory
     logSoftmax: kernel(logSoftmax),
     logSoftmaxGrad: kernel(logSoftmaxGrad),
     logSumExp: kernel(logSumExp),
+    moe: kernel(moe),
+    moeGrad: kernel(moeGrad),
     rmsNorm: kernel(rmsNorm),
     rmsNormGrad: kernel(rmsNormGrad),
     rope: kernel(rope),

@@ -5,7 +5,7 @@ import type { GateFn, Kernels, NDArray, UnaryFn } from '../contract';
 import { allFloat32, type NativeCalls } from './calls';
 
 /** The addon's codes of activations; see pointwise.cc. */
-const activationCodes: Readonly<Partial<Record<GateFn | UnaryFn, number>>> = {
+export const activationCodes: Readonly<Partial<Record<GateFn | UnaryFn, number>>> = {
   identity: 0,
   silu: 1,
   geluTanh: 2,

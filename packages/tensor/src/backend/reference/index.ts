@@ -5,6 +5,7 @@ import { elementwiseKernels, inPlaceKernels } from './elementwise';
 import { indexingKernels } from './indexing';
 import { matmulKernels } from './matmul';
 import { type KernelMemory, ReferenceMemory } from './memory';
+import { moeKernels } from './moe';
 import { normKernels } from './norms';
 import { optimizeKernels } from './optimize';
 import { randomKernels } from './random';
@@ -25,6 +26,7 @@ export function referenceKernels(memory: KernelMemory): Kernels {
     ...inPlaceKernels(memory),
     ...indexingKernels(memory),
     ...matmulKernels(memory),
+    ...moeKernels(memory),
     ...normKernels(memory),
     ...optimizeKernels(memory),
     ...randomKernels(memory),
