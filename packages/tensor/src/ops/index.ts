@@ -94,6 +94,8 @@ export {
 export { linear, matmul, type MatmulOptions } from './matmul';
 export { moe, type MoeExperts, type MoeOptions, type MoeRouting, routeExperts } from './moe';
 export { groupNorm, layerNorm, rmsNorm } from './norms';
+export { type QuantizedLinearOptions, quantizedLinear, quantizedRows } from './quantized';
+export { quantizedLinearCrossEntropy, type QuantizedLinearCrossEntropyOptions } from './quantized-loss';
 export {
   all,
   any,

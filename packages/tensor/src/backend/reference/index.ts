@@ -8,6 +8,7 @@ import { type KernelMemory, ReferenceMemory } from './memory';
 import { moeKernels } from './moe';
 import { normKernels } from './norms';
 import { optimizeKernels } from './optimize';
+import { quantizedKernels } from './quantized';
 import { randomKernels } from './random';
 import { reduceKernels } from './reduce';
 import { shapeKernels } from './shape';
@@ -29,6 +30,7 @@ export function referenceKernels(memory: KernelMemory): Kernels {
     ...moeKernels(memory),
     ...normKernels(memory),
     ...optimizeKernels(memory),
+    ...quantizedKernels(memory),
     ...randomKernels(memory),
     ...reduceKernels(memory),
     ...shapeKernels(memory),
