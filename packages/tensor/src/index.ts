@@ -11,6 +11,7 @@ export {
   type VjpResult,
 } from './autograd';
 export type {
+  Activations,
   AdamWAttrs,
   AttentionAttrs,
   AttentionLayout,
@@ -28,6 +29,10 @@ export type {
   MatmulAttrs,
   NDArray,
   PrimitiveKernels,
+  QuantizedArray,
+  QuantizedFormat,
+  QuantizedKernels,
+  QuantizedSpec,
   RandomKey,
   ReduceFn,
   ShareHandle,
@@ -68,8 +73,15 @@ export { byteSize, isFloat } from './dtype';
 export { TensorError, type TensorErrorCode } from './errors';
 export * from './ops/index';
 export { labelled, profile, type Profile, type TraceEvent } from './profile';
+export { quantize, type QuantizeFormat } from './quantized/quantize';
+export {
+  isQuantizedWeight,
+  quantizedWeight,
+  type QuantizedWeight,
+  type QuantizedWeightOptions,
+} from './quantized/weight';
 export { hash32 } from './random/key';
 export { philox4x32 } from './random/philox';
 export { keep, type NotPromise, scope } from './scope';
-export { attach, share, type SharedTensorHandle } from './share';
+export { attach, share, type SharedTensorHandle, type SharedWeightHandle } from './share';
 export { isTensor, type Storage, type Tensor } from './tensor';

@@ -1,7 +1,9 @@
-import type { Backend, ShareHandle } from './backend/contract';
+import type { Activations, Backend, QuantizedFormat, ShareHandle } from './backend/contract';
 import { defaultBackend } from './backends';
 import type { DType } from './dtype';
 import { TensorError } from './errors';
+import { checkSpec } from './quantized/format';
+import { checkActivations, isQuantizedWeight, QuantizedWeight } from './quantized/weight';
 import { checkShape } from './shape';
 import { Storage, Tensor } from './tensor';
 
@@ -12,6 +14,16 @@ export interface SharedTensorHandle {
   readonly offset: number;
   readonly shape: readonly number[];
   readonly dtype: DType;
+}
+
+/** A quantised weight's address for another thread of this process: plain data that `postMessage` carries. */
+export interface SharedWeightHandle {
+  readonly format: QuantizedFormat;
+  readonly shape: readonly number[];
+  readonly groupSize: number;
+  readonly activations: Activations;
+  /** The bytes, in the backend's own layout. */
+  readonly packed: SharedTensorHandle;
 }
 
 /**
@@ -26,7 +38,13 @@ export interface SharedTensorHandle {
  * console.log(await same.data()); // [1, 2, 3]
  * ```
  */
-export function share(x: Tensor): SharedTensorHandle {
+export function share(x: Tensor): SharedTensorHandle;
+export function share(x: QuantizedWeight): SharedWeightHandle;
+export function share(x: Tensor | QuantizedWeight): SharedTensorHandle | SharedWeightHandle {
+  if (isQuantizedWeight(x)) {
+    const { format, shape, groupSize, activations } = x;
+    return { format, shape: [...shape], groupSize, activations, packed: share(x.packed) };
+  }
   return {
     backend: x.backend.name,
     memory: x.backend.share(x.block),
@@ -37,11 +55,21 @@ export function share(x: Tensor): SharedTensorHandle {
 }
 
 /**
- * The tensor of a handle made by `share` in another thread. Disposing it gives up this thread's share only.
+ * The tensor or quantised weight of a handle made by `share` in another thread. Disposing it gives up this thread's share only.
  *
  * @throws TensorError `backend` if this thread runs another backend.
  */
-export function attach(handle: SharedTensorHandle, options: { readonly backend?: Backend } = {}): Tensor {
+export function attach(handle: SharedTensorHandle, options?: { readonly backend?: Backend }): Tensor;
+export function attach(handle: SharedWeightHandle, options?: { readonly backend?: Backend }): QuantizedWeight;
+export function attach(
+  handle: SharedTensorHandle | SharedWeightHandle,
+  options: { readonly backend?: Backend } = {},
+): Tensor | QuantizedWeight {
+  if ('packed' in handle) {
+    const { format, shape, groupSize } = handle;
+    const spec = checkSpec('attach', format, shape, format === 'int8' ? groupSize : undefined);
+    return new QuantizedWeight(attach(handle.packed, options), spec, checkActivations('attach', handle.activations));
+  }
   const backend = options.backend ?? defaultBackend();
   if (backend.name !== handle.backend) {
     throw new TensorError(

@@ -288,8 +288,48 @@ export interface FusedKernels {
   sumSquares(xs: readonly NDArray[]): NDArray;
 }
 
+// ---- Quantised weights
+
+/**
+ * Layouts of quantised weights: GGUF's blocks as ggml stores them, and int8. A row is its blocks in order; a row of int8 is
+ * its ceil(K / groupSize) float32 scales and then its K values, each value times the scale of its group.
+ */
+export type QuantizedFormat = 'Q4_0' | 'Q4_1' | 'Q4_K' | 'Q6_K' | 'Q8_0' | 'int8';
+
+/**
+ * What becomes of x before its product with a quantised weight. float32: nothing, and the weight is the dequantised
+ * float32. bfloat16: both are rounded to bfloat16, as in `linear`. int8: each group of 32 values of a row is rounded to
+ * s · round(x / s) with s = max |x| / 127 and values from -127 to 127; sums of int8 products are exact, scales float32.
+ */
+export type Activations = 'bfloat16' | 'float32' | 'int8';
+
+/** What a quantised matrix (M, K) is, wherever its bytes are. */
+export interface QuantizedSpec {
+  readonly format: QuantizedFormat;
+  readonly shape: readonly [rows: number, columns: number];
+  /** Values per scale along a row; of int8 a multiple of 32, or at least K. */
+  readonly groupSize: number;
+}
+
+/** A quantised matrix in a backend's own layout, which `quantizedPack` makes. */
+export interface QuantizedArray extends QuantizedSpec {
+  readonly block: Block;
+}
+
+/** Kernels of quantised weights; a backend may leave them to the composed defaults. */
+export interface QuantizedKernels {
+  /** Rows in the format's file layout, uint8 (M, bytes of a row), into the backend's own layout: uint8 of any shape. */
+  quantizedPack(bytes: NDArray, spec: QuantizedSpec): NDArray;
+  /** The file layout back, bit for bit: uint8 (M, bytes of a row). */
+  quantizedUnpack(weight: QuantizedArray): NDArray;
+  /** Dequantised rows: (rows.length, K) float32. Rows are checked by the op. */
+  quantizedRows(weight: QuantizedArray, rows: Int32Array): NDArray;
+  /** x (N, K) float, weight (M, K), bias (M) or null: x weightᵀ + bias, (N, M) float32. */
+  quantizedLinear(x: NDArray, weight: QuantizedArray, bias: NDArray | null, activations: Activations): NDArray;
+}
+
 /** The whole table: total, so a missing kernel fails the type check. */
-export interface Kernels extends PrimitiveKernels, FusedKernels {}
+export interface Kernels extends PrimitiveKernels, FusedKernels, QuantizedKernels {}
 
 /** Parts of the numerics contract that a backend keeps; tests and engines read it. */
 export interface Guarantees {

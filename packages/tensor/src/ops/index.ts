@@ -93,6 +93,8 @@ export {
 } from './losses';
 export { linear, matmul, type MatmulOptions } from './matmul';
 export { groupNorm, layerNorm, rmsNorm } from './norms';
+export { type QuantizedLinearOptions, quantizedLinear, quantizedRows } from './quantized';
+export { quantizedLinearCrossEntropy, type QuantizedLinearCrossEntropyOptions } from './quantized-loss';
 export {
   all,
   any,

@@ -19,14 +19,15 @@ function reduced(losses: Tensor, reduction: Reduction): Tensor {
   return reduction === 'sum' ? sum(losses) : mean(losses);
 }
 
-function asIndex(op: string, targets: Int32Array | Tensor, x: Tensor): Tensor {
+/** @internal */
+export function asIndex(op: string, targets: Int32Array | Tensor, x: Tensor): Tensor {
   const index = isTensor(targets) ? targets : tensor(targets, { backend: x.backend });
   wantDtype(op, index, 'targets', 'int32');
   return index;
 }
 
-/** Throws for a host-known target that is neither a class nor ignored. */
-function checkTargets(op: string, targets: Int32Array | Tensor, classes: number, ignoreIndex: number): void {
+/** @internal Throws for a host-known target that is neither a class nor ignored. */
+export function checkTargets(op: string, targets: Int32Array | Tensor, classes: number, ignoreIndex: number): void {
   if (isTensor(targets)) return;
   for (const t of targets) {
     if (t !== ignoreIndex && (t < 0 || t >= classes)) {

@@ -1,6 +1,7 @@
-import type { FusedKernels, PrimitiveKernels } from '../contract';
+import type { FusedKernels, PrimitiveKernels, QuantizedKernels } from '../contract';
 import { attention, attentionGrad } from './attention';
 import { crossEntropy, crossEntropyGrad, linearCrossEntropy, linearCrossEntropyGrad } from './cross-entropy';
+import { quantizedLinear, quantizedPack, quantizedRows, quantizedUnpack } from './quantized';
 import {
   layerNorm,
   layerNormGrad,
@@ -19,7 +20,7 @@ import { gated, gatedGrad, linear, rope } from './transformer';
 export type { HostMemory } from './steps';
 
 /**
- * Every fused kernel out of primitive ones, for a backend that has not written its own: spread it first, then what the
+ * Every fused and quantised kernel out of primitive ones, for a backend that has not written its own: spread it first, then what the
  * backend does better. What the steps make between is freed before the kernel returns.
  *
  * Each kernel is as row-invariant as the primitives are. Attention holds the (Hq, T, S) scores of one segment at a time.
@@ -35,7 +36,7 @@ export type { HostMemory } from './steps';
  * console.log(y.shape); // [2]
  * ```
  */
-export function composedKernels(primitives: PrimitiveKernels, memory: HostMemory): FusedKernels {
+export function composedKernels(primitives: PrimitiveKernels, memory: HostMemory): FusedKernels & QuantizedKernels {
   const kernel = <A extends readonly unknown[], R extends Result>(fn: (steps: Steps, ...args: A) => R) =>
     composed(primitives, memory, fn);
   return {
@@ -55,6 +56,10 @@ export function composedKernels(primitives: PrimitiveKernels, memory: HostMemory
     logSoftmax: kernel(logSoftmax),
     logSoftmaxGrad: kernel(logSoftmaxGrad),
     logSumExp: kernel(logSumExp),
+    quantizedLinear: kernel(quantizedLinear),
+    quantizedPack: kernel(quantizedPack),
+    quantizedRows: kernel(quantizedRows),
+    quantizedUnpack: kernel(quantizedUnpack),
     rmsNorm: kernel(rmsNorm),
     rmsNormGrad: kernel(rmsNormGrad),
     rope: kernel(rope),

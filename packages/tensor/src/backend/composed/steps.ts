@@ -121,13 +121,13 @@ export class Steps {
 
   /** The same elements in another shape. */
   view(x: NDArray, shape: readonly number[]): NDArray {
-    return { ...x, shape };
+    return { block: x.block, offset: x.offset, shape, dtype: x.dtype }; // `block` may be a getter, which a spread loses
   }
 
   /** `count` entries of the first axis, from `from`. */
   rows(x: NDArray, from: number, count: number): NDArray {
     const rest = x.shape.slice(1);
-    return { ...x, offset: x.offset + from * sizeOf(rest), shape: [count, ...rest] };
+    return { block: x.block, offset: x.offset + from * sizeOf(rest), shape: [count, ...rest], dtype: x.dtype };
   }
 }
 

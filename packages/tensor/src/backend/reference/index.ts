@@ -7,6 +7,7 @@ import { matmulKernels } from './matmul';
 import { type KernelMemory, ReferenceMemory } from './memory';
 import { normKernels } from './norms';
 import { optimizeKernels } from './optimize';
+import { quantizedKernels } from './quantized';
 import { randomKernels } from './random';
 import { reduceKernels } from './reduce';
 import { shapeKernels } from './shape';
@@ -27,6 +28,7 @@ export function referenceKernels(memory: KernelMemory): Kernels {
     ...matmulKernels(memory),
     ...normKernels(memory),
     ...optimizeKernels(memory),
+    ...quantizedKernels(memory),
     ...randomKernels(memory),
     ...reduceKernels(memory),
     ...shapeKernels(memory),
