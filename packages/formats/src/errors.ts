@@ -3,7 +3,7 @@ const brand = Symbol.for('tessera.formats.error');
 /**
  * What went wrong, as a stable word to switch on.
  *
- * - `invalid_file`: the bytes are not a well-formed safetensors file
+ * - `invalid_file`: the bytes are not a well-formed safetensors or GGUF file
  * - `invalid_index`: a shard index is malformed, points outside its folder or disagrees with its shards
  * - `invalid_json`: a JSON file is malformed, too large or not an object
  * - `missing_file`, `missing_tensor`: a file or a tensor that was asked for is absent

@@ -1,8 +1,8 @@
-import { appendFileSync, existsSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect } from 'vitest';
 import { z } from 'zod';
+import { area, fixtureCase, present } from './fixture-case.js';
 import {
   bfloat16ToFloat32,
   float16ToFloat32,
@@ -16,12 +16,6 @@ import {
   toFloat32,
   toTypedArray,
 } from './index.js';
-
-// The shared test tooling imports this package, so that this file finds the folder by itself.
-const fixtures =
-  process.env.TESSERA_FIXTURES ?? join(dirname(fileURLToPath(import.meta.url)), '../../../../shared/fixtures');
-const area = join(fixtures, 'quant');
-const present = existsSync(join(area, 'safetensors', 'list.json'));
 
 const value = z.union([z.number(), z.string(), z.boolean()]);
 const listSchema = z.object({
@@ -69,23 +63,6 @@ function values(tensor: RawTensor): unknown[] {
 function wanted(x: number | string | boolean, dtype: string): unknown {
   if (dtype === 'I64' || dtype === 'U64') return BigInt(x);
   return typeof x === 'string' ? Number(x) : x;
-}
-
-/** A case that `npm run test:fixtures` counts. */
-function fixtureCase(name: string, run: () => unknown): void {
-  const note = (status: 'passed' | 'failed', detail?: string) => {
-    const file = process.env.TESSERA_FIXTURE_RESULTS;
-    if (file) appendFileSync(file, `${JSON.stringify({ area: 'quant', name, status, detail })}\n`);
-  };
-  it(name, async () => {
-    try {
-      await run();
-    } catch (error) {
-      note('failed', String(error));
-      throw error;
-    }
-    note('passed');
-  });
 }
 
 describe.skipIf(!present)(`fixtures: quant/safetensors (${present ? area : 'skipped, no fixtures folder'})`, () => {

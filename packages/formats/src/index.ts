@@ -11,6 +11,28 @@ export {
   toFloat32,
   toTypedArray,
 } from './floats.js';
+export { dequantizeGguf } from './gguf/dequantize.js';
+export type { GgufHeader, GgufTensorInfo } from './gguf/header.js';
+export { type GgufReader, openGguf } from './gguf/read.js';
+export {
+  type GgufTensor,
+  type GgufTensorType,
+  type GgufTypeLayout,
+  ggufByteLength,
+  ggufTypes,
+  isGgufTensorType,
+} from './gguf/tensor-type.js';
+export {
+  type GgufArray,
+  type GgufBigintType,
+  type GgufNumberType,
+  type GgufPlainValue,
+  type GgufValue,
+  type GgufValueType,
+  ggufPlainMetadata,
+  ggufPlainValue,
+} from './gguf/value.js';
+export { type GgufContents, type GgufTensorToWrite, serializeGguf, writeGguf } from './gguf/write.js';
 export { hfFiles, readConfig, readGenerationConfig, writeConfig, writeGenerationConfig } from './hf-folder.js';
 export { type JsonObject, type JsonValue, readJsonFile, writeJsonFile } from './json-file.js';
 export { type CheckpointWriteOptions, openCheckpoint, writeCheckpoint } from './safetensors/checkpoint.js';

@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { type CausalLM, type KVCache, batchFromSequences } from '@tessera-llm/layers';
 import { type Tensor, argmax, indexSelect, narrow, scope, tensor } from '@tessera-llm/tensor';
+import { mostLikely } from './candidates';
 import { GenerationError } from './errors';
 import {
   type GenerateOptions,
@@ -185,6 +186,7 @@ async function step(model: CausalLM, cache: KVCache, parts: readonly Part[]): Pr
   });
   const rows = scope(() => {
     const hidden = model.hidden(batch);
+    if (lastRows.length === batch.ids.length) return hidden; // decoding: every row is a last one
     return indexSelect(hidden, tensor(Int32Array.from(lastRows), { backend: hidden.backend }), { dim: 0 });
   });
   try {
@@ -202,12 +204,12 @@ async function draw(model: CausalLM, rows: Tensor, sequences: readonly Sequence[
     const limit = Math.max(...sequences.map(({ request }) => request.vocabLimit ?? model.vocabSize));
     const sameLimit = sequences.every(({ request }) => (request.vocabLimit ?? model.vocabSize) === limit);
     // Greedy tokens are found where the logits are; anything else reads them.
-    const values = greedy && sameLimit ? null : new Float32Array(await logits.data());
+    const values = greedy && sameLimit ? null : await floats(logits);
     const rowOf = (m: number): Float32Array =>
       values === null ? new Float32Array(0) : values.subarray(m * model.vocabSize, (m + 1) * model.vocabSize);
     const ids =
       values === null
-        ? await readAndDispose(scope(() => argmax(narrow(logits, { dim: 1, start: 0, length: limit }), { dim: 1 })))
+        ? await readAndDispose(scope(() => argmax(firstColumns(logits, limit), { dim: 1 })))
         : Int32Array.from(sequences, (sequence, m) => sequence.draw(rowOf(m)));
     const logprobs = sequences.some(({ request }) => wantsLogprobs(request))
       ? await readAndDispose(scope(() => model.logProbs(rows, Int32Array.from(ids))))
@@ -216,12 +218,16 @@ async function draw(model: CausalLM, rows: Tensor, sequences: readonly Sequence[
       const id = ids[m] ?? 0;
       const logprob = wantsLogprobs(sequence.request) ? (logprobs?.[m] ?? null) : null;
       const count = alternatives(sequence.request);
-      const topLogprobs = logprob === null || count === 0 ? [] : mostLikely(rowOf(m), { id, logprob, count });
+      const topLogprobs = logprob === null || count === 0 ? [] : alternativesOf(rowOf(m), { id, logprob, count });
       return { sequence, id, logprob, topLogprobs };
     });
   } finally {
     logits.dispose();
   }
+}
+
+function firstColumns(x: Tensor, length: number): Tensor {
+  return length === x.shape[1] ? x : narrow(x, { dim: 1, start: 0, length });
 }
 
 function wantsLogprobs({ logprobs = false }: GenerateOptions): boolean {
@@ -233,6 +239,11 @@ function alternatives({ logprobs }: GenerateOptions): number {
   return typeof logprobs === 'number' ? logprobs : 0;
 }
 
+async function floats(x: Tensor): Promise<Float32Array> {
+  const values = await x.data();
+  return values instanceof Float32Array ? values : Float32Array.from(values, Number);
+}
+
 async function readAndDispose(x: Tensor): Promise<ArrayLike<number>> {
   try {
     return await x.data();
@@ -242,14 +253,13 @@ async function readAndDispose(x: Tensor): Promise<ArrayLike<number>> {
 }
 
 /** The most likely tokens; the drawn token's own log-probability gives the normaliser. */
-function mostLikely(
+function alternativesOf(
   logits: Float32Array,
   { id, logprob, count }: { id: number; logprob: number; count: number },
 ): TokenLogprob[] {
   const logSum = (logits[id] ?? 0) - logprob;
-  return Array.from(logits.keys())
+  return Array.from(mostLikely(logits, Math.min(count, logits.length)))
     .sort((a, b) => (logits[b] ?? 0) - (logits[a] ?? 0) || a - b)
-    .slice(0, count)
     .map((token) => ({
       id: token,
       logprob: token === id ? logprob : Math.fround((logits[token] ?? 0) - logSum),

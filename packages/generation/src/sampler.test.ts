@@ -1,3 +1,4 @@
+import { philox4x32 } from '@tessera-llm/tensor';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type SamplingOptions, sampleToken } from './sampler';
@@ -85,5 +86,56 @@ describe('sampleToken', () => {
   ])('throws %s for %o and %o', (code, options, values) => {
     const run = () => sampleToken(Float32Array.from(values), { ...options, position: 0 });
     expect(run).toThrow(expect.objectContaining({ name: 'GenerationError', code }));
+  });
+});
+
+/** The draw as it is defined, without short cuts. */
+function plainDraw(logits: Float32Array, options: SamplingOptions & { position: number }): number {
+  const { temperature = 1, topK = 0, topP = 1, minP = 0, position } = options;
+  const order = Array.from(logits.keys()).sort((a, b) => (logits[b] ?? 0) - (logits[a] ?? 0) || a - b);
+  const weight = (id: number): number => Math.exp(((logits[id] ?? 0) - (logits[order[0] ?? 0] ?? 0)) / temperature);
+  let kept = topK > 0 ? order.slice(0, topK) : order;
+  const total = kept.reduce((sum, id) => sum + weight(id), 0);
+  let reached = 0;
+  if (topP < 1) {
+    kept = kept.filter((id, i) => {
+      if (i > 0 && reached >= topP * total) return false;
+      reached += weight(id);
+      return true;
+    });
+  }
+  const gumbel = (id: number): number => {
+    const words = philox4x32([0, 0], [id >> 2, position, 0, 0x73616d70]);
+    return -Math.log(-Math.log(((words[id & 3] ?? 0) + 0.5) / 2 ** 32));
+  };
+  const score = (id: number): number => (logits[id] ?? 0) / temperature + gumbel(id);
+  return kept.filter((id) => weight(id) >= minP).sort((a, b) => score(b) - score(a) || a - b)[0] ?? -1;
+}
+
+describe('short cuts', () => {
+  it('draw what the definition draws, ties, masked tokens and far tails included', () => {
+    const value = fc.oneof(
+      fc.integer({ min: -3, max: 3 }),
+      fc.double({ min: -60, max: 10, noNaN: true }),
+      fc.constant(-Infinity),
+    );
+    const options = fc.record({
+      temperature: fc.constantFrom(0.1, 1, 3),
+      topK: fc.constantFrom(0, 1, 5, 400),
+      topP: fc.constantFrom(0.3, 0.9, 1),
+      minP: fc.constantFrom(0, 0.05),
+    });
+    fc.assert(
+      fc.property(
+        fc.array(value, { minLength: 1, maxLength: 200 }),
+        options,
+        fc.nat(10_000),
+        (values, given, position) => {
+          const logits = Float32Array.from([0, ...values]);
+          expect(sampleToken(logits, { ...given, position })).toBe(plainDraw(logits, { ...given, position }));
+        },
+      ),
+      { numRuns: 2000 },
+    );
   });
 });

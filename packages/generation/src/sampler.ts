@@ -1,5 +1,6 @@
+import { candidates } from './candidates';
 import { GenerationError } from './errors';
-import { gumbelNoise } from './noise';
+import { gumbelMax } from './noise';
 
 /** How the next token is drawn from the logits. */
 export interface SamplingOptions {
@@ -44,20 +45,11 @@ export interface DrawOptions extends SamplingOptions {
  */
 export function sampleToken(logits: Float32Array, options: DrawOptions): number {
   checkSampling(options);
-  const { temperature = 1, seed = 0, position, choice = 0 } = options;
+  const { temperature = 1, topK = 0, topP = 1, minP = 0, seed = 0, position, choice = 0 } = options;
   const best = argmax(logits);
   if (temperature === 0) return best;
-  const noise = gumbelNoise({ seed, position, choice });
-  let chosen = best;
-  let most = Number.NEGATIVE_INFINITY;
-  for (const id of candidates(logits, best, options)) {
-    const score = (logits[id] ?? 0) / temperature + noise(id);
-    if (score > most || (score === most && id < chosen)) {
-      most = score;
-      chosen = id;
-    }
-  }
-  return chosen;
+  const ids = candidates(logits, logits[best] ?? 0, { temperature, topK, topP, minP });
+  return gumbelMax(logits, { ids, best, temperature, key: { seed, position, choice } });
 }
 
 /** @throws GenerationError `value` for an option out of range. */
@@ -76,12 +68,11 @@ export function argmax(logits: Float32Array): number {
   let best = -1;
   let most = Number.NEGATIVE_INFINITY;
   for (let id = 0; id < logits.length; id++) {
-    const logit = logits[id] ?? 0;
-    if (Number.isNaN(logit)) throw notFinite(id, logit);
+    const logit = logits[id] as number;
     if (logit > most) {
       most = logit;
       best = id;
-    }
+    } else if (Number.isNaN(logit)) throw notFinite(id, logit);
   }
   if (best < 0 || most === Number.POSITIVE_INFINITY) throw notFinite(best, most);
   return best;
@@ -92,59 +83,4 @@ function notFinite(id: number, logit: number): GenerationError {
     'not_finite',
     `[sampling] expected finite logits, got ${logit} at token ${id}; the model's weights may be damaged`,
   );
-}
-
-/** Tokens that the filters leave, the most likely first where one of them needs the order. */
-function candidates(logits: Float32Array, best: number, options: DrawOptions): Iterable<number> {
-  const { temperature = 1, topK = 0, topP = 1, minP = 0 } = options;
-  const max = logits[best] ?? 0;
-  const weight = (id: number): number => Math.exp(((logits[id] ?? 0) - max) / temperature);
-  let kept: Iterable<number> = logits.keys();
-  if ((topK > 0 && topK < logits.length) || topP < 1) kept = mostLikely(logits, topK || logits.length);
-  if (topP < 1) kept = nucleus([...kept], weight, topP);
-  return minP > 0 ? [...kept].filter((id) => weight(id) >= minP) : kept;
-}
-
-/** Leading tokens that together reach `topP` of the weight of all; always at least one. */
-function nucleus(ordered: readonly number[], weight: (id: number) => number, topP: number): number[] {
-  let total = 0;
-  for (const id of ordered) total += weight(id);
-  let sum = 0;
-  let count = 0;
-  while (count < ordered.length && (count === 0 || sum < topP * total)) {
-    sum += weight(ordered[count] ?? 0);
-    count++;
-  }
-  return ordered.slice(0, count);
-}
-
-/** The k most likely tokens in descending order, ties to the lower id, off a binary heap. */
-function mostLikely(logits: Float32Array, k: number): number[] {
-  const heap = Int32Array.from(logits.keys());
-  let size = heap.length;
-  const before = (a: number, b: number): boolean => {
-    const x = logits[a] ?? 0;
-    const y = logits[b] ?? 0;
-    return x > y || (x === y && a < b);
-  };
-  const sink = (from: number): void => {
-    const id = heap[from] ?? 0;
-    let i = from;
-    for (let child = 2 * i + 1; child < size; child = 2 * i + 1) {
-      if (child + 1 < size && before(heap[child + 1] ?? 0, heap[child] ?? 0)) child++;
-      if (!before(heap[child] ?? 0, id)) break;
-      heap[i] = heap[child] ?? 0;
-      i = child;
-    }
-    heap[i] = id;
-  };
-  for (let i = (size >> 1) - 1; i >= 0; i--) sink(i);
-  const order: number[] = [];
-  while (order.length < k && size > 0) {
-    order.push(heap[0] ?? 0);
-    size--;
-    heap[0] = heap[size] ?? 0;
-    sink(0);
-  }
-  return order;
 }

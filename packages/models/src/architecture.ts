@@ -1,6 +1,7 @@
 import type { JsonObject } from '@tessera-llm/formats';
 import type { CausalLM, Init } from '@tessera-llm/layers';
 import type { Compute } from '@tessera-llm/tensor';
+import type { GgufBinding } from './gguf/binding';
 
 /** How a model computes; the same for training and inference. */
 export interface ComputeOptions {
@@ -51,4 +52,6 @@ export interface Architecture {
   blueprint(json: unknown): Blueprint;
   /** True if a checkpoint with these tensor names can be of this architecture. */
   recognizes(keys: ReadonlySet<string>): boolean;
+  /** How GGUF files hold it; null: they can't be opened yet. */
+  readonly gguf: GgufBinding | null;
 }

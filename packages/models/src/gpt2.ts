@@ -234,4 +234,5 @@ export const gpt2: Architecture = {
     };
   },
   recognizes: (keys) => ['', 'transformer.'].some((prefix) => keys.has(`${prefix}h.0.attn.c_attn.weight`)),
+  gguf: null,
 };

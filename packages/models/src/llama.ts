@@ -27,6 +27,7 @@ import {
   toJson,
   tokenIds,
 } from './config';
+import { llamaGguf } from './llama-gguf';
 
 /** config.json of a Llama; defaults are transformers'. */
 const schema = z
@@ -188,4 +189,5 @@ export const llama: Architecture = {
     };
   },
   recognizes: (keys) => ['', 'model.'].some((prefix) => keys.has(`${prefix}layers.0.self_attn.q_proj.weight`)),
+  gguf: llamaGguf,
 };

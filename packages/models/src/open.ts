@@ -1,31 +1,34 @@
+import { stat } from 'node:fs/promises';
 import { readConfig, readGenerationConfig } from '@tessera-llm/formats';
 import type { Model } from './architecture';
 import { type GenerationConfig, idList, parseGenerationConfig } from './generation-config';
+import { openGgufModel } from './open-gguf';
 import { architectureOf } from './registry';
 import { type Tokenizer, readTokenizer } from './tokenizer-files';
+import { openFolderWeights } from './weight-source';
 import { type WeightsOptions, loadModel } from './weights';
 
 /** Settings of `open`. */
 export type OpenOptions = WeightsOptions;
 
-/** A model with everything that its folder holds. */
+/** A model with everything that its folder or file holds. */
 export interface Opened {
   readonly model: Model;
-  /** null if the folder has no tokenizer.json. */
+  /** null if the folder has no tokenizer.json, or the file no tokenizer. */
   readonly tokenizer: Tokenizer | null;
   /** Jinja source, or null. */
   readonly chatTemplate: string | null;
   readonly generationConfig: GenerationConfig;
-  /** Ids that end generation: those of generation_config, config and tokenizer together. */
+  /** Ids that end generation: those of generation_config, config and tokenizer (GGUF: also of the end of a turn) together. */
   readonly endIds: readonly number[];
 }
 
 /**
- * Opens a model folder in Hugging Face layout: config.json (of transformers 4 or 5), model.safetensors or its shards in
- * float32, bfloat16 or float16, generation_config.json, tokenizer.json and tokenizer_config.json. Weights are float32
- * in memory, whatever the file holds.
+ * Opens a model: a folder in Hugging Face layout (config.json of transformers 4 or 5, model.safetensors or its shards in
+ * float32, bfloat16 or float16, generation_config.json, tokenizer.json and tokenizer_config.json), or a GGUF file, which
+ * holds all of that in one, its weights in any of ggml's types.
  *
- * @param path The folder.
+ * @param path The folder or the file.
  * @throws FormatsError for files that are missing, cut or malformed.
  * @throws ModelsError `unsupported_architecture`, `wrong_architecture`, `invalid_config`, `invalid_checkpoint`,
  * `unsupported_dtype`.
@@ -43,15 +46,38 @@ export interface Opened {
  * ```
  */
 export async function open(path: string, options: OpenOptions = {}): Promise<Opened> {
+  return (await isFile(path)) ? openFile(path, options) : openFolder(path, options);
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return (
+    path.endsWith('.gguf') ||
+    stat(path).then(
+      (found) => found.isFile(),
+      () => false,
+    )
+  );
+}
+
+async function openFolder(path: string, options: OpenOptions): Promise<Opened> {
   const json = await readConfig(path);
   const blueprint = architectureOf(json.model_type).blueprint(json);
   const generationConfig = parseGenerationConfig(await readGenerationConfig(path));
   const { tokenizer, chatTemplate, eosId } = await readTokenizer(path);
-  const model = await loadModel(path, blueprint, options);
-  const endIds = [
-    ...idList(generationConfig.eos_token_id),
-    ...idList(blueprint.config.eos_token_id),
-    ...(eosId === null ? [] : [eosId]),
-  ];
-  return { model, tokenizer, chatTemplate, generationConfig, endIds: [...new Set(endIds)] };
+  const model = await loadModel(await openFolderWeights(path, blueprint), blueprint, options);
+  const endIds = endIdsOf(generationConfig.eos_token_id, blueprint.config.eos_token_id, eosId);
+  return { model, tokenizer, chatTemplate, generationConfig, endIds };
+}
+
+async function openFile(path: string, options: OpenOptions): Promise<Opened> {
+  const { blueprint, source, tokenizer, chatTemplate, turnEndIds } = await openGgufModel(path);
+  const model = await loadModel(source, blueprint, options);
+  const { bos_token_id, eos_token_id, pad_token_id } = blueprint.config;
+  const generationConfig = parseGenerationConfig({ bos_token_id, eos_token_id, pad_token_id });
+  return { model, tokenizer, chatTemplate, generationConfig, endIds: endIdsOf(eos_token_id, turnEndIds) };
+}
+
+/** The union of ids, each a number, a list or nothing. */
+function endIdsOf(...ids: readonly unknown[]): number[] {
+  return [...new Set(ids.flatMap(idList))];
 }

@@ -1,9 +1,9 @@
-import { type TensorReader, openCheckpoint } from '@tessera-llm/formats';
+import { dequantizeGguf } from '@tessera-llm/formats';
 import { type Init, LayersError } from '@tessera-llm/layers';
-import { type FloatDType, type Tensor, copyInPlace, fromBytes, parameter, zeros } from '@tessera-llm/tensor';
+import { type Tensor, copyInPlace, fromBytes, parameter, zeros } from '@tessera-llm/tensor';
 import type { Blueprint, ComputeOptions, Model } from './architecture';
 import { ModelsError } from './errors';
-import { checkArchitecture } from './registry';
+import type { Weight, WeightSource } from './weight-source';
 
 /** Bytes read so far, for a progress display. */
 export interface LoadProgress {
@@ -17,34 +17,26 @@ export interface WeightsOptions extends ComputeOptions {
   readonly onProgress?: (progress: LoadProgress) => void;
 }
 
-const dtypes: Readonly<Record<string, FloatDType>> = { F32: 'float32', BF16: 'bfloat16', F16: 'float16' };
-
 /**
- * Builds a model and fills it from a folder's safetensors, one tensor at a time. Names, shapes and dtypes of all
- * tensors are checked before the first one is read.
+ * Builds a model and fills it from a source, one tensor at a time. Names and shapes of all tensors are checked before
+ * the first one is read. Closes the source.
  */
-export async function loadModel(folder: string, blueprint: Blueprint, options: WeightsOptions): Promise<Model> {
+export async function loadModel(source: WeightSource, blueprint: Blueprint, options: WeightsOptions): Promise<Model> {
   const { signal, onProgress, ...compute } = options;
-  const reader = await openCheckpoint(folder);
   const made: Tensor[] = [];
   try {
-    const names = wantedTensors(reader, blueprint, folder);
-    const model = blueprint.build({ ...compute, init: budgeted(reader, names, made) });
-    checkShapes(model, reader, names, folder);
+    const model = blueprint.build({ ...compute, init: budgeted(source, made) });
+    checkShapes(model, source);
     const parameters = model.namedParameters();
     let totalBytes = 0;
-    for (const name of names.values()) totalBytes += reader.tensors.get(name)?.byteLength ?? 0;
+    for (const { byteLength } of source.weights.values()) totalBytes += byteLength;
     let loadedBytes = 0;
-    for (const [path, name] of names) {
+    for (const [path, { byteLength }] of source.weights) {
       signal?.throwIfAborted();
-      const raw = await reader.read(name);
       const target = parameters.get(path);
-      const dtype = dtypes[raw.dtype];
-      if (target === undefined || dtype === undefined) continue; // excluded by the checks above
-      const source = fromBytes(raw.bytes, raw.shape, dtype, { backend: target.backend });
-      copyInPlace(target, source);
-      source.dispose();
-      loadedBytes += raw.bytes.byteLength;
+      if (target === undefined) continue; // excluded by the checks above
+      fill(target, await source.read(path));
+      loadedBytes += byteLength;
       onProgress?.({ loadedBytes, totalBytes });
     }
     return model;
@@ -52,62 +44,49 @@ export async function loadModel(folder: string, blueprint: Blueprint, options: W
     for (const parameter of made) parameter.dispose();
     throw error;
   } finally {
-    await reader.close();
+    await source.close();
   }
 }
 
-/** Name in the file for every parameter path that the file fills. */
-function wantedTensors(reader: TensorReader, blueprint: Blueprint, folder: string): Map<string, string> {
-  checkArchitecture(blueprint.config.model_type, new Set(reader.tensors.keys()));
-  const names = new Map<string, string>();
-  for (const [name, { dtype }] of reader.tensors) {
-    const path = blueprint.parameterOf(name);
-    if (path === null) continue;
-    if (dtypes[dtype] === undefined) {
-      throw new ModelsError(
-        'unsupported_dtype',
-        `[open] expected weights in ${Object.keys(dtypes).join(', ')}, got ${dtype} for ${name} (${folder})`,
-      );
-    }
-    const other = names.get(path);
-    if (other !== undefined) {
-      throw new ModelsError(
-        'invalid_checkpoint',
-        `[open] expected one tensor for ${path}, got ${other} and ${name} (${folder})`,
-      );
-    }
-    names.set(path, name);
-  }
-  return names;
+function fill(target: Tensor, weight: Weight): void {
+  const { shape, backend } = target;
+  const source =
+    'dtype' in weight
+      ? fromBytes(weight.bytes, shape, weight.dtype, { backend })
+      : fromBytes(bytesOf(dequantizeGguf({ type: weight.blocks, bytes: weight.bytes })), shape, 'float32', { backend });
+  copyInPlace(target, source);
+  source.dispose();
 }
 
-function checkShapes(model: Model, reader: TensorReader, names: ReadonlyMap<string, string>, folder: string): void {
+const bytesOf = (values: Float32Array): Uint8Array =>
+  new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+
+function checkShapes(model: Model, { weights, where }: WeightSource): void {
   const shapes = new Map<string, readonly number[]>();
-  for (const [path, name] of names) shapes.set(path, reader.tensors.get(name)?.shape ?? []);
+  for (const [path, { shape }] of weights) shapes.set(path, shape);
   try {
     model.checkState(shapes);
   } catch (cause) {
     if (!(cause instanceof LayersError)) throw cause;
     throw new ModelsError(
       'invalid_checkpoint',
-      `[open] expected the weights that config.json of ${folder} describes; ${cause.message}`,
+      `[open] expected the weights that the configuration of ${where} describes; ${cause.message}`,
       { cause },
     );
   }
 }
 
-/** Zeros, but never more of them than the file has elements: a wrong config.json must not take all memory. */
-function budgeted(reader: TensorReader, names: ReadonlyMap<string, string>, made: Tensor[]): Init {
+/** Zeros, but never more of them than the file has elements: a wrong configuration must not take all memory. */
+function budgeted({ weights }: WeightSource, made: Tensor[]): Init {
+  const sizeOf = (shape: readonly number[]): number => shape.reduce((size, n) => size * n, 1);
   let left = 0;
-  for (const name of names.values()) {
-    left += (reader.tensors.get(name)?.shape ?? []).reduce((size, n) => size * n, 1);
-  }
+  for (const { shape } of weights.values()) left += sizeOf(shape);
   const make = (shape: readonly number[]) => {
-    left -= shape.reduce((size, n) => size * n, 1);
+    left -= sizeOf(shape);
     if (left < 0) {
       throw new ModelsError(
         'invalid_checkpoint',
-        '[open] expected as many weights as config.json describes, got fewer; do config.json and the weights belong together?',
+        '[open] expected as many weights as the configuration describes, got fewer; do they belong together?',
       );
     }
     const p = parameter(zeros(shape));
