@@ -87,14 +87,23 @@ async function main(args: readonly string[]): Promise<void> {
           `bfloat16 ${ceilings.bfloat16.toFixed(0)} GFLOP/s, reading ${ceilings.bandwidth.toFixed(1)} GB/s\n${tableHead()}\n`,
       );
       for (const one of cases) {
-        const measured = await measure(one, { area: area.name, context, repeat: options.repeat, ceilings, peers, note });
-        for (const m of measured) process.stdout.write(`${tableLine(m)}\n`);
-        all.push(...measured);
+        const settings = { area: area.name, context, repeat: options.repeat, ceilings, peers, note };
+        for await (const measured of measure(one, settings)) {
+          process.stdout.write(`${tableLine(measured)}\n`);
+          all.push(measured);
+        }
       }
     }
     if (options.json !== undefined) {
       const beside = `${options.json}.${process.pid}.tmp`;
-      await writeFile(beside, `${JSON.stringify(all.map(({ row }) => row), null, 2)}\n`);
+      await writeFile(
+        beside,
+        `${JSON.stringify(
+          all.map(({ row }) => row),
+          null,
+          2,
+        )}\n`,
+      );
       await rename(beside, options.json);
     }
   } finally {

@@ -14,13 +14,13 @@ function ourChild(threads: number): Child {
   return new Child(process.execPath, [worker], { threads });
 }
 
-/** The ceilings: the best of several probes, because whatever else runs only lowers them. */
+/** The ceilings: the best of many short probes, because whatever else runs only lowers them. */
 export async function measureCeilings(threads: number): Promise<Ceilings> {
   const child = ourChild(threads);
   try {
     await child.open({ probes: true, threads });
     const runs: Seconds[] = [];
-    for (let i = 0; i < 12; i++) runs.push(await child.run());
+    for (let i = 0; i < 40; i++) runs.push(await child.run());
     const best = (kind: Ceiling['kind']): number => 1 / Math.min(...runs.map((run) => run[kind] ?? Number.NaN));
     return { float32: best('float32'), bfloat16: best('bfloat16'), bandwidth: best('bandwidth') };
   } finally {
@@ -46,7 +46,7 @@ export interface Measured {
 }
 
 /** Measures one case beside each of its peers in turn: a row per figure and peer; alone if there is no peer. */
-export async function measure(what: Case, options: MeasureOptions): Promise<Measured[]> {
+export async function* measure(what: Case, options: MeasureOptions): AsyncGenerator<Measured, void, undefined> {
   const { area, context, note } = options;
   const title = `${area} ${what.name}`;
   if (what.prepare !== undefined) {
@@ -56,21 +56,23 @@ export async function measure(what: Case, options: MeasureOptions): Promise<Meas
     } catch (error) {
       if (!(error instanceof ChildFailure)) throw error;
       note(`${title}: skipped: ${error.message}`);
-      return [];
+      return;
     } finally {
       await child.close();
     }
   }
-  const measured: Measured[] = [];
+  let alone = true;
   for (const peer of what.peers) {
     const { found, reason } = peerChild(peer, options.peers, context.threads);
     if (found === null) {
       note(`${title}: no ${peer.name}: ${reason}`);
       continue;
     }
-    measured.push(...(await session(what, { peer, child: found }, options)));
+    const rows = await session(what, { peer, child: found }, options);
+    if (rows.length > 0) alone = false;
+    yield* rows;
   }
-  return measured.length > 0 ? measured : session(what, null, options);
+  if (alone) yield* await session(what, null, options);
 }
 
 /** One sitting of ours and at most one peer: a round to warm up, then alternating repetitions. */
@@ -121,7 +123,8 @@ async function session(
           compute: what.compute,
           unit: figure.unit,
           value,
-          ceilingShare: rate === null || ceiling === undefined || ceilings === null ? null : rate / ceilings[ceiling.kind],
+          ceilingShare:
+            rate === null || ceiling === undefined || ceilings === null ? null : rate / ceilings[ceiling.kind],
           peer: name,
           peerValue,
           ratio: peerValue === null ? null : value / peerValue,

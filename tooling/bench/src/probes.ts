@@ -1,7 +1,8 @@
 import { loadNative } from '@tessera-llm/native';
 import { type Subject, Unavailable } from './area';
 
-const steps = 1_000_000;
+/** Of a turn; a probe takes some milliseconds. */
+const steps = 100_000;
 /** Far more than any cache holds. */
 const readBytes = 2 ** 28;
 

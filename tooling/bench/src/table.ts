@@ -1,7 +1,7 @@
 import type { Measured } from './measure';
 
 const columns = [
-  ['case', 34],
+  ['case', 42],
   ['dtype', 9],
   ['compute', 9],
   ['value', 18],

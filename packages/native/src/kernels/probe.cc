@@ -19,12 +19,15 @@ Status count_up(Args& args) {
 // Independent sums: the latency of a multiply-add times its throughput, with room.
 constexpr int kChains = 12;
 
+// Turns that a thread takes: threads that the system holds up leave theirs to the others.
+constexpr int kTurns = 16;
+
 template <class Step>
 double run_chains(int64_t steps, Args& args, int per_step, const Step& step) {
   float* out = args.ptr<float>(0);
-  const int count = threads();
-  parallel_for(count, 1, [&](int64_t begin, int64_t end, int) {
-    for (int64_t task = begin; task < end; ++task) {
+  const int64_t turns = static_cast<int64_t>(threads()) * kTurns;
+  parallel_for(turns, 1, [&](int64_t begin, int64_t end, int slot) {
+    for (int64_t turn = begin; turn < end; ++turn) {
       vf acc[kChains];
       for (int c = 0; c < kChains; ++c) acc[c] = splat(static_cast<float>(c));
       for (int64_t i = 0; i < steps; ++i) {
@@ -33,14 +36,14 @@ double run_chains(int64_t steps, Args& args, int per_step, const Step& step) {
       }
       vf total{};
       for (int c = 0; c < kChains; ++c) total += acc[c];
-      for (int lane = 0; lane < kLanes; ++lane) out[task * 16 + lane % 16] = total[lane];
+      for (int lane = 0; lane < kLanes; ++lane) out[slot * 16 + lane % 16] = total[lane];
     }
   });
-  return 2.0 * per_step * kLanes * kChains * static_cast<double>(steps) * count;
+  return 2.0 * per_step * kLanes * kChains * static_cast<double>(steps) * static_cast<double>(turns);
 }
 
 // Multiply-adds in registers, on every thread at once.
-// args: 0 out float32[16 threads], 1 steps, 2 compute; gives the floating-point operations done in 3.
+// args: 0 out float32[16 threads], 1 steps of a turn, 2 compute; gives the floating-point operations done in 3.
 Status peak_flops(Args& args) {
   const int64_t steps = args.size(1);
 #if defined(TS_DOT_BF16)
