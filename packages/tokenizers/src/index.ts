@@ -43,3 +43,4 @@ export {
 } from './tokenizer';
 export { trainBpe, type TrainBpeOptions } from './trainers/train-bpe';
 export type { CountPipeline, CountReport, TrainOptions, TrainProgress, WordCounts } from './trainers/word-counts';
+export { type SentencePieceOptions, tokenizerFromSentencePiece } from './load/sentencepiece';
