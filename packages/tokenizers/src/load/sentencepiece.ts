@@ -17,7 +17,7 @@ export interface SentencePieceOptions {
 }
 
 /** Ids of the pieces of some kinds. */
-export function idsOf(model: Pick<SentencePieceModel, 'pieces'>, ...types: readonly PieceType[]): Set<number> {
+function idsOf(model: Pick<SentencePieceModel, 'pieces'>, ...types: readonly PieceType[]): Set<number> {
   const ids = new Set<number>();
   model.pieces.forEach(({ type }, id) => {
     if (types.includes(type)) ids.add(id);
@@ -53,7 +53,7 @@ function modelOf(model: SentencePieceModel): Model {
 }
 
 /** The beginning or end of a sequence as a part of a template; nothing without such a piece. */
-export function sequencePart(tokens: readonly AddedToken[], id: number): { token: string; id: number }[] {
+function sequencePart(tokens: readonly AddedToken[], id: number): { token: string; id: number }[] {
   const found = tokens.find((token) => token.id === id);
   return found === undefined ? [] : [{ token: found.content, id }];
 }
