@@ -2,7 +2,7 @@ import { TokenizerError } from '../errors';
 import { CountTable } from './count-table';
 import { type CountPipeline, type CountWatch, Pace, type Texts, type TrainOptions, checkWhole } from './options';
 import type { PackedWords, WordCounts } from './word-counts';
-import { WordReader, batchesOf } from './word-reader';
+import { WordReader, batchesOf, kindOf } from './word-reader';
 
 /** The counts of a whole training run: bounded, with the book of what was dropped. */
 export class BoundedCounts {
@@ -73,10 +73,11 @@ async function countHere(texts: Texts, pipeline: CountPipeline, watch: CountWatc
   const reader = new WordReader(pipeline, counts.table, () => counts.bound());
   const pace = new Pace(watch);
   for await (const batch of batchesOf(texts)) {
+    watch.signal?.throwIfAborted();
     reader.read(batch, counts.texts);
     counts.note(batch);
     if (pace.due) await pace.rest('counting', counts.units, null);
   }
   pace.report('counting', counts.units, counts.units);
-  return counts.finish(reader.kind);
+  return counts.finish(kindOf(pipeline));
 }

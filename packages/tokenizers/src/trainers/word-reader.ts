@@ -6,6 +6,7 @@ import { AlignedText } from '../text/aligned-text';
 import { findLoneSurrogate } from '../text/unicode';
 import type { CountTable } from './count-table';
 import type { CountPipeline, Texts } from './options';
+import type { WordCounts } from './word-counts';
 
 /** Texts are taken together until they have so many units; within a longer one, counting rests that often. */
 const batchUnits = 1 << 21;
@@ -29,10 +30,13 @@ export async function* batchesOf(texts: Texts): AsyncGenerator<string[], void, u
   if (batch.length > 0) yield batch;
 }
 
+/** How the words of a pipeline are written: `bytes` where a scanner of bytes finds them. */
+export function kindOf({ preTokenizer }: CountPipeline): WordCounts['kind'] {
+  return preTokenizer && scannerOf(preTokenizer) !== null ? 'bytes' : 'utf8';
+}
+
 /** Cuts texts into words and counts them. */
 export class WordReader {
-  /** `bytes`: words are bytes of the byte alphabet. */
-  readonly kind: 'bytes' | 'utf8';
   private readonly scan: Scanner | null;
   private readonly chunks = new Utf8Chunks();
   private readonly encoder = new TextEncoder();
@@ -47,7 +51,6 @@ export class WordReader {
     private readonly rest: () => void,
   ) {
     this.scan = pipeline.preTokenizer ? scannerOf(pipeline.preTokenizer) : null;
-    this.kind = this.scan === null ? 'utf8' : 'bytes';
   }
 
   /**
