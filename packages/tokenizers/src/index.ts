@@ -41,11 +41,24 @@ export {
   Tokenizer,
   type TokenizerParts,
 } from './tokenizer';
-export { trainBpe, type TrainBpeOptions } from './trainers/train-bpe';
-export type { CountPipeline, CountReport, TrainOptions, TrainProgress, WordCounts } from './trainers/word-counts';
 export { type SentencePieceOptions, tokenizerFromSentencePiece } from './load/sentencepiece';
 export { type Gpt2Files, tokenizerFromGpt2 } from './load/gpt2';
 export { type TiktokenEncoding, tiktokenEncodings, tokenizerFromTiktoken } from './load/tiktoken';
 export { type HuggingFaceFiles, type HuggingFaceTokenizer, tokenizerFromHuggingFace } from './load/huggingface';
 export type { GgufMetadata } from './load/gguf-metadata';
 export { tokenizerFromGguf } from './load/gguf';
+export { trainBpe, type TrainBpeOptions, type TrainMergesOptions } from './trainers/train-bpe';
+export { trainUnigram, type TrainUnigramOptions } from './trainers/train-unigram';
+export { trainWordLevel, type TrainWordLevelOptions } from './trainers/train-word-level';
+export { trainWordPiece, type TrainWordPieceOptions } from './trainers/train-word-piece';
+export type { CountReport, PackedWords, WordCounts } from './trainers/word-counts';
+export type {
+  CountPipeline,
+  CountWatch,
+  SpecialToken,
+  Texts,
+  TrainOptions,
+  TrainProgress,
+  WordCounting,
+} from './trainers/options';
+export type { AlphabetOptions } from './trainers/alphabet';
