@@ -1,3 +1,7 @@
 import { build } from '@tessera-llm/config/tsup';
 
-export default build();
+export default build({
+  index: 'src/index.ts',
+  'count-threads': 'src/trainers/count-threads.ts',
+  'count-worker': 'src/trainers/count-worker.ts',
+});

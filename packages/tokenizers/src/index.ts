@@ -41,5 +41,18 @@ export {
   Tokenizer,
   type TokenizerParts,
 } from './tokenizer';
-export { trainBpe, type TrainBpeOptions } from './trainers/train-bpe';
-export type { CountPipeline, CountReport, TrainOptions, TrainProgress, WordCounts } from './trainers/word-counts';
+export { trainBpe, type TrainBpeOptions, type TrainMergesOptions } from './trainers/train-bpe';
+export { trainUnigram, type TrainUnigramOptions } from './trainers/train-unigram';
+export { trainWordLevel, type TrainWordLevelOptions } from './trainers/train-word-level';
+export { trainWordPiece, type TrainWordPieceOptions } from './trainers/train-word-piece';
+export type { CountReport, PackedWords, WordCounts } from './trainers/word-counts';
+export type {
+  CountPipeline,
+  CountWatch,
+  SpecialToken,
+  Texts,
+  TrainOptions,
+  TrainProgress,
+  WordCounting,
+} from './trainers/options';
+export type { AlphabetOptions } from './trainers/alphabet';

@@ -4,7 +4,7 @@ export interface Candidate {
   readonly left: number;
   readonly right: number;
   readonly count: number;
-  readonly words: ArrayLike<number>;
+  readonly words: Int32Array;
 }
 
 /** Highest count first; ties to the smaller left id, then the smaller right id. */

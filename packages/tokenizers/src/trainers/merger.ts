@@ -1,53 +1,32 @@
 import { TokenizerError } from '../errors';
 import { PairTable } from '../models/pair-table';
+import { type AlphabetOptions, alphabetOf } from './alphabet';
 import { type Candidate, MergeHeap } from './merge-heap';
-import type { WordCounts } from './word-counts';
+import { PairLists } from './pair-lists';
+import { type WordCounts, charsOf } from './word-counts';
 
-/** Settings of the training of merges; the names are those of Hugging Face's BpeTrainer. */
-export interface MergeOptions {
+/** Settings of the merging. */
+export interface MergeOptions extends AlphabetOptions {
   readonly vocabSize: number;
-  readonly minFrequency?: number;
-  readonly specialTokens?: readonly string[];
-  readonly initialAlphabet?: readonly string[];
-  readonly limitAlphabet?: number | null;
-  readonly maxTokenLength?: number | null;
-  readonly continuingSubwordPrefix?: string | null;
-  readonly endOfWordSuffix?: string | null;
-}
-
-const byCodePoint = (a: string, b: string) => (a.codePointAt(0) as number) - (b.codePointAt(0) as number);
-
-/**
- * Characters that become tokens: the initial ones and those seen, in code-point order. Of too many the rarest go,
- * ties to the higher code point.
- */
-function alphabetOf({ words, counts }: WordCounts, options: MergeOptions): string[] {
-  const seen = new Map<string, number>();
-  words.forEach((word, i) => {
-    for (const char of word) seen.set(char, (seen.get(char) ?? 0) + (counts[i] as number));
-  });
-  for (const text of options.initialAlphabet ?? []) {
-    const [char] = text;
-    if (char !== undefined) seen.set(char, Number.POSITIVE_INFINITY);
-  }
-  const sorted = [...seen].sort((a, b) => (a[1] === b[1] ? byCodePoint(a[0], b[0]) : b[1] - a[1]));
-  return sorted
-    .slice(0, options.limitAlphabet ?? sorted.length)
-    .map(([char]) => char)
-    .sort(byCodePoint);
+  readonly minFrequency: number;
+  readonly specialTokens: readonly string[];
+  readonly maxTokenLength: number;
+  readonly prefix: string;
+  readonly suffix: string;
 }
 
 /** The merges of one training run over counted words. */
 export class Merger {
   readonly tokens: string[] = [];
   readonly ids = new Map<string, number>();
-  readonly merges: [string, string][] = [];
+  private readonly made: number[] = [];
   /** Length of each token in first symbols. */
   private readonly lengths: number[] = [];
+  private readonly counts: Float64Array;
   // Words lie one behind the other; a word shrinks in its place.
-  private symbols = new Int32Array(0);
-  private starts = new Int32Array(0);
-  private sizes = new Int32Array(0);
+  private readonly symbols: Int32Array;
+  private readonly starts: Int32Array;
+  private readonly sizes: Int32Array;
   private readonly pairs = new PairTable(1 << 12);
   private readonly lefts: number[] = [];
   private readonly rights: number[] = [];
@@ -55,25 +34,24 @@ export class Merger {
   private readonly heap = new MergeHeap();
 
   constructor(
-    private readonly counted: WordCounts,
+    counted: WordCounts,
     private readonly options: MergeOptions,
   ) {
-    const { vocabSize, specialTokens = [] } = options;
-    if (!Number.isInteger(vocabSize) || vocabSize < 1 || vocabSize > 2 ** 24) {
+    const words = charsOf(counted);
+    this.counts = counted.counts;
+    this.symbols = words.chars;
+    this.starts = words.starts;
+    this.sizes = new Int32Array(counted.lengths.length);
+    for (const token of options.specialTokens) this.add(token, 1);
+    const alphabet = alphabetOf(words, counted.counts, options);
+    for (const char of alphabet) this.add(String.fromCodePoint(char), 1);
+    if (options.vocabSize < this.tokens.length) {
       throw new TokenizerError(
         'invalid_argument',
-        `[train] vocabSize: expected a whole number from 1 to ${2 ** 24}, got ${vocabSize}`,
+        `[train] vocabSize: expected at least ${this.tokens.length} for the alphabet and the special tokens, got ${options.vocabSize}; limitAlphabet makes it smaller`,
       );
     }
-    for (const token of specialTokens) this.add(token, 1);
-    for (const char of alphabetOf(counted, options)) this.add(char, 1);
-    if (vocabSize < this.tokens.length) {
-      throw new TokenizerError(
-        'invalid_argument',
-        `[train] vocabSize: expected at least ${this.tokens.length} for the alphabet and the special tokens, got ${vocabSize}; limitAlphabet makes it smaller`,
-      );
-    }
-    this.layOut();
+    this.spell(new Set(alphabet));
     this.countPairs();
   }
 
@@ -85,42 +63,38 @@ export class Merger {
     return this.tokens.push(token) - 1;
   }
 
-  /** Words as symbols. Characters outside the alphabet are left out. */
-  private layOut(): void {
-    const { words } = this.counted;
-    const { continuingSubwordPrefix: prefix, endOfWordSuffix: suffix } = this.options;
-    const total = words.reduce((n, word) => n + word.length, 0);
-    this.symbols = new Int32Array(total);
-    this.starts = new Int32Array(words.length);
-    this.sizes = new Int32Array(words.length);
-    if (prefix || suffix) this.addAffixed(prefix ?? '', suffix ?? '');
-    let n = 0;
-    words.forEach((word, w) => {
-      this.starts[w] = n;
-      for (let at = 0; at < word.length; ) {
-        const char = String.fromCodePoint(word.codePointAt(at) as number);
-        const first = at === 0;
-        at += char.length;
-        if (!this.ids.has(char)) continue;
-        const spelled = (prefix && !first ? prefix : '') + char + (suffix && at >= word.length ? suffix : '');
-        this.symbols[n++] = this.ids.get(spelled) as number;
-      }
-      this.sizes[w] = n - (this.starts[w] as number);
-    });
-  }
-
-  /** Characters inside a word and at its end are tokens of their own; in order, whatever the order of the words. */
-  private addAffixed(prefix: string, suffix: string): void {
-    const made = new Set<string>();
-    for (const word of this.counted.words) {
-      for (let at = 0; at < word.length; ) {
-        const char = String.fromCodePoint(word.codePointAt(at) as number);
-        const first = at === 0;
-        at += char.length;
-        if (this.ids.has(char)) made.add((first ? '' : prefix) + char + (at >= word.length ? suffix : ''));
+  /**
+   * Turns characters into first symbols: with a prefix or suffix, a character inside a word and one at its end are
+   * tokens of their own. Those get their ids in order, whatever the order of the words.
+   */
+  private spell(alphabet: ReadonlySet<number>): void {
+    const { symbols, starts, sizes } = this;
+    const { prefix, suffix } = this.options;
+    // 4 · character + 2 · (not the first) + (the last)
+    const form = (i: number, from: number, to: number) =>
+      4 * (symbols[i] as number) + (prefix !== '' && i > from ? 2 : 0) + (suffix !== '' && i === to - 1 ? 1 : 0);
+    const idOf = new Map<number, number>();
+    for (let w = 0; w < sizes.length; w++) {
+      const to = starts[w + 1] as number;
+      for (let i = starts[w] as number; i < to; i++) {
+        if (alphabet.has(symbols[i] as number)) idOf.set(form(i, starts[w] as number, to), -1);
       }
     }
-    for (const token of [...made].sort()) this.add(token, 1);
+    for (const key of [...idOf.keys()].sort((a, b) => a - b)) {
+      const char = String.fromCodePoint(Math.floor(key / 4));
+      idOf.set(key, this.add((key & 2 ? prefix : '') + char + (key & 1 ? suffix : ''), 1));
+    }
+    for (let w = 0; w < sizes.length; w++) {
+      const from = starts[w] as number;
+      const to = starts[w + 1] as number;
+      let n = from;
+      for (let i = from; i < to; i++) {
+        // Characters outside the alphabet are left out.
+        const id = idOf.get(form(i, from, to));
+        if (id !== undefined) symbols[n++] = id;
+      }
+      sizes[w] = n - from;
+    }
   }
 
   private pairOf(left: number, right: number): number {
@@ -134,36 +108,21 @@ export class Merger {
   }
 
   private countPairs(): void {
-    const { symbols, starts, sizes } = this;
-    const places: number[] = [];
-    const lastWord: number[] = [];
-    const walk = (visit: (pair: number, word: number) => void) => {
-      for (let w = 0; w < starts.length; w++) {
-        const start = starts[w] as number;
-        const end = start + (sizes[w] as number) - 1;
-        for (let i = start; i < end; i++) visit(this.pairOf(symbols[i] as number, symbols[i + 1] as number), w);
+    const { symbols, starts, sizes, pairCounts } = this;
+    const lists = new PairLists();
+    for (let w = 0; w < sizes.length; w++) {
+      const start = starts[w] as number;
+      const end = start + (sizes[w] as number) - 1;
+      for (let i = start; i < end; i++) {
+        const pair = this.pairOf(symbols[i] as number, symbols[i + 1] as number);
+        pairCounts[pair] = (pairCounts[pair] as number) + (this.counts[w] as number);
+        lists.add(pair, w);
       }
-    };
-    walk((pair, w) => {
-      this.pairCounts[pair] = (this.pairCounts[pair] as number) + (this.counted.counts[w] as number);
-      if (lastWord[pair] === w) return;
-      lastWord[pair] = w;
-      places[pair] = (places[pair] ?? 0) + 1;
-    });
-    const lists = places.map((n) => new Int32Array(n));
-    places.fill(0);
-    lastWord.fill(-1);
-    walk((pair, w) => {
-      if (lastWord[pair] === w) return;
-      lastWord[pair] = w;
-      const at = places[pair] as number;
-      (lists[pair] as Int32Array)[at] = w;
-      places[pair] = at + 1;
-    });
-    lists.forEach((words, pair) => this.offer(pair, words));
+    }
+    lists.drain((pair, words) => this.offer(pair, words));
   }
 
-  private offer(pair: number, words: ArrayLike<number>): void {
+  private offer(pair: number, words: Int32Array): void {
     const count = this.pairCounts[pair] as number;
     if (count > 0)
       this.heap.push({ pair, left: this.lefts[pair] as number, right: this.rights[pair] as number, count, words });
@@ -184,36 +143,32 @@ export class Merger {
         this.offer(top.pair, top.words);
         continue;
       }
-      if (top.count < Math.max(1, this.options.minFrequency ?? 0)) return false;
+      if (top.count < Math.max(1, this.options.minFrequency)) return false;
       this.merge(top);
       return true;
     }
   }
 
-  private merge({ left, right, words }: Candidate): void {
-    const { symbols, starts, sizes, lengths, pairCounts } = this;
-    const { continuingSubwordPrefix: prefix } = this.options;
+  private readonly created = new PairLists();
+
+  private merge({ pair, left, right, words }: Candidate): void {
+    const { symbols, starts, sizes, lengths, pairCounts, created, counts } = this;
+    const { prefix, maxTokenLength } = this.options;
     const a = this.tokens[left] as string;
     const b = this.tokens[right] as string;
     const length = (lengths[left] as number) + (lengths[right] as number);
-    const merged = this.add(a + (prefix && b.startsWith(prefix) ? b.slice(prefix.length) : b), length);
-    this.merges.push([a, b]);
-    const limit = this.options.maxTokenLength ?? Number.POSITIVE_INFINITY;
-    const created = new Map<number, number[]>();
-    const gain = (x: number, y: number, count: number, w: number) => {
-      const pair = this.pairOf(x, y);
-      pairCounts[pair] = (pairCounts[pair] as number) + count;
-      const list = created.get(pair);
-      if (list === undefined) created.set(pair, [w]);
-      else if (list[list.length - 1] !== w) list.push(w);
-    };
-    const lose = (x: number, y: number, count: number) => {
-      const pair = this.pairOf(x, y);
-      pairCounts[pair] = (pairCounts[pair] as number) - count;
+    // A merge that spells a known token takes its id.
+    const merged = this.add(a + (prefix !== '' && b.startsWith(prefix) ? b.slice(prefix.length) : b), length);
+    lengths[merged] = length;
+    this.made.push(pair);
+    const change = (x: number, y: number, by: number): number => {
+      const changed = this.pairOf(x, y);
+      pairCounts[changed] = (pairCounts[changed] as number) + by;
+      return changed;
     };
     for (let k = 0; k < words.length; k++) {
       const w = words[k] as number;
-      const count = this.counted.counts[w] as number;
+      const count = counts[w] as number;
       const start = starts[w] as number;
       const end = start + (sizes[w] as number);
       let write = start;
@@ -226,19 +181,30 @@ export class Merger {
         }
         if (write > start) {
           const previous = symbols[write - 1] as number;
-          lose(previous, left, count);
-          if ((lengths[previous] as number) + length < limit) gain(previous, merged, count, w);
+          change(previous, left, -count);
+          if ((lengths[previous] as number) + length < maxTokenLength) created.add(change(previous, merged, count), w);
         }
         symbols[write++] = merged;
         read += 2;
         if (read < end) {
           const next = symbols[read] as number;
-          lose(right, next, count);
-          if ((lengths[next] as number) + length < limit) gain(merged, next, count, w);
+          change(right, next, -count);
+          if ((lengths[next] as number) + length < maxTokenLength) created.add(change(merged, next, count), w);
         }
       }
       sizes[w] = write - start;
     }
-    for (const [pair, list] of created) this.offer(pair, list);
+    created.drain((p, list) => this.offer(p, list));
+  }
+
+  /** The merges in order. One pair can be merged twice, where it came up again later; the last time counts. */
+  merges(): [string, string][] {
+    const last = new Map(this.made.map((pair, i) => [pair, i]));
+    return this.made
+      .filter((pair, i) => last.get(pair) === i)
+      .map((pair) => [
+        this.tokens[this.lefts[pair] as number] as string,
+        this.tokens[this.rights[pair] as number] as string,
+      ]);
   }
 }

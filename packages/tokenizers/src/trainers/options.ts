@@ -1,0 +1,112 @@
+import type { AddedToken } from '../encode/added-tokens';
+import { TokenizerError } from '../errors';
+import type { Decoder } from '../decoders/decoder';
+import type { Normalizer } from '../normalizers/normalizer';
+import type { PostProcessor } from '../post-processors/post-processor';
+import type { PreTokenizer } from '../pre-tokenizers/pre-tokenizer';
+import type { CountReport, WordCounts } from './word-counts';
+
+/** Texts to train on: any number, of any size. */
+export type Texts = Iterable<string> | AsyncIterable<string>;
+
+/** What training tells about itself as it goes. */
+export interface TrainProgress {
+  readonly stage: 'counting' | 'seeding' | 'merging' | 'pruning';
+  /** UTF-16 units counted, or tokens made or left. */
+  readonly done: number;
+  /** null where it is not known. */
+  readonly total: number | null;
+}
+
+/** What goes before the counting of words, and how much of it is held. */
+export interface CountPipeline {
+  readonly normalizer?: Normalizer | null;
+  readonly preTokenizer?: PreTokenizer | null;
+  /** Distinct words that are held at most; default 2,000,000. Beyond it the rarest are dropped, and the report says so. */
+  readonly maxWords?: number;
+  /** UTF-8 bytes of distinct words that are held at most; default 128 MiB. Beyond it the rarest are dropped. */
+  readonly maxBytes?: number;
+}
+
+/** What is watched while counting goes on. */
+export interface CountWatch {
+  /** Called now and then with the work done so far. */
+  readonly onProgress?: ((progress: TrainProgress) => void) | undefined;
+  /** Stops the work; the promise is rejected with its reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Counts the words of texts; `countInThreads` of `@tessera-llm/tokenizers/count-threads` makes one that uses threads. */
+export type WordCounting = (texts: Texts, pipeline: CountPipeline, watch: CountWatch) => Promise<WordCounts>;
+
+/** A special token: its text, or its text with the flags of an added token. */
+export type SpecialToken = string | Omit<AddedToken, 'id'>;
+
+/** Settings that all trainers share; the names are those of Hugging Face's trainers. */
+export interface TrainOptions extends CountPipeline, CountWatch {
+  /** Number of tokens, special ones included. */
+  readonly vocabSize: number;
+  /** Tokens that text can't be made of; they get the first ids. */
+  readonly specialTokens?: readonly SpecialToken[];
+  /** How the trained tokenizer writes text again. Default: what undoes the pre-tokenizer, if it is a known one. */
+  readonly decoder?: Decoder | null;
+  /** What the trained tokenizer adds around texts; default nothing. */
+  readonly postProcessor?: PostProcessor | null;
+  /** Called once with what was counted. */
+  readonly onReport?: (report: CountReport) => void;
+  /** Default: counting in this thread. The result does not depend on it. */
+  readonly counter?: WordCounting;
+}
+
+/** Gives the event loop a turn. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
+}
+
+/** Lets long work breathe: five times a second it reports, looks at the signal and gives the event loop a turn. */
+export class Pace {
+  private last = performance.now();
+
+  constructor(private readonly watch: CountWatch) {}
+
+  /** True if it is time to `rest`. */
+  get due(): boolean {
+    return performance.now() - this.last > 200;
+  }
+
+  report(stage: TrainProgress['stage'], done: number, total: number | null): void {
+    this.watch.signal?.throwIfAborted();
+    this.watch.onProgress?.({ stage, done, total });
+  }
+
+  async rest(stage: TrainProgress['stage'], done: number, total: number | null): Promise<void> {
+    this.report(stage, done, total);
+    await turn();
+    this.watch.signal?.throwIfAborted();
+    this.last = performance.now();
+  }
+}
+
+/** @throws TokenizerError `invalid_argument` unless `value` is a whole number in [least, most]. */
+export function checkWhole(name: string, value: number, least: number, most: number): void {
+  if (!Number.isInteger(value) || value < least || value > most) {
+    throw new TokenizerError(
+      'invalid_argument',
+      `[train] ${name}: expected a whole number from ${least} to ${most}, got ${value}`,
+    );
+  }
+}
+
+/** @throws TokenizerError `invalid_argument` for a vocabulary size that no tokenizer has. */
+export function checkVocabSize(vocabSize: number): void {
+  checkWhole('vocabSize', vocabSize, 1, 2 ** 24);
+}
+
+/** The texts of special tokens, each once. @throws TokenizerError `invalid_argument` for an empty one. */
+export function contentsOf(tokens: readonly SpecialToken[]): string[] {
+  const contents = tokens.map((token) => (typeof token === 'string' ? token : token.content));
+  if (contents.includes('')) {
+    throw new TokenizerError('invalid_argument', '[train] specialTokens: expected texts, got an empty one');
+  }
+  return [...new Set(contents)];
+}
