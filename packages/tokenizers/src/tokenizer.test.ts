@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { Tokenizer, TokenizerError, template, trainBpe } from './index';
+import { Tokenizer, TokenizerError, createNormalizer, template, trainBpe } from './index';
 
 const corpus = ['the theatre there, then the other', 'a red hat, a red head — naïve café', 'lower lowest low 1234 12'];
 let tokenizer: Tokenizer;
@@ -46,6 +46,24 @@ describe('byte-level BPE', () => {
   it('stays near linear on a million equal letters', () => {
     const ids = tokenizer.encodeIds('a'.repeat(1_000_000));
     expect(tokenizer.decode(ids).length).toBe(1_000_000);
+  });
+});
+
+describe('lone surrogates', () => {
+  it.each([
+    ['alone', '\ud800', 0],
+    ['behind much text', `${'the theatre é\n'.repeat(9000)}\udc00 there`, 126000],
+    ['as the first of a pair that is not whole', 'a\ud83d', 1],
+  ])('are refused where they are: %s', (_, text, place) => {
+    const error = expect.objectContaining({
+      code: 'invalid_text',
+      message: expect.stringContaining(`place ${place};`),
+    });
+    expect(() => tokenizer.encodeIds(text)).toThrow(error);
+    expect(() => tokenizer.encode(text, { padding: {} })).toThrow(error);
+    expect(() => tokenizer.encode('the', { pair: [text] })).toThrow(error);
+    const normalized = new Tokenizer({ ...tokenizer.parts, normalizer: createNormalizer({ type: 'NFC' }) });
+    expect(() => normalized.encodeIds(text)).toThrow(error);
   });
 });
 

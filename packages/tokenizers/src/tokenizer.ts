@@ -17,7 +17,7 @@ import type { Normalizer } from './normalizers/normalizer';
 import { type PostProcessor, finish } from './post-processors/post-processor';
 import type { PreTokenizer } from './pre-tokenizers/pre-tokenizer';
 import { AlignedText } from './text/aligned-text';
-import { findLoneSurrogate } from './text/unicode';
+import { checkText } from './text/well-formed';
 
 /** Parts of a tokenizer: the text goes through them in this order. */
 export interface TokenizerParts {
@@ -137,7 +137,6 @@ export class Tokenizer {
 
   private typedIds(text: string, options: EncodeIdsOptions): Int32Array {
     const { addSpecialTokens = true, allowedSpecial = 'all' } = options;
-    checkText(text);
     const out = new IdList(Math.max(64, text.length >> 2));
     const around = addSpecialTokens ? this.around() : null;
     for (const id of around?.before ?? []) out.push(id);
@@ -181,12 +180,15 @@ export class Tokenizer {
         if (token !== null) out.push(token.id);
         else if (!normalizer) fast.encode(text, from, to, out);
         else {
-          const made = normalizer.normalize(AlignedText.untracked(text.slice(from, to))).text;
+          const piece = text.slice(from, to);
+          checkText(piece, from);
+          const made = normalizer.normalize(AlignedText.untracked(piece)).text;
           fast.encode(made, 0, made.length, out);
         }
       }
       return;
     }
+    checkText(text);
     for (const { text: piece, token } of this.added.split(AlignedText.untracked(text), allowed)) {
       if (token !== null) {
         out.push(token.id);
@@ -246,11 +248,11 @@ export class Tokenizer {
       pair,
       truncation = this.parts.truncation ?? null,
     } = options;
+    const given = pair === undefined ? [text] : [text, pair];
+    for (const one of given.flat()) checkText(one);
     // Without a second text to cut, the first keeps its length, so that the error that follows tells it.
     const limit = pair === undefined && truncation?.strategy === 'only_second' ? null : truncation;
-    const texts = (pair === undefined ? [text] : [text, pair]).map((t, i) =>
-      textRows(this.parts, this.added, t, i, allowedSpecial, limit),
-    );
+    const texts = given.map((t, i) => textRows(this.parts, this.added, t, i, allowedSpecial, limit));
     const processor = this.parts.postProcessor ?? null;
     if (truncation !== null) checkTruncation(truncation, processor?.added(false) ?? 0);
     const added = addSpecialTokens ? (processor?.added(texts.length > 1) ?? 0) : 0;
@@ -293,13 +295,4 @@ export class Tokenizer {
     const { skipSpecialTokens = true } = options;
     return new DecodeStream((id) => this.tokenOf(id, skipSpecialTokens), this.parts.decoder ?? null);
   }
-}
-
-function checkText(text: string): void {
-  const at = findLoneSurrogate(text);
-  if (at >= 0)
-    throw new TokenizerError(
-      'invalid_text',
-      `[encode] expected well-formed text, got a lone surrogate at place ${at}; text.toWellFormed() replaces it`,
-    );
 }

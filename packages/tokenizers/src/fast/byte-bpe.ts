@@ -1,9 +1,10 @@
-import { mergeSymbols } from '../models/bpe-merge';
+import { BytePairs, mergeSymbols } from '../models/bpe-merge';
 import type { Bpe } from '../models/bpe';
 import { byteToChar } from '../text/byte-alphabet';
+import { type AsciiWords, begins } from './ascii-words';
 import { Utf8Chunks } from './chunks';
 import type { IdList } from './id-list';
-import type { Scanner } from './scanners';
+import type { Scanner, Splitter } from './scanners';
 import { WordTable, longestWord } from './word-table';
 
 /** No vocabulary has longer tokens than this, in bytes; longer words are never looked up whole. */
@@ -16,6 +17,11 @@ const longestToken = 4096;
 export class ByteBpe {
   private readonly chunks = new Utf8Chunks();
   private readonly words = new WordTable();
+  /** With `ignoreMerges`: the tokens of the vocabulary, which are taken whole. */
+  private readonly tokens: WordTable | null;
+  private readonly pairs: BytePairs;
+  private readonly scan: Scanner;
+  private readonly ascii: AsciiWords;
   /** Ids of words of several tokens: a count, then the ids. */
   private sets = new Int32Array(1 << 12);
   private used = 0;
@@ -23,12 +29,17 @@ export class ByteBpe {
 
   private constructor(
     private readonly model: Bpe,
-    private readonly scan: Scanner,
+    splitter: Splitter,
     private readonly byteIds: Int32Array,
-  ) {}
+  ) {
+    this.scan = splitter.scan;
+    this.ascii = splitter.ascii;
+    this.pairs = new BytePairs(byteIds, model.pairs);
+    this.tokens = model.ignoreMerges ? tableOf(model.vocab) : null;
+  }
 
   /** null if the model is not byte-level through and through. */
-  static of(model: Bpe, scan: Scanner): ByteBpe | null {
+  static of(model: Bpe, splitter: Splitter): ByteBpe | null {
     const { dropout, continuingSubwordPrefix, endOfWordSuffix } = model.options;
     if (dropout || continuingSubwordPrefix || endOfWordSuffix) return null;
     const byteIds = new Int32Array(256);
@@ -37,43 +48,86 @@ export class ByteBpe {
       if (id === undefined) return null;
       byteIds[b] = id;
     }
-    return new ByteBpe(model, scan, byteIds);
+    return new ByteBpe(model, splitter, byteIds);
   }
 
   /** Adds the ids of text units [from, to). */
   encode(text: string, from: number, to: number, out: IdList): void {
-    const { chunks, scan, words } = this;
+    const { chunks } = this;
     chunks.open(text, from, to);
     while (chunks.next()) {
-      const { bytes, view, length } = chunks;
       // A token takes at least one byte.
-      out.reserve(length);
-      const { ids } = out;
-      let n = out.length;
-      for (let at = 0; at < length; ) {
-        const end = scan(bytes, at, length);
-        if (end - at > longestWord) {
-          n = this.mergeInto(bytes, at, end, ids, n);
-          at = end;
+      out.reserve(chunks.length);
+      out.length = this.encodeChunk(chunks.bytes, chunks.view, chunks.length, out.ids, out.length);
+    }
+  }
+
+  /** Writes the ids of a chunk to `ids` from `count` on; gives their number. */
+  private encodeChunk(bytes: Uint8Array, view: DataView, length: number, ids: Int32Array, count: number): number {
+    const { words, byteIds } = this;
+    const { kinds, folds, fold, stops, alone } = this.ascii;
+    let n = count;
+    for (let at = 0; at < length; ) {
+      const first = bytes[at] as number;
+      const kind = kinds[first] as number;
+      let end = 0;
+      let known = 0;
+      if (kind !== begins.unknown) {
+        if (kind === begins.sign && (alone[bytes[at + 1] as number] as number) !== 0) {
+          ids[n++] = byteIds[first] as number;
+          at++;
           continue;
         }
-        const known = words.find(view, at, end);
-        const value = known >= 0 ? words.value(known) : this.learn(bytes, view, at, end);
-        if (value >= 0) ids[n++] = value;
-        else {
-          const set = ~value;
-          const count = this.sets[set] as number;
-          for (let k = 1; k <= count; k++) ids[n++] = this.sets[set + k] as number;
+        // Bytes 1 to 4, then 5 to 8, of the word: a key of the table while they are looked at.
+        let a = view.getInt32(at + 1, true);
+        let b = 0;
+        const others = nonLetters(a, folds[first] as number);
+        if (others !== 0) {
+          const lowest = others & -others;
+          const letters = (31 - Math.clz32(lowest)) >> 3;
+          a &= (lowest >>> 7) - 1;
+          if (letters > 0 || kind === begins.letter) end = at + 1 + letters;
+        } else {
+          b = view.getInt32(at + 5, true);
+          const more = nonLetters(b, fold);
+          if (more !== 0) {
+            const lowest = more & -more;
+            b &= (lowest >>> 7) - 1;
+            end = at + 5 + ((31 - Math.clz32(lowest)) >> 3);
+          } else end = lettersEnd(view, at + 9, fold);
         }
-        at = end;
+        if ((stops[bytes[end] as number] as number) === 0) end = 0;
+        if (end > at) {
+          const size = end - at;
+          if (size <= 9) known = words.findShort((size << 8) | first, a, b);
+          else if (size <= longestWord) known = words.find(view, at, end);
+        }
       }
-      out.length = n;
+      if (end === 0) {
+        end = this.scan(bytes, at, length);
+        if (end - at <= longestWord) known = words.find(view, at, end);
+      }
+      if (end - at > longestWord) {
+        n = this.mergeInto(bytes, view, at, end, ids, n);
+        at = end;
+        continue;
+      }
+      const value = known >= 0 ? words.value(known) : this.learn(bytes, view, at, end);
+      if (value >= 0) ids[n++] = value;
+      else {
+        const { sets } = this;
+        const set = ~value;
+        const last = set + (sets[set] as number);
+        for (let k = set + 1; k <= last; k++) ids[n++] = sets[k] as number;
+      }
+      at = end;
     }
+    return n;
   }
 
   /** Merges a new word and remembers it: its one id, or the complement of where its ids are. */
   private learn(bytes: Uint8Array, view: DataView, from: number, to: number): number {
-    const count = this.merge(bytes, from, to);
+    const count = this.merge(bytes, view, from, to);
     let value = this.symbols[0] as number;
     if (count > 1) {
       if (this.used + count + 1 > this.sets.length) {
@@ -83,7 +137,7 @@ export class ByteBpe {
       }
       value = ~this.used;
       this.sets[this.used] = count;
-      this.sets.set(this.symbols.subarray(0, count), this.used + 1);
+      for (let k = 0; k < count; k++) this.sets[this.used + 1 + k] = this.symbols[k] as number;
     }
     if (!this.words.insert(view, from, to, value)) {
       // The table is empty again; this word's ids stay where they are for the caller.
@@ -96,29 +150,64 @@ export class ByteBpe {
     return value;
   }
 
-  private mergeInto(bytes: Uint8Array, from: number, to: number, ids: Int32Array, n: number): number {
-    const count = this.merge(bytes, from, to);
+  private mergeInto(bytes: Uint8Array, view: DataView, from: number, to: number, ids: Int32Array, n: number): number {
+    const count = this.merge(bytes, view, from, to);
     ids.set(this.symbols.subarray(0, count), n);
     if (this.symbols.length > 1 << 16) this.symbols = new Int32Array(longestWord);
     return n + count;
   }
 
   /** Merges a word into `symbols`. */
-  private merge(bytes: Uint8Array, from: number, to: number): number {
-    const { byteIds, model } = this;
+  private merge(bytes: Uint8Array, view: DataView, from: number, to: number): number {
+    const { byteIds, model, tokens } = this;
     const length = to - from;
     if (this.symbols.length < length) this.symbols = new Int32Array(length);
     const { symbols } = this;
-    if (model.ignoreMerges && length <= longestToken) {
-      let word = '';
-      for (let i = from; i < to; i++) word += byteToChar(bytes[i] as number);
-      const whole = model.vocab.get(word);
-      if (whole !== undefined) {
-        symbols[0] = whole;
+    if (tokens !== null && length <= longestToken) {
+      const whole = tokens.find(view, from, to);
+      if (whole >= 0) {
+        symbols[0] = tokens.value(whole);
         return 1;
       }
     }
+    if (length <= BytePairs.longest) return this.pairs.merge(bytes, from, to, symbols);
     for (let i = 0; i < length; i++) symbols[i] = byteIds[bytes[from + i] as number] as number;
     return mergeSymbols(symbols, null, length, model.pairs);
   }
+}
+
+/** 0x80 in each byte that is no ASCII letter; `fold` has the bits that make capitals small. */
+function nonLetters(x: number, fold: number): number {
+  const y = x | fold;
+  const low = y & 0x7f7f7f7f;
+  // The upper bit of a sum tells: from `a` on; from behind `z` on.
+  return (~((low + 0x1f1f1f1f) | 0) | ((low + 0x05050505) | 0) | y) & 0x80808080;
+}
+
+/** The end of a run of letters. */
+function lettersEnd(view: DataView, from: number, fold: number): number {
+  for (let at = from; ; at += 4) {
+    const others = nonLetters(view.getInt32(at, true), fold);
+    if (others !== 0) return at + ((31 - Math.clz32(others & -others)) >> 3);
+  }
+}
+
+/** Tokens as bytes → ids. */
+function tableOf(vocab: ReadonlyMap<string, number>): WordTable {
+  const byteOf = new Int16Array(1 << 16).fill(-1);
+  for (let b = 0; b < 256; b++) byteOf[byteToChar(b).charCodeAt(0)] = b;
+  const table = new WordTable(Number.POSITIVE_INFINITY, vocab.size);
+  const bytes = new Uint8Array(longestToken + 16);
+  const view = new DataView(bytes.buffer);
+  next: for (const [token, id] of vocab) {
+    const { length } = token;
+    if (length === 0 || length > longestToken) continue;
+    for (let i = 0; i < length; i++) {
+      const byte = byteOf[token.charCodeAt(i)] as number;
+      if (byte < 0) continue next;
+      bytes[i] = byte;
+    }
+    if (table.find(view, 0, length) < 0) table.insert(view, 0, length, id);
+  }
+  return table;
 }

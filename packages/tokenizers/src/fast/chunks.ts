@@ -1,9 +1,13 @@
+import { checkText } from '../text/well-formed';
+
 const chunkUnits = 1 << 16;
 /**
  * Places where every scanned pattern ends a word, whatever follows: between a letter and a space before a letter, and
  * behind a newline between a sign and a letter.
  */
 const seam = /[A-Za-z](?= [A-Za-z])|[^\s\u0085]\n(?=\p{L})/gu;
+/** Zero bytes behind every chunk: scanners and word table read beyond a word's end. */
+const slack = 16;
 const encoder = new TextEncoder();
 
 /** UTF-8 of a long text in chunks that end between words. The bytes are valid until the next chunk is asked for. */
@@ -23,7 +27,11 @@ export class Utf8Chunks {
     this.end = to;
   }
 
-  /** Fills `bytes`; false when the text is at its end. */
+  /**
+   * Fills `bytes`; false when the text is at its end.
+   *
+   * @throws TokenizerError `invalid_text` for a lone surrogate.
+   */
   next(): boolean {
     const { at, end, text } = this;
     if (at >= end) {
@@ -38,12 +46,14 @@ export class Utf8Chunks {
     }
     const piece = at === 0 && stop === text.length ? text : text.slice(at, stop);
     const most = piece.length * 3;
-    // Eight bytes more: the word table reads beyond a word's end.
-    if (this.bytes.length < most + 8) {
-      this.bytes = new Uint8Array(most + 8);
+    if (this.bytes.length < most + slack) {
+      this.bytes = new Uint8Array(most + slack);
       this.view = new DataView(this.bytes.buffer);
     }
     this.length = encoder.encodeInto(piece, this.bytes).written;
+    // As many bytes as units: all ASCII.
+    if (this.length !== piece.length) checkText(piece, at);
+    this.bytes.fill(0, this.length, this.length + slack);
     this.at = stop;
     return true;
   }

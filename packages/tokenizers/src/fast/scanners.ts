@@ -1,5 +1,6 @@
 import { gpt2Pattern } from '../pre-tokenizers/byte-level';
 import { letter, lower, mark, newline, number, space, upper } from '../text/classes';
+import { type AsciiWords, asciiWords } from './ascii-words';
 import { before, classAt, runOf, runWithout, sizeOf } from './scan';
 
 /**
@@ -163,17 +164,34 @@ export const patterns = {
     "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
 } as const;
 
-const scanners = new Map<string, Scanner>([
-  [patterns.gpt2, gpt2Scanner(false)],
-  ["'(?:[sdmt]|ll|ve|re)| ?\\p{L}++| ?\\p{N}++| ?[^\\s\\p{L}\\p{N}]++|\\s++$|\\s+(?!\\S)|\\s", gpt2Scanner(false)],
-  [patterns.llama3, cl100kScanner({ digits: 3, wholeTail: false, marks: false })],
-  [patterns.qwen2, cl100kScanner({ digits: 1, wholeTail: false, marks: false })],
-  [patterns.qwen35, cl100kScanner({ digits: 1, wholeTail: false, marks: true })],
-  [patterns.cl100k, cl100kScanner({ digits: 3, wholeTail: true, marks: false })],
-  [patterns.o200k, o200kScanner],
+/** What the encoder needs of a split pattern. */
+export interface Splitter {
+  readonly scan: Scanner;
+  readonly ascii: AsciiWords;
+}
+
+const spaced = asciiWords({ leads: 'space' });
+const signed = asciiWords({ leads: 'signs' });
+
+export function gpt2Splitter(digits: boolean): Splitter {
+  return { scan: gpt2Scanner(digits), ascii: spaced };
+}
+
+function cl100kSplitter(options: Cl100kOptions): Splitter {
+  return { scan: cl100kScanner(options), ascii: signed };
+}
+
+const splitters = new Map<string, Splitter>([
+  [patterns.gpt2, gpt2Splitter(false)],
+  ["'(?:[sdmt]|ll|ve|re)| ?\\p{L}++| ?\\p{N}++| ?[^\\s\\p{L}\\p{N}]++|\\s++$|\\s+(?!\\S)|\\s", gpt2Splitter(false)],
+  [patterns.llama3, cl100kSplitter({ digits: 3, wholeTail: false, marks: false })],
+  [patterns.qwen2, cl100kSplitter({ digits: 1, wholeTail: false, marks: false })],
+  [patterns.qwen35, cl100kSplitter({ digits: 1, wholeTail: false, marks: true })],
+  [patterns.cl100k, cl100kSplitter({ digits: 3, wholeTail: true, marks: false })],
+  [patterns.o200k, { scan: o200kScanner, ascii: asciiWords({ leads: 'signs', cased: true }) }],
 ]);
 
-/** The scanner that does what a pattern does, if there is one. */
-export function scannerFor(pattern: string): Scanner | null {
-  return scanners.get(pattern) ?? null;
+/** The splitter that does what a pattern does, if there is one. */
+export function splitterFor(pattern: string): Splitter | null {
+  return splitters.get(pattern) ?? null;
 }

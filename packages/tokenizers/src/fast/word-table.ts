@@ -1,79 +1,132 @@
-const stride = 4;
+/** Tag, four numbers of the key, value; a power of two keeps a slot within one line of the cache. */
+const stride = 8;
+const valueAt = 5;
 const firstSlots = 1 << 13;
 /** Most words that are remembered by default; then all are forgotten. Bounds the memory to some 16 MB. */
-const mostWords = 1 << 18;
+const mostWords = 1 << 17;
 /** Longer words are not remembered. */
 export const longestWord = 128;
+/** A longer word's key is a hash of it and a copy. */
+const longestKey = 17;
 
-/** Masks of the bytes that belong to a word in its first or last four. */
+/** Masks of the bytes that belong to a word in its last four. */
 const masks = Int32Array.of(0, 0xff, 0xffff, 0xffffff, -1);
 
 /**
- * Words of bytes → a number, in typed arrays: no string is made to look a word up. A word of up to eight bytes is its
- * own key; longer ones are compared with a copy.
+ * Words of bytes → a number, in typed arrays: no string is made to look a word up. The key is the word's length and
+ * first byte (the `tag`), and the bytes behind it in two numbers; of longer words a hash, and a copy to compare with.
  */
 export class WordTable {
-  private slots = new Int32Array(firstSlots * stride);
-  private mask = firstSlots - 1;
+  private slots: Int32Array;
+  private shift: number;
   private words = 0;
   private copies = new DataView(new ArrayBuffer(1 << 16));
   private copied = 0;
   // The key of the last look-up, for `insert`.
+  private at = 0;
   private a = 0;
   private b = 0;
-  private slot = 0;
+  private c = 0;
+  private d = 0;
 
-  /** @param most Words it holds before it forgets them all. */
-  constructor(private readonly most = mostWords) {}
+  /**
+   * @param most Words it holds before it forgets them all.
+   * @param expected Words to make room for at once.
+   */
+  constructor(
+    private readonly most = mostWords,
+    expected = 0,
+  ) {
+    let bits = 31 - Math.clz32(firstSlots);
+    while (2 ** bits < expected * 2) bits++;
+    this.slots = new Int32Array(stride * 2 ** bits);
+    this.shift = 32 - bits;
+  }
 
   /** How many words are in it. */
   get size(): number {
     return this.words;
   }
 
+  /**
+   * The place of the value of a word of at most 9 bytes, whose key is known, or -1.
+   *
+   * @param tag Length · 256 + first byte.
+   * @param a Bytes 1 to 4, those behind the end zero.
+   * @param b Bytes 5 to 8.
+   */
+  findShort(tag: number, a: number, b: number): number {
+    const { slots, shift } = this;
+    let at = (hashOf(tag, a, b) >>> shift) * stride;
+    for (;;) {
+      const known = slots[at] as number;
+      if (known === tag && slots[at + 1] === a && slots[at + 2] === b) return at + valueAt;
+      if (known === 0) break;
+      at += stride;
+      if (at === slots.length) at = 0;
+    }
+    this.keep(at, a, b, 0, 0);
+    return -1;
+  }
+
   /** The place of the value of bytes [from, to), or -1. The view must go on for 8 bytes behind `to`. */
   find(view: DataView, from: number, to: number): number {
     const length = to - from;
-    let a: number;
-    let b: number;
-    let h: number;
-    if (length <= 4) {
-      a = view.getInt32(from, true) & (masks[length] as number);
-      b = 0;
-      h = Math.imul(a, 0x9e3779b1) + length;
-    } else if (length <= 8) {
-      a = view.getInt32(from, true);
-      b = view.getInt32(from + 4, true) & (masks[length - 4] as number);
-      h = Math.imul(a, 0x9e3779b1) ^ Math.imul(b, 0x85ebca6b);
-    } else {
-      h = length;
-      let at = from;
-      for (; at + 4 < to; at += 4) {
-        h = Math.imul(h ^ view.getInt32(at, true), 0x9e3779b1);
-        h ^= h >>> 15;
-      }
-      h = Math.imul(h ^ (view.getInt32(at, true) & (masks[to - at] as number)), 0x85ebca6b);
-      a = h;
-      b = 0;
-    }
-    h ^= h >>> 15;
-    h = Math.imul(h, 0x2c1b3c6d);
-    h ^= h >>> 13;
-    const { slots, mask } = this;
-    let slot = h & mask;
+    const tag = (length << 8) | view.getUint8(from);
+    const a = view.getInt32(from + 1, true);
+    if (length <= 5) return this.findShort(tag, a & (masks[length - 1] as number), 0);
+    const b = view.getInt32(from + 5, true);
+    if (length <= 9) return this.findShort(tag, a, b & (masks[length - 5] as number));
+    const c = view.getInt32(from + 9, true);
+    if (length <= 13) return this.findMiddle(tag, a, b, c & (masks[length - 9] as number), 0);
+    if (length <= longestKey)
+      return this.findMiddle(tag, a, b, c, view.getInt32(from + 13, true) & (masks[length - 13] as number));
+    return this.findLong(tag, view, from, to);
+  }
+
+  private findMiddle(tag: number, a: number, b: number, c: number, d: number): number {
+    const { slots } = this;
+    let at = (hashOf(tag, mixed(a, c), mixed(b, d)) >>> this.shift) * stride;
     for (;;) {
-      const at = slot << 2;
       const known = slots[at] as number;
+      if (known === tag && slots[at + 1] === a && slots[at + 2] === b && slots[at + 3] === c && slots[at + 4] === d)
+        return at + valueAt;
       if (known === 0) break;
-      if (known === length && slots[at + 1] === a) {
-        if (length <= 8 ? slots[at + 2] === b : this.sameCopy(slots[at + 2] as number, view, from, to)) return at + 3;
-      }
-      slot = (slot + 1) & mask;
+      at += stride;
+      if (at === slots.length) at = 0;
     }
+    this.keep(at, a, b, c, d);
+    return -1;
+  }
+
+  private findLong(tag: number, view: DataView, from: number, to: number): number {
+    let h = 0;
+    let i = from + 1;
+    for (; i + 4 < to; i += 4) {
+      h = Math.imul(h ^ view.getInt32(i, true), 0x9e3779b1);
+      h ^= h >>> 15;
+    }
+    h = Math.imul(h ^ (view.getInt32(i, true) & (masks[to - i] as number)), 0x85ebca6b);
+    const { slots } = this;
+    let at = (hashOf(tag, h, 0) >>> this.shift) * stride;
+    for (;;) {
+      const known = slots[at] as number;
+      if (known === tag && slots[at + 1] === h && this.sameCopy(slots[at + 2] as number, view, from, to))
+        return at + valueAt;
+      if (known === 0) break;
+      at += stride;
+      if (at === slots.length) at = 0;
+    }
+    this.keep(at, h, 0, 0, 0);
+    return -1;
+  }
+
+  private keep(at: number, a: number, b: number, c: number, d: number): void {
+    this.at = at;
     this.a = a;
     this.b = b;
-    this.slot = slot;
-    return -1;
+    this.c = c;
+    this.d = d;
   }
 
   private sameCopy(copy: number, view: DataView, from: number, to: number): boolean {
@@ -93,7 +146,7 @@ export class WordTable {
   }
 
   /**
-   * Adds the word that `find` has just not found.
+   * Adds the word that has just not been found.
    *
    * @returns False if the table was full: it is empty now, and the word is not in it.
    */
@@ -102,21 +155,25 @@ export class WordTable {
       this.clear();
       return false;
     }
+    const { at, slots } = this;
     const length = to - from;
-    const at = this.slot * stride;
-    this.slots[at] = length;
-    this.slots[at + 1] = this.a;
-    this.slots[at + 2] = length <= 8 ? this.b : this.copy(view, from, to);
-    this.slots[at + 3] = value;
-    if (++this.words * 2 > this.mask) this.grow();
+    slots[at] = (length << 8) | view.getUint8(from);
+    slots[at + 1] = this.a;
+    slots[at + 2] = length <= longestKey ? this.b : this.copy(view, from, to);
+    slots[at + 3] = this.c;
+    slots[at + 4] = this.d;
+    slots[at + valueAt] = value;
+    if (++this.words * 2 * stride > slots.length) this.grow();
     return true;
   }
 
   private copy(view: DataView, from: number, to: number): number {
     const start = this.copied;
     const size = (to - from + 3) & ~3;
-    if (start + size + 8 > this.copies.byteLength) {
-      const grown = new Uint8Array(this.copies.byteLength * 2);
+    let room = this.copies.byteLength;
+    while (start + size > room) room *= 2;
+    if (room > this.copies.byteLength) {
+      const grown = new Uint8Array(room);
       grown.set(new Uint8Array(this.copies.buffer));
       this.copies = new DataView(grown.buffer);
     }
@@ -129,43 +186,63 @@ export class WordTable {
 
   private grow(): void {
     const old = this.slots;
-    const count = (this.mask + 1) * 4;
-    this.slots = new Int32Array(count * stride);
-    this.mask = count - 1;
-    for (let at = 0; at < old.length; at += stride) {
-      const length = old[at] as number;
-      if (length === 0) continue;
-      // Words are put back by looking for them: their keys hash as before.
-      const key = length <= 8 ? this.shortKey(old[at + 1] as number, old[at + 2] as number) : this.copies;
-      const from = length <= 8 ? 0 : (old[at + 2] as number);
-      this.find(key, from, from + length);
-      this.slots.set(old.subarray(at, at + stride), this.slot * stride);
+    const slots = new Int32Array(old.length * 4);
+    this.shift -= 2;
+    for (let from = 0; from < old.length; from += stride) {
+      if (old[from] === 0) continue;
+      let at = (this.hashAt(old, from) >>> this.shift) * stride;
+      while (slots[at] !== 0) {
+        at += stride;
+        if (at === slots.length) at = 0;
+      }
+      for (let k = 0; k <= valueAt; k++) slots[at + k] = old[from + k] as number;
     }
+    this.slots = slots;
   }
 
-  private readonly short = new DataView(new ArrayBuffer(16));
-
-  private shortKey(a: number, b: number): DataView {
-    this.short.setInt32(0, a, true);
-    this.short.setInt32(4, b, true);
-    return this.short;
+  private hashAt(slots: Int32Array, at: number): number {
+    const tag = slots[at] as number;
+    const a = slots[at + 1] as number;
+    const b = slots[at + 2] as number;
+    const length = tag >>> 8;
+    if (length <= 9) return hashOf(tag, a, b);
+    if (length > longestKey) return hashOf(tag, a, 0);
+    return hashOf(tag, mixed(a, slots[at + 3] as number), mixed(b, slots[at + 4] as number));
   }
 
   /** Visits every word and its value, in no order; the bytes are valid during the call only. */
   forEach(visit: (bytes: Uint8Array, value: number) => void): void {
     const { slots } = this;
+    const short = new DataView(new ArrayBuffer(longestKey));
     for (let at = 0; at < slots.length; at += stride) {
-      const length = slots[at] as number;
-      if (length === 0) continue;
-      const view = length <= 8 ? this.shortKey(slots[at + 1] as number, slots[at + 2] as number) : this.copies;
-      visit(new Uint8Array(view.buffer, length <= 8 ? 0 : (slots[at + 2] as number), length), slots[at + 3] as number);
+      const tag = slots[at] as number;
+      if (tag === 0) continue;
+      const length = tag >>> 8;
+      const isKey = length <= longestKey;
+      if (isKey) {
+        short.setUint8(0, tag & 0xff);
+        for (let k = 0; k < 4; k++) short.setInt32(1 + 4 * k, slots[at + 1 + k] as number, true);
+      }
+      const view = isKey ? short : this.copies;
+      visit(new Uint8Array(view.buffer, isKey ? 0 : (slots[at + 2] as number), length), slots[at + valueAt] as number);
     }
   }
 
   clear(): void {
     this.slots = new Int32Array(firstSlots * stride);
-    this.mask = firstSlots - 1;
+    this.shift = Math.clz32(firstSlots) + 1;
     this.words = 0;
     this.copied = 0;
   }
+}
+
+/** The upper bits are the slot. */
+function hashOf(tag: number, a: number, b: number): number {
+  const h = Math.imul(a ^ Math.imul(tag, 0x2c1b3c6d), 0x9e3779b1) ^ Math.imul(b, 0x85ebca6b);
+  return Math.imul(h ^ (h >>> 15), 0x27d4eb2f);
+}
+
+/** Two numbers of a key as one for the hash. */
+function mixed(a: number, c: number): number {
+  return a ^ Math.imul(c, 0x27d4eb2f);
 }

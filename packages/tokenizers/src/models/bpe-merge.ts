@@ -34,8 +34,13 @@ function lookUp(i: number, a: number, b: number, merges: PairTable): void {
 }
 
 function mergeByScan(symbols: Int32Array, sizes: Int32Array | null, count: number, merges: PairTable): number {
+  for (let i = 0; i + 1 < count; i++) lookUp(i, symbols[i] as number, symbols[i + 1] as number, merges);
+  return mergeRanked(symbols, sizes, count, merges);
+}
+
+/** Merges where `ranks` and `targets` hold the pairs' merges. */
+function mergeRanked(symbols: Int32Array, sizes: Int32Array | null, count: number, merges: PairTable): number {
   let n = count;
-  for (let i = 0; i + 1 < n; i++) lookUp(i, symbols[i] as number, symbols[i + 1] as number, merges);
   for (;;) {
     let best = -1;
     let least = none;
@@ -58,6 +63,40 @@ function mergeByScan(symbols: Int32Array, sizes: Int32Array | null, count: numbe
     }
     if (best + 1 < n) lookUp(best, symbols[best] as number, symbols[best + 1] as number, merges);
     if (best > 0) lookUp(best - 1, symbols[best - 1] as number, symbols[best] as number, merges);
+  }
+}
+
+/** The same for words of bytes: the first pairs are read from a table of all 65,536. */
+export class BytePairs {
+  /** Bytes of the longest word that `merge` takes. */
+  static readonly longest = scanLimit;
+  /** Two bytes → place of their merge, or -1. */
+  private readonly places = new Int32Array(1 << 16);
+
+  /** @param byteIds The ids of the 256 bytes. */
+  constructor(
+    private readonly byteIds: Int32Array,
+    private readonly merges: PairTable,
+  ) {
+    for (let a = 0; a < 256; a++)
+      for (let b = 0; b < 256; b++) this.places[(a << 8) | b] = merges.find(byteIds[a] as number, byteIds[b] as number);
+  }
+
+  /** Writes the tokens of bytes [from, to) to `symbols`; gives their number. */
+  merge(bytes: Uint8Array, from: number, to: number, symbols: Int32Array): number {
+    const { byteIds, merges, places } = this;
+    const n = to - from;
+    let byte = bytes[from] as number;
+    symbols[0] = byteIds[byte] as number;
+    for (let i = 1; i < n; i++) {
+      const next = bytes[from + i] as number;
+      symbols[i] = byteIds[next] as number;
+      const at = places[(byte << 8) | next] as number;
+      ranks[i - 1] = at < 0 ? none : merges.first(at);
+      targets[i - 1] = at < 0 ? 0 : merges.second(at);
+      byte = next;
+    }
+    return mergeRanked(symbols, null, n, merges);
   }
 }
 

@@ -1,0 +1,86 @@
+import fc from 'fast-check';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { Bpe, Tokenizer, createPreTokenizer, trainBpe } from '../index';
+import { fastEncoder } from './create';
+import { patterns } from './scanners';
+
+/** Letters and signs at which patterns differ, and words of every length that the encoder treats by itself. */
+const pieces = [
+  ...['', ' ', '  ', '\n', '\r\n', '\t', '\u00a0', '\u0085', '\u2028', '\0', "'", "'s", "'LL", "'ſ", '’s'],
+  ...['.', ',', '/', '_', '(', ').\n', '\u0301', 'é', 'É', 'ß', 'ǅ', '日本', '語', 'ا', '😀', '½', '1', '12', '1945'],
+  ...['a', 'B', 'It', 'NASA', 'camelCase', 'HTMLElement', 'word', 'words', 'letters', 'alphabet', 'something'],
+  ...['Government', 'of-the-art', 'acknowledged', 'representatives', 'internationalized', 'counterrevolutionary'],
+];
+const texts = fc
+  .array(fc.oneof(fc.constantFrom(...pieces), fc.constant(' '), fc.string({ unit: 'binary', maxLength: 3 })), {
+    maxLength: 24,
+  })
+  .map((parts) => parts.join(''));
+
+const preTokenizers: Record<string, unknown> = {
+  ...Object.fromEntries(
+    Object.entries(patterns).map(([name, pattern]) => [
+      name,
+      {
+        type: 'Sequence',
+        pretokenizers: [
+          { type: 'Split', pattern: { Regex: pattern }, behavior: 'Isolated', invert: false },
+          { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: false },
+        ],
+      },
+    ]),
+  ),
+  'digits and gpt2': {
+    type: 'Sequence',
+    pretokenizers: [
+      { type: 'Digits', individual_digits: true },
+      { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true },
+    ],
+  },
+};
+
+/** The ids by way of the components, which share no scanner, table or merge loop for bytes. */
+const slowly = (tokenizer: Tokenizer, text: string) => [
+  ...tokenizer.encode(text, { padding: {}, truncation: null, allowedSpecial: 'none' }).ids,
+];
+
+describe.each(Object.keys(preTokenizers))('the quick way to the ids with %s', (name) => {
+  const preTokenizer = createPreTokenizer(preTokenizers[name]);
+  let plain: Tokenizer;
+  let whole: Tokenizer;
+  beforeAll(async () => {
+    const corpus = pieces.flatMap((a) => pieces.slice(-16).map((b) => `${a} ${b}${a}`));
+    plain = await trainBpe(corpus, { vocabSize: 700, preTokenizer });
+    const { options } = plain.parts.model as Bpe;
+    // Tokens that no merge makes are taken whole all the same.
+    const vocab = new Map([...options.vocab, ['Ġacknowledged', 700], ['zyzzyva', 701], ['Ġof-the', 702], ['éĠÃ', 703]]);
+    whole = new Tokenizer({ ...plain.parts, model: new Bpe({ ...options, vocab, ignoreMerges: true }) });
+  });
+
+  it('exists', () => {
+    expect(fastEncoder(preTokenizer, plain.parts.model)).not.toBeNull();
+  });
+
+  it('gives what the components give', () => {
+    fc.assert(
+      fc.property(texts, (text) => {
+        for (const tokenizer of [plain, whole])
+          expect(tokenizer.encodeIds(text, { allowedSpecial: 'none' })).toEqual(slowly(tokenizer, text));
+      }),
+      { numRuns: 400 },
+    );
+  });
+
+  it('gives the same for words too long to remember, and for texts of several chunks', () => {
+    const many = Array.from({ length: 4000 }, (_, i) => `${pieces[(i * 7) % pieces.length]} ${(i * 31) % 997}x`);
+    for (const text of [
+      'ab'.repeat(64),
+      ` ${'xyz'.repeat(2000)}`,
+      'é'.repeat(200),
+      many.join(''),
+      many.join(' and the '),
+    ]) {
+      for (const tokenizer of [plain, whole]) expect(tokenizer.encodeIds(text)).toEqual(slowly(tokenizer, text));
+    }
+  });
+});
