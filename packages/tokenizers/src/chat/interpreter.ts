@@ -1,7 +1,7 @@
 import { getAttribute, getItem, slice } from './access';
 import { applyFilter } from './filters';
 import { globals, setField, undefinedName } from './globals';
-import { MarkedText, TextBuilder } from './marked-text';
+import { type MarkedText, TextBuilder } from './marked-text';
 import { binary, unary } from './operators';
 import type { Run } from './run';
 import {
@@ -17,6 +17,7 @@ import {
   type Statement,
   generationName,
   testPrefix,
+  tupleName,
   withName,
 } from './syntax';
 import { applyTest } from './tests';
@@ -321,6 +322,7 @@ export class Interpreter {
         return applyTest(this.run, name.slice(prefix.length), value, args.list) !== negated;
       }
     }
+    if (name === tupleName) return new List(iterate(this.run, value), true);
     return applyFilter(this.run, name, value, args);
   }
 

@@ -1,13 +1,10 @@
 import { parse as parseTokens, tokenize } from '@huggingface/jinja';
 import { TokenizerError } from '../errors';
+import { type Token, rewrite, token } from './rewrite';
 import { placeOf } from './run';
 import { type Segment, cut, endOfString } from './source';
-import { type Program, generationName, testPrefix, withName } from './syntax';
+import { type Program, generationName, withName } from './syntax';
 
-type Token = ReturnType<typeof tokenize>[number];
-
-const token = (type: Token['type'], value: string): Token => ({ type, value });
-const [openParen, closeParen] = [token('OpenParen', '('), token('CloseParen', ')')];
 
 const escapes: Readonly<Record<string, string>> = {
   n: '\n',
@@ -39,10 +36,21 @@ function unescape(inside: string): string {
   );
 }
 
-/** The source of a tag with its strings written so that the tokenizer of the library reads Python's meaning. */
+const number = /(?<![\w.])\d[\d_]*(?:\.\d[\d_]*)?(?:[eE][+-]?\d+)?/g;
+
+/** A number without underscores and exponent, which the library does not read. */
+function plainNumber(written: string): string {
+  const digits = written.replaceAll('_', '');
+  if (!/e/i.test(digits)) return digits;
+  const value = Number(digits);
+  return Number.isInteger(value) ? value.toFixed(1) : value.toFixed(30);
+}
+
+/** The source of a tag with its strings and numbers written so that the tokenizer of the library reads Python's meaning. */
 function withPlainStrings(source: string): string {
   let out = '';
   let done = 0;
+  const code = (from: number, to: number) => source.slice(from, to).replace(number, plainNumber);
   for (let i = 0; i < source.length; ) {
     if (source[i] !== '"' && source[i] !== "'") {
       i++;
@@ -53,10 +61,10 @@ function withPlainStrings(source: string): string {
     const written = value.replace(/[^\p{L}\p{N} _]/gu, (char) =>
       Array.from({ length: char.length }, (_, k) => `\\u${char.charCodeAt(k).toString(16).padStart(4, '0')}`).join(''),
     );
-    out += `${source.slice(done, i)}'${written}'`;
+    out += `${code(done, i)}'${written}'`;
     done = i = end;
   }
-  return out + source.slice(done);
+  return out + code(done, source.length);
 }
 
 /** A tag of ours that stands for one that the library does not know. */
@@ -85,81 +93,6 @@ function tagTokens({ type, content }: Segment): Token[] {
   if (translated(content) === null) return made;
   const name = /^\s*generation/.test(content) ? generationName : withName;
   return made.map((t) => (t.value === placeholder ? token('Identifier', name) : t));
-}
-
-const opens = new Set(['OpenParen', 'OpenSquareBracket', 'OpenCurlyBracket']);
-const closes = new Set(['CloseParen', 'CloseSquareBracket', 'CloseCurlyBracket']);
-/** Words behind a test's name that are no argument of it. */
-const keywords = new Set(['and', 'else', 'if', 'in', 'is', 'not', 'or']);
-const isWord = (t: Token | undefined, value: string) => t?.type === 'Identifier' && t.value === value;
-
-/** The place behind the bracket that closes the one at `at`. */
-function behindBracket(tokens: readonly Token[], at: number): number {
-  let depth = 0;
-  for (let i = at; i < tokens.length; i++) {
-    const { type } = tokens[i] as Token;
-    if (opens.has(type)) depth++;
-    else if (closes.has(type) && --depth === 0) return i + 1;
-  }
-  return tokens.length;
-}
-
-/** The place behind the argument of a test that is given without parentheses. */
-function behindArgument(tokens: readonly Token[], at: number): number {
-  const { type } = tokens[at] as Token;
-  let end = opens.has(type) ? behindBracket(tokens, at) : at + 1;
-  for (;;) {
-    const next = tokens[end]?.type;
-    if (next === 'Dot') end += 2;
-    else if (next === 'OpenParen' || next === 'OpenSquareBracket') end = behindBracket(tokens, end);
-    else return end;
-  }
-}
-
-/** The library's tests take no arguments: `a is NAME x` becomes the filter `a | is NAME(x)`. */
-function testsToFilters(tokens: readonly Token[]): Token[] {
-  const out: Token[] = [];
-  for (let i = 0; i < tokens.length; ) {
-    const at = tokens[i] as Token;
-    const negated = isWord(at, 'is') && isWord(tokens[i + 1], 'not');
-    const name = tokens[i + (negated ? 2 : 1)];
-    const place = i + (negated ? 3 : 2);
-    const next = tokens[place];
-    const argued =
-      isWord(at, 'is') &&
-      name?.type === 'Identifier' &&
-      next !== undefined &&
-      (next.type === 'Identifier' ? !keywords.has(next.value) : opens.has(next.type) || /Literal$/.test(next.type));
-    if (!argued) {
-      out.push(at);
-      i++;
-      continue;
-    }
-    const end = next.type === 'OpenParen' ? behindBracket(tokens, place) : behindArgument(tokens, place);
-    const inner = testsToFilters(tokens.slice(place, end));
-    out.push(token('Pipe', '|'), token('Identifier', `${negated ? testPrefix.isNot : testPrefix.is}${name.value}`));
-    out.push(...(next.type === 'OpenParen' ? inner : [openParen, ...inner, closeParen]));
-    i = end;
-  }
-  return out;
-}
-
-/** The library reads no `()` and `(a,)`: they become lists, which differ from tuples only in how they print. */
-function tuplesToLists(tokens: readonly Token[]): Token[] {
-  const out = [...tokens];
-  for (let i = 0; i < out.length; i++) {
-    const before = out[i - 1];
-    const calls =
-      before !== undefined &&
-      (/^(?:Close(?:Paren|SquareBracket)|StringLiteral)$/.test(before.type) ||
-        (before.type === 'Identifier' && !keywords.has(before.value)));
-    if (out[i]?.type !== 'OpenParen' || calls) continue;
-    const end = behindBracket(out, i) - 1;
-    if (out[end]?.type !== 'CloseParen' || !(end === i + 1 || out[end - 1]?.type === 'Comma')) continue;
-    out[i] = token('OpenSquareBracket', '[');
-    out[end] = token('CloseSquareBracket', ']');
-  }
-  return out;
 }
 
 /** Parses a template with the parser of `@huggingface/jinja`. */
@@ -219,7 +152,7 @@ export function parseTemplate(name: string, source: string): Program {
     }
     try {
       // The number goes to the run through the only node that the parser lets stand anywhere.
-      add(segment.line, [token('Comment', String(segment.line)), ...tuplesToLists(testsToFilters(tagTokens(segment)))]);
+      add(segment.line, [token('Comment', String(segment.line)), ...rewrite(tagTokens(segment))]);
     } catch (error) {
       fail(segment.line, error);
     }

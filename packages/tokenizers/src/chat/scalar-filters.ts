@@ -54,6 +54,7 @@ function toNumber(run: Run, value: Value, a: ArgReader, float: boolean): Value {
     if (!float && !Number.isFinite(number.value)) return otherwise;
     return new Num(float ? number.value : Math.trunc(number.value), float, number.user);
   }
+  if (value instanceof Undefined) return run.fail(value.hint);
   if (!(value instanceof MarkedText)) return otherwise;
   const base = float ? 10 : a.int('base', 10);
   const shown = strip(value, 'both', null).text.replace(/(?<=\d)_(?=\d)/g, '');

@@ -137,6 +137,8 @@ export interface Program {
 
 /** Callee of the call block that stands for `{% generation %}`; no template can spell it. */
 export const generationName = 'generation block';
+/** Filter that makes a tuple of a list. */
+export const tupleName = 'as tuple';
 /** Callee of the call block that stands for `{% with %}`. */
 export const withName = 'with block';
 /** Begins the name of the filter that stands for a test with arguments; the test may be negated. */
