@@ -67,7 +67,7 @@ export type { DataArrays, DType, FloatDType, RawArrays } from './dtype';
 export { byteSize, isFloat } from './dtype';
 export { TensorError, type TensorErrorCode } from './errors';
 export * from './ops/index';
-export { labelled, profile, type Profile, type TraceEvent } from './profile';
+export { isLabelling, labelled, type ModuleProfile, profile, type Profile, type TraceEvent } from './profile';
 export { hash32 } from './random/key';
 export { philox4x32 } from './random/philox';
 export { keep, type NotPromise, scope } from './scope';
