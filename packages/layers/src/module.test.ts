@@ -1,4 +1,4 @@
-import { tensor } from '@tessera-llm/tensor';
+import { type Tensor, normal, profile, relu, sum, tensor, valueAndGrad } from '@tessera-llm/tensor';
 import { describe, expect, it } from 'vitest';
 import { Dropout } from './dropout';
 import { LayersError } from './errors';
@@ -81,5 +81,56 @@ describe('Module', () => {
       /missing keys: head\.bias.*unexpected keys: extra.*head\.weight: expected \(1, 3\), got \(2, 3\)/,
     );
     expect(tree.head.weight.dataSync()).toEqual(before);
+  });
+});
+
+describe('profiles', () => {
+  class Block extends Module {
+    readonly up = new Linear(4, 8, { init: initializer({ seed: 1 }) });
+    readonly down = new Linear(8, 4, { init: initializer({ seed: 2 }) });
+    forward(x: Tensor): Tensor {
+      return this.down.forward(relu(this.up.forward(x)));
+    }
+  }
+  class Net extends Module {
+    readonly blocks = [new Block(), new Block()];
+    hidden(x: Tensor): Tensor {
+      return this.blocks.reduce((h, block) => block.forward(h), x);
+    }
+  }
+
+  it('have time and live memory by module path, backward passes included', () => {
+    const net = new Net();
+    const x = normal([3, 4], { seed: 3 });
+    const { modules } = profile(() => valueAndGrad(() => sum(net.hidden(x)), net.parameters()).value);
+    const by = new Map(modules.map((m) => [m.path, m]));
+    const inside = [0, 1].flatMap((i) => ['', '.up', '.down'].map((part) => `blocks.${i}${part}`));
+    expect([...by.keys()].sort()).toEqual(['', ...inside].sort());
+    for (const path of inside) {
+      const m = by.get(path);
+      expect(m?.backwardMs).toBeGreaterThan(0);
+      expect(m?.ms).toBeGreaterThan(m?.backwardMs ?? 0);
+      // A (3, 8) or (3, 4) float32 array is what its forward pass leaves.
+      expect(m?.keptBytes).toBeGreaterThanOrEqual(path.endsWith('down') ? 48 : 96);
+    }
+  });
+
+  it('start where the outermost module is called, and know its path after train()', () => {
+    const net = new Net().train();
+    const x = normal([3, 4], { seed: 3 });
+    const paths = (fn: () => Tensor) =>
+      profile(fn)
+        .modules.map((m) => m.path)
+        .sort();
+    expect(paths(() => (net.blocks[1] as Block).forward(x))).toEqual(['blocks.1', 'blocks.1.down', 'blocks.1.up']);
+    expect(paths(() => new Block().forward(x))).toEqual(['', 'down', 'up']);
+    expect(Object.keys(net)).toEqual(Object.keys(new Net()));
+    expect(net.children().map(([path]) => path)).toEqual(['blocks.0', 'blocks.1']);
+  });
+
+  it('survive a module that throws', () => {
+    const net = new Net();
+    expect(() => profile(() => net.hidden(normal([3, 5], { seed: 1 })))).toThrow(/linear/);
+    expect(profile(() => net.hidden(normal([3, 4], { seed: 1 }))).modules.length).toBe(6);
   });
 });

@@ -1,4 +1,4 @@
-import { type Tensor, copyInPlace, isTensor } from '@tessera-llm/tensor';
+import { type Tensor, copyInPlace, isLabelling, isTensor, labelled } from '@tessera-llm/tensor';
 import { LayersError } from './errors';
 
 const brand = Symbol.for('tessera.layers.Module');
@@ -40,6 +40,19 @@ export abstract class Module {
   readonly [brand] = true;
   #training = false;
   #path = '';
+
+  constructor() {
+    // Profiles name modules by their paths: the methods that compute announce themselves while one is taken.
+    for (const name of ['forward', 'hidden', 'cross']) {
+      const method: unknown = Reflect.get(this, name);
+      if (typeof method !== 'function') continue;
+      const value = (...args: unknown[]): unknown => {
+        const run = (): unknown => Reflect.apply(method, this, args);
+        return isLabelling() ? announced(this, run) : run();
+      };
+      Object.defineProperty(this, name, { value, configurable: true, writable: true });
+    }
+  }
 
   /** True between `train()` and `eval()`; only dropout looks at it. A new module is in evaluation mode. */
   get training(): boolean {
@@ -166,6 +179,31 @@ export abstract class Module {
   /** Gives the memory of all parameters back. The module can't be used afterwards. */
   dispose(): void {
     for (const p of this.parameters()) p.dispose();
+  }
+}
+
+/** Modules that compute while a profile is taken, outermost first. */
+const running: Module[] = [];
+const knownPaths = new WeakMap<Module, Map<Module, string>>();
+
+/** Path of a module below another; undefined if it isn't there. */
+function pathBelow(above: Module, module: Module): string | undefined {
+  const known = knownPaths.get(above)?.get(module);
+  if (known !== undefined) return known;
+  const paths = new Map([...above.namedModules()].map(([path, m]) => [m, path]));
+  knownPaths.set(above, paths);
+  return paths.get(module);
+}
+
+/** Runs a module's computation under its path below the module that called it, or below the root. */
+function announced(module: Module, run: () => unknown): unknown {
+  const caller = running[running.length - 1];
+  const path = (caller && pathBelow(caller, module)) ?? module.path;
+  running.push(module);
+  try {
+    return path === '' ? run() : labelled(path, run);
+  } finally {
+    running.pop();
   }
 }
 

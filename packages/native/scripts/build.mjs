@@ -1,8 +1,10 @@
 // Builds build/Release/tessera.node from source, without downloads. Without a compiler it says so once and succeeds:
-// the reference backend runs then. $CXX and $CXXFLAGS are honoured; with --required a failed build fails.
+// the reference backend runs then. $CXX and $CXXFLAGS are honoured; with --required a failed build fails. --target NAME
+// cross-compiles into build/NAME/tessera.node: linux-arm64, win32-x64.
+import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { compileAndLink, families, findCompiler, findHeaders, root } from './toolchain.mjs';
+import { compileAndLink, families, findCompiler, findHeaders, root, run, targetOf, targets } from './toolchain.mjs';
 
 const notice = (text) => process.stdout.write(`native: ${text}\n`);
 
@@ -18,10 +20,28 @@ const linkFlags = {
     '-pthread',
   ],
   darwin: ['-bundle', '-undefined', 'dynamic_lookup'],
+  windows: ['-shared', '-static', '-pthread', '-Wl,--gc-sections'],
 };
 
+/** Import libraries of node.exe from the lists of exports that node-api-headers brings; Windows resolves nothing late. */
+async function importLibraries(compiler, headers, folder) {
+  const dlltool = compiler.command.replace(/g\+\+.*$/, 'dlltool');
+  mkdirSync(folder, { recursive: true });
+  const made = [];
+  for (const name of ['js_native_api', 'node_api']) {
+    const library = join(folder, `lib${name}.a`);
+    await run(dlltool, ['-d', join(headers.folder, 'def', `${name}.def`), '-l', library]);
+    made.push(library);
+  }
+  return made;
+}
+
 async function main() {
-  const compiler = findCompiler();
+  const target = targetOf(process.argv.slice(2));
+  const compiler = findCompiler(target);
+  if (compiler === null && target !== undefined) {
+    throw new Error(`native: no cross compiler for ${target}: ${targets[target].compilers.join(', ')}`);
+  }
   if (compiler === null) {
     const asked = process.env.CXX ? ` ($CXX is '${process.env.CXX}')` : '';
     return notice(
@@ -36,13 +56,15 @@ async function main() {
   const headers = findHeaders();
   if (headers === null) return notice('node-api-headers is not installed; run the package manager first');
   const started = performance.now();
+  const folder = join(root, 'build', compiler.machine);
+  const libraries = compiler.system === 'windows' ? await importLibraries(compiler, headers, folder) : [];
   const compiled = await compileAndLink({
     compiler,
     headers,
-    folder: join(root, 'build', compiler.machine),
-    output: join(root, 'build', 'Release', 'tessera.node'),
+    folder,
+    output: join(root, 'build', target ?? 'Release', 'tessera.node'),
     entries: [join(root, 'src', 'addon.cc')],
-    link,
+    link: [...libraries, ...link],
     isas,
     jobs: Math.max(2, availableParallelism()),
   });

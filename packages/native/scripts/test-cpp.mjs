@@ -1,21 +1,35 @@
 // Builds and runs the C++ tests, which call the kernels of every instruction family that this machine has, and the
-// AVX-512 sources lowered to AVX2. --sanitize: under AddressSanitizer and UndefinedBehaviorSanitizer. Other words filter.
+// AVX-512 sources lowered to AVX2. --sanitize: under AddressSanitizer and UndefinedBehaviorSanitizer. --target linux-arm64:
+// cross-compiled, under qemu-user; skipped where the tools are absent. Another word filters.
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { compileAndLink, families, findCompiler, root } from './toolchain.mjs';
+import { compileAndLink, families, findCompiler, isInstalled, root, targetOf, targets } from './toolchain.mjs';
 
 const sanitize = process.argv.includes('--sanitize');
-const compiler = findCompiler();
+const target = targetOf(process.argv.slice(2));
+const compiler = findCompiler(target);
 if (compiler === null || compiler.family === null) {
-  process.stdout.write('native: skipped, no C++ compiler for this platform\n');
+  const wanted = target === undefined ? 'for this platform' : `for ${target} (${targets[target].compilers.join(', ')})`;
+  process.stdout.write(`native: skipped, no C++ compiler ${wanted}\n`);
+  process.exit(0);
+}
+const runner =
+  target === undefined
+    ? (process.env.TESSERA_RUNNER ?? '').split(' ').filter((word) => word !== '')
+    : targets[target].runner;
+if (runner[0] !== undefined && !isInstalled(runner[0])) {
+  process.stdout.write(
+    `native: skipped, ${runner[0]} is not installed, which runs the tests of ${target ?? 'another platform'}\n`,
+  );
   process.exit(0);
 }
 const isas = { ...families[compiler.family] };
 if (compiler.family === 'x86_64') isas.wide = { flags: ['-mavx2', '-mfma', '-mf16c', '-mbmi2'] };
 const tests = join(root, 'test');
-const output = join(root, 'build', sanitize ? 'test-sanitize' : 'test');
+const suffix = `${target === undefined ? '' : `-${target}`}${sanitize ? '-sanitize' : ''}`;
+const output = join(root, 'build', `test${suffix}${compiler.system === 'windows' ? '.exe' : ''}`);
 const sanitizers = [
   '-fsanitize=address,undefined',
   '-fno-sanitize-recover=undefined',
@@ -31,16 +45,12 @@ await compileAndLink({
   entries: readdirSync(tests)
     .filter((name) => name.endsWith('.cc'))
     .map((name) => join(tests, name)),
-  link: ['-pthread'],
+  link: target === undefined ? ['-pthread'] : ['-static', '-pthread'],
   isas,
   extraFlags: ['-I', root, ...(sanitize ? sanitizers : [])],
   jobs: Math.max(2, availableParallelism()),
 });
-const filter = process.argv.slice(2).filter((word) => !word.startsWith('--'));
-const command = (process.env.TESSERA_RUNNER ?? '').split(' ').filter((word) => word !== '');
-const result = spawnSync(
-  command[0] ?? output,
-  [...command.slice(1), ...(command.length > 0 ? [output] : []), ...filter],
-  { stdio: 'inherit' },
-);
+const filter = process.argv.slice(2).filter((word, i, words) => !word.startsWith('--') && words[i - 1] !== '--target');
+const [command, ...args] = [...runner, output, ...filter];
+const result = spawnSync(command, args, { stdio: 'inherit' });
 process.exit(result.status ?? 1);

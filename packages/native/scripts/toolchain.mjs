@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { spawn } from 'node:child_process';
-import { dirname, join, relative } from 'node:path';
+import { delimiter, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -63,12 +63,38 @@ const common = [
   '-Wno-maybe-uninitialized',
   '-pthread',
 ];
+// Windows' stacks are aligned to 16 bytes, and the compiler moves spilled vectors as if they were to more.
+const systemFlags = { windows: ['-D__USE_MINGW_ANSI_STDIO=1', '-Wa,-muse-unaligned-vector-move'] };
 // An exception would need frames of another instruction family's library code.
 const kernelFlags = ['-fno-exceptions', '-fno-rtti'];
 
-/** The compiler that $CXX names, else g++ or clang++; null if none answers. */
-export function findCompiler() {
-  const candidates = process.env.CXX ? [process.env.CXX] : ['g++', 'clang++', 'c++'];
+/**
+ * Platforms that this machine can build for beside its own, by Debian's cross compilers. `runner` runs their programs here.
+ * Windows needs the compiler with POSIX threads, which has std::thread.
+ */
+export const targets = {
+  'linux-arm64': { compilers: ['aarch64-linux-gnu-g++'], runner: ['qemu-aarch64', '-L', '/usr/aarch64-linux-gnu'] },
+  'win32-x64': { compilers: ['x86_64-w64-mingw32-g++-posix'], runner: ['wine64'] },
+};
+
+/** The target that `--target NAME` or `--target=NAME` asks for; undefined: this machine. */
+export function targetOf(args) {
+  const at = args.findIndex((word) => word === '--target' || word.startsWith('--target='));
+  if (at < 0) return undefined;
+  const name = args[at].includes('=') ? args[at].slice('--target='.length) : args[at + 1];
+  if (targets[name] !== undefined) return name;
+  throw new Error(`native: expected --target ${Object.keys(targets).join(' or ')}, got ${name}`);
+}
+
+/** True if a program of that name is on the path. */
+export function isInstalled(command) {
+  return (process.env.PATH ?? '').split(delimiter).some((folder) => folder !== '' && existsSync(join(folder, command)));
+}
+
+/** The compiler of the target, or the one that $CXX names, else g++ or clang++; null if none answers. */
+export function findCompiler(target) {
+  const own = process.env.CXX ? [process.env.CXX] : ['g++', 'clang++', 'c++'];
+  const candidates = target === undefined ? own : targets[target].compilers;
   for (const text of candidates) {
     const [command, ...args] = text.split(' ').filter((part) => part !== '');
     if (command === undefined) continue;
@@ -185,7 +211,14 @@ export async function compileAndLink({
   writeIfChanged(join(generated, 'families.inc'), `${lines.join('\n')}\n`);
 
   const includes = ['-I', sources, '-I', generated, ...(headers ? ['-isystem', headers.include] : [])];
-  const shared = [...compiler.args, ...common, ...extraFlags, ...userFlags, ...includes];
+  const shared = [
+    ...compiler.args,
+    ...common,
+    ...(systemFlags[compiler.system] ?? []),
+    ...extraFlags,
+    ...userFlags,
+    ...includes,
+  ];
   const core = filesUnder(join(sources, 'core'), (name) => name.endsWith('.cc'));
   // Baseline objects come first: where two objects hold the same inline function of a library header, linkers keep the
   // first, and an AVX-512 copy of it would crash older machines.

@@ -7,7 +7,7 @@
 
 namespace ts::TS_ISA {
 
-enum class Act : int { identity = 0, silu = 1, gelu_tanh = 2, gelu_erf = 3, relu = 4, relu2 = 5, sigmoid = 6, quick_gelu = 7, tanh = 8, exp = 9 };
+enum class Act : int { identity = 0, silu = 1, gelu_tanh = 2, gelu_erf = 3, relu = 4, relu2 = 5, sigmoid = 6, quick_gelu = 7, tanh = 8, exp = 9, abs = 10, neg = 11, square = 12, sqrt = 13, reciprocal = 14, rsqrt = 15 };
 
 template <class F>
 TS_INLINE vf by_lane(vf x, const F& f) {
@@ -31,6 +31,12 @@ TS_INLINE vf activate(Act act, vf x) {
     case Act::quick_gelu: return x * sigmoid(1.702f * x);
     case Act::tanh: return tanh(x);
     case Act::exp: return exp(x);
+    case Act::abs: return abs(x);
+    case Act::neg: return -x;
+    case Act::square: return x * x;
+    case Act::sqrt: return sqrt(x);
+    case Act::reciprocal: return splat(1.0f) / x;
+    case Act::rsqrt: return splat(1.0f) / sqrt(x);
     case Act::identity: break;
   }
   return x;
@@ -50,6 +56,12 @@ TS_INLINE vf slope(Act act, vf x) {
     case Act::quick_gelu: { const vf s = sigmoid(1.702f * x); return s * (1.0f + 1.702f * x * (1.0f - s)); }
     case Act::tanh: { const vf t = tanh(x); return 1.0f - t * t; }
     case Act::exp: return exp(x);
+    case Act::abs: return select(x > splat(0.0f), splat(1.0f), select(x < splat(0.0f), splat(-1.0f), vf{}));
+    case Act::neg: return splat(-1.0f);
+    case Act::square: return 2.0f * x;
+    case Act::sqrt: return splat(0.5f) / sqrt(x);
+    case Act::reciprocal: return splat(-1.0f) / (x * x);
+    case Act::rsqrt: return splat(-0.5f) / (x * sqrt(x));
     case Act::identity: break;
   }
   return splat(1.0f);

@@ -14,6 +14,8 @@ interface Node {
   readonly saved: readonly Tensor[];
   readonly versions: readonly number[];
   readonly vjp: Vjp;
+  /** Where the op was called, while something listens. */
+  readonly labels: readonly string[] | null;
 }
 
 /** @internal What one forward pass recorded, in order. */
@@ -46,7 +48,8 @@ export function record(
   for (const s of saved) s.hold();
   for (const y of outputs) y.tapeId = tape.id;
   const versions = saved.map((s) => s.version);
-  tape.nodes.push({ name, inputs, outputs, saved, versions, vjp });
+  const labels = state.intercept === null ? null : state.labels.slice();
+  tape.nodes.push({ name, inputs, outputs, saved, versions, vjp, labels });
 }
 
 /** Runs fn without recording: no gradient flows through what it makes. */
@@ -107,6 +110,19 @@ function accumulate(into: Map<Tensor, Tensor>, x: Tensor, g: Tensor): void {
   }
 }
 
+/** Runs a part of the backward pass under the names of the forward call that it belongs to. */
+function backwardAt<T>(labels: readonly string[], fn: () => T): T {
+  const before = state.labels.splice(0, state.labels.length, ...labels);
+  const { backward = false } = state;
+  state.backward = true;
+  try {
+    return fn();
+  } finally {
+    state.backward = backward;
+    state.labels.splice(0, state.labels.length, ...before);
+  }
+}
+
 function walk(tape: Tape, grads: Map<Tensor, Tensor>): void {
   while (tape.nodes.length > 0) {
     const node = tape.nodes.pop() as Node;
@@ -116,7 +132,7 @@ function walk(tape: Tape, grads: Map<Tensor, Tensor>): void {
       const { result: gxs, made } = collect(node.name, () => {
         const gys = node.outputs.map((y, i) => incoming[i] ?? zerosOf(y));
         const needs = node.inputs.map((x) => x.tapeId === tape.id);
-        return node.vjp(gys, needs);
+        return node.labels === null ? node.vjp(gys, needs) : backwardAt(node.labels, () => node.vjp(gys, needs));
       });
       node.inputs.forEach((x, i) => {
         const g = gxs[i];

@@ -72,7 +72,7 @@ export type { DataArrays, DType, FloatDType, RawArrays } from './dtype';
 export { byteSize, isFloat } from './dtype';
 export { TensorError, type TensorErrorCode } from './errors';
 export * from './ops/index';
-export { labelled, profile, type Profile, type TraceEvent } from './profile';
+export { isLabelling, labelled, type ModuleProfile, profile, type Profile, type TraceEvent } from './profile';
 export { quantize, type QuantizeFormat } from './quantized/quantize';
 export {
   isQuantizedWeight,

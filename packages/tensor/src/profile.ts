@@ -14,6 +14,19 @@ export interface TraceEvent {
   readonly args: Readonly<Record<string, number | string>>;
 }
 
+/** What the kernels that one module called itself took; those of the modules in it count there. */
+export interface ModuleProfile {
+  readonly path: string;
+  /** Milliseconds, forward and backward. */
+  readonly ms: number;
+  /** The part of `ms` that the backward pass took. */
+  readonly backwardMs: number;
+  /** Bytes that the forward passes left alive. */
+  readonly keptBytes: number;
+  /** Most bytes alive after one of its kernels. */
+  readonly peakBytes: number;
+}
+
 /** What `profile` measured. */
 export interface Profile<T> {
   readonly result: T;
@@ -21,17 +34,13 @@ export interface Profile<T> {
   readonly traceEvents: readonly TraceEvent[];
   /** Calls and milliseconds by kernel, the most expensive first. */
   readonly kernels: readonly { readonly name: string; readonly calls: number; readonly ms: number }[];
-  /** By module path ('' outside any): milliseconds, bytes that its forward passes left alive, and the most alive while they ran. */
-  readonly modules: readonly {
-    readonly path: string;
-    readonly ms: number;
-    readonly keptBytes: number;
-    readonly peakBytes: number;
-  }[];
+  /** By module path ('' outside any), the most expensive first. */
+  readonly modules: readonly ModuleProfile[];
 }
 
 /**
- * Runs fn and records every kernel: a Chrome trace, a table by kernel, and time and live memory by module.
+ * Runs fn and records every kernel: a Chrome trace, a table by kernel, and time and live memory by module. Modules of
+ * `@tessera-llm/layers` name themselves; `labelled` names anything else.
  *
  * @example
  * ```ts
@@ -44,7 +53,7 @@ export interface Profile<T> {
 export function profile<T>(fn: () => NotPromise<T>): Profile<T> {
   const traceEvents: TraceEvent[] = [];
   const kernels = new Map<string, { calls: number; ms: number }>();
-  const modules = new Map<string, { ms: number; keptBytes: number; peakBytes: number }>();
+  const modules = new Map<string, Omit<ModuleProfile, 'path'>>();
   let live = -1;
   const result = intercepting((call) => {
     const path = state.labels.join('.');
@@ -57,8 +66,14 @@ export function profile<T>(fn: () => NotPromise<T>): Profile<T> {
     traceEvents.push({ ...common, name: 'live bytes', cat: 'memory', ph: 'C', dur: 0, args: { bytes: now } });
     const k = kernels.get(call.name) ?? { calls: 0, ms: 0 };
     kernels.set(call.name, { calls: k.calls + 1, ms: k.ms + ms });
-    const m = modules.get(path) ?? { ms: 0, keptBytes: 0, peakBytes: 0 };
-    modules.set(path, { ms: m.ms + ms, keptBytes: m.keptBytes + grown, peakBytes: Math.max(m.peakBytes, now) });
+    const m = modules.get(path) ?? { ms: 0, backwardMs: 0, keptBytes: 0, peakBytes: 0 };
+    const back = state.backward === true;
+    modules.set(path, {
+      ms: m.ms + ms,
+      backwardMs: m.backwardMs + (back ? ms : 0),
+      keptBytes: m.keptBytes + (back ? 0 : grown),
+      peakBytes: Math.max(m.peakBytes, now),
+    });
   }, fn) as T;
   const byTime = <E extends { ms: number }>(entries: E[]): E[] => entries.sort((a, b) => b.ms - a.ms);
   return {
@@ -69,7 +84,12 @@ export function profile<T>(fn: () => NotPromise<T>): Profile<T> {
   };
 }
 
-/** Names what fn computes in profiles and anomaly messages: modules call it with their own name. */
+/** True while `profile` or `anomaly` listens: names are worth working out. */
+export function isLabelling(): boolean {
+  return state.intercept !== null;
+}
+
+/** Names what fn computes in profiles and anomaly messages, backward passes included: modules call it with their own path. */
 export function labelled<T>(name: string, fn: () => T): T {
   state.labels.push(name);
   try {

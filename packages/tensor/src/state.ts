@@ -23,6 +23,8 @@ export interface State {
   intercept: ((backend: Backend) => Kernels) | null;
   /** Path of the module whose forward pass runs, for the profile. */
   readonly labels: string[];
+  /** True while a backward pass runs. */
+  backward?: boolean;
   liveTensors: number;
   /** Notices already given, so that each appears once. */
   readonly noticed: Set<string>;

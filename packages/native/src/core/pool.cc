@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cmath>
-#include <cstdio>
-#include <cstring>
+#include <cstdlib>
 #include <mutex>
 #include <system_error>
 #include <thread>
 #include <vector>
+
+#include "core/quota.h"
 
 #if defined(__linux__)
 #include <sched.h>
@@ -35,7 +35,8 @@ struct Job {
 
 struct Pool {
   std::mutex mutex;
-  std::vector<Job*> jobs;
+  std::vector<Job*> jobs;  // one a caller
+  int helping = 0;         // threads of the pool that work on one; guarded by mutex
   std::atomic<uint32_t> posted{0};
   std::atomic<uint32_t> finished{0};
   std::atomic<int> sleeping{0};
@@ -66,23 +67,30 @@ void work_on(Job& job, int slot) {
   }
 }
 
-// Takes part in a job that still has ranges and room; false if there is none.
+// Takes part in a job that still has ranges and room; false if there is none, or if as many threads as the pool may use are
+// at work: callers of several environments work too, and leave room for fewer helpers.
 bool help(Pool& pool) {
   Job* job = nullptr;
   int slot = 0;
   {
     std::lock_guard lock(pool.mutex);
+    if (static_cast<int>(pool.jobs.size()) + pool.helping >= pool.size.load(std::memory_order_relaxed)) return false;
     for (Job* candidate : pool.jobs) {
       if (candidate->next.load(std::memory_order_relaxed) >= candidate->n) continue;
       if (candidate->slots.load(std::memory_order_relaxed) >= candidate->limit) continue;
       slot = candidate->slots.fetch_add(1, std::memory_order_relaxed);
       candidate->workers.fetch_add(1, std::memory_order_relaxed);
       job = candidate;
+      ++pool.helping;
       break;
     }
   }
   if (job == nullptr) return false;
   work_on(*job, slot);
+  {
+    std::lock_guard lock(pool.mutex);
+    --pool.helping;
+  }
   // The job lives on its caller's stack and may be gone right after this; what is notified lives in the pool.
   if (job->workers.fetch_sub(1, std::memory_order_acq_rel) == 1) {
     pool.finished.fetch_add(1, std::memory_order_release);
@@ -122,38 +130,22 @@ void grow(Pool& pool, int count) {
   pool.size.store(std::min(count, pool.started + 1), std::memory_order_relaxed);
 }
 
+// TESSERA_THREADS where it is a number from 1 on, else what the process may use.
+int first_threads() {
+  const char* text = std::getenv("TESSERA_THREADS");
+  const long asked = text == nullptr ? 0 : std::strtol(text, nullptr, 10);
+  return asked >= 1 ? static_cast<int>(std::min<long>(asked, kMaxThreads)) : available_threads();
+}
+
 // Never destroyed: its threads run until the process ends.
 Pool& pool() {
   static Pool* instance = [] {
     Pool* made = new Pool;
-    grow(*made, available_threads());
+    grow(*made, first_threads());
     return made;
   }();
   return *instance;
 }
-
-#if defined(__linux__)
-// Processors that a CPU quota amounts to, rounded up; 0 where there is none.
-int quota_threads() {
-  long long quota = -1, period = 100000;
-  if (FILE* file = std::fopen("/sys/fs/cgroup/cpu.max", "r")) {
-    char text[64] = "";
-    if (std::fscanf(file, "%63s %lld", text, &period) == 2 && std::strcmp(text, "max") != 0) {
-      std::sscanf(text, "%lld", &quota);
-    }
-    std::fclose(file);
-  } else if (FILE* v1 = std::fopen("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "r")) {
-    if (std::fscanf(v1, "%lld", &quota) != 1) quota = -1;
-    std::fclose(v1);
-    if (FILE* other = std::fopen("/sys/fs/cgroup/cpu/cpu.cfs_period_us", "r")) {
-      if (std::fscanf(other, "%lld", &period) != 1) period = 100000;
-      std::fclose(other);
-    }
-  }
-  if (quota <= 0 || period <= 0) return 0;
-  return static_cast<int>((quota + period - 1) / period);
-}
-#endif
 
 }  // namespace
 
@@ -163,7 +155,7 @@ int available_threads() {
   cpu_set_t set;
   CPU_ZERO(&set);
   if (sched_getaffinity(0, sizeof set, &set) == 0) count = CPU_COUNT(&set);
-  const int quota = quota_threads();
+  const int quota = quota_threads("/proc/self/cgroup", "/sys/fs/cgroup");
   if (quota > 0) count = std::min(count, quota);
 #endif
   return std::clamp(count, 1, kMaxThreads);
@@ -196,9 +188,16 @@ void parallel_ranges(int64_t n, int64_t grain, RangeFn fn, void* context) {
   inside_job = true;
   work_on(job, 0);
   inside_job = false;
+  bool others;
   {
     std::lock_guard lock(p.mutex);
     p.jobs.erase(std::find(p.jobs.begin(), p.jobs.end(), &job));
+    others = !p.jobs.empty();
+  }
+  // There is room for a helper again.
+  if (others) {
+    p.posted.fetch_add(1, std::memory_order_seq_cst);
+    if (p.sleeping.load(std::memory_order_seq_cst) > 0) p.posted.notify_all();
   }
   for (int spin = 0; job.workers.load(std::memory_order_acquire) != 0; ++spin) {
     if (spin < kSpins) {

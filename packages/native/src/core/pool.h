@@ -1,12 +1,12 @@
-// One pool of threads for the whole process: every environment's kernels share it, so several engines in one process
-// do not oversubscribe the machine.
+// One pool of threads for the whole process: every environment's kernels share it, and callers count as threads at work, so
+// several engines in one process do not oversubscribe the machine.
 #pragma once
 
 #include <cstdint>
 
 namespace ts {
 
-// Threads that a kernel may use, the caller's included.
+// Threads that a kernel may use, the caller's included: at first $TESSERA_THREADS, else available_threads().
 int threads();
 // 1 … 256; a larger pool is grown at once, threads of a smaller one stay asleep.
 void set_threads(int count);

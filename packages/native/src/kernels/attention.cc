@@ -138,6 +138,11 @@ void add_block(const AttentionCall& c, const Task& t, int64_t block, const State
   const auto seen = [&](int64_t first_row, int64_t last_row) {
     return Columns(c.first(position + first_row / t.heads), c.last(t.segment, position + last_row / t.heads), from);
   };
+  // Where every row sees the same keys, products run over no others; a pair may still hold one that is masked.
+  const Columns one = seen(0, 0), other = seen(rows - 1, rows - 1);
+  const bool alike = one.lo == other.lo && one.hi == other.hi && one.lo % T::per_word == 0 && (one.hi % T::per_word == 0 || one.hi >= at.count);
+  uint8_t lost[kKeys];
+  const bool taken = !alike && take_out(s.values, at.count, s.padded, lost);
   for (int64_t r = 0; r < rows; r += kStrip) {
     const int64_t count = rows - r < kStrip ? rows - r : kStrip;
     const Columns cols = seen(r, r + count - 1);
@@ -163,6 +168,19 @@ void add_block(const AttentionCall& c, const Task& t, int64_t block, const State
     const Tile<T> tile{weights, 0, s.values, s.padded, cols.lo / T::per_word, (cols.hi + T::per_word - 1) / T::per_word,
                        state.sums + r * s.padded, s.padded, s.shrink + r};
     strip<T, true, From::scaled>(tile, count, s.padded);
+  }
+  if (!taken) return;
+  for (int64_t j = 0; j < at.count; ++j) {
+    if (lost[j] == 0) continue;
+    float* values = reinterpret_cast<float*>(s.staged);
+    stage_row(c.v, c.kv_type, at(j), c.width, s.padded, c.round, values);
+    for (int64_t r = 0; r < rows; ++r) {
+      const Columns own = seen(r, r);
+      if (j < own.lo || j >= own.hi) continue;
+      const float* row = s.scores + r * kKeys;
+      const float weight = T::per_word == 2 ? from_bf16(reinterpret_cast<const uint16_t*>(row)[j]) : row[j];
+      give_back(state.sums + r * s.padded, s.padded, weight, [=](int64_t d) { return load(values + d); });
+    }
   }
 }
 
@@ -314,6 +332,8 @@ Status run(const AttentionCall& c) {
 // args: see AttentionCall
 Status attention(Args& args) {
   const AttentionCall c(args);
+  const Status status = c.check();
+  if (status != Status::ok || c.heads == 0) return status;
 #if defined(TS_DOT_BF16)
   if (c.round) return run<Pairs>(c);
 #endif

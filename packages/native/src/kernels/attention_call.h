@@ -26,6 +26,26 @@ struct AttentionCall {
         page_size(a.size(14)), heads(a.size(15)), key_heads(a.size(16)), width(a.size(17)), window(a.size(18)), causal(a.flag(19)),
         round(a.flag(20)), scale(a.number(21)), softcap(a.number(22)) {}
 
+  // What would divide by zero or leave the arrays of the layout: a wrong record ends in an error, not in a signal.
+  Status check() const {
+    if (segments < 0 || width < 0 || heads < 0) return fail(Status::value, "[attention] expected sizes that are not negative");
+    if (heads > 0 && (key_heads <= 0 || heads % key_heads != 0)) {
+      return fail(Status::value, "[attention] expected a number of heads that %lld key heads divide, got %lld", static_cast<long long>(key_heads),
+                  static_cast<long long>(heads));
+    }
+    for (int64_t b = 0; b < segments; ++b) {
+      const int64_t length = key_lengths[b];
+      if (query_offsets[b + 1] < query_offsets[b] || query_offsets[b] < 0 || query_starts[b] < 0 || length < 0) {
+        return fail(Status::value, "[attention] expected ascending offsets, starts and lengths from 0 on in segment %lld", static_cast<long long>(b));
+      }
+      if (length == 0) continue;
+      if (page_size <= 0 || (length - 1) / page_size >= page_offsets[b + 1] - page_offsets[b]) {
+        return fail(Status::value, "[attention] expected pages for the %lld keys of segment %lld", static_cast<long long>(length), static_cast<long long>(b));
+      }
+    }
+    return Status::ok;
+  }
+
   int64_t groups() const { return heads / key_heads; }
   int64_t padded() const { return (width + kLanes - 1) / kLanes * kLanes; }
   int64_t queries(int64_t segment) const { return query_offsets[segment + 1] - query_offsets[segment]; }

@@ -32,8 +32,15 @@ struct Task {
   float* share;  // (2, kChunk, padded) for the gradients of k and v, or null: they go to gk and gv at once
 };
 
+// Which keys of the chunk, and which queries and gradients of the tile, had values taken out of their rows.
+struct Lost {
+  bool any_keys, any_queries, any_grads;
+  uint8_t keys[kChunk], queries[kQueries], grads[kQueries];
+};
+
 struct Space {
   int64_t padded;
+  mutable Lost lost;
   // Of the chunk's keys and values: columns for the scores' products, rows for the queries' gradients.
   float *key_columns, *value_columns, *key_rows;
   // Of a tile's queries and gradients of y: columns and rows.
@@ -102,6 +109,13 @@ TS_INLINE void slopes_of(const AttentionCall& c, const Gradients& g, const Queri
   }
 }
 
+// kLanes values of one column, `stride` apart.
+TS_INLINE vf column_of(const float* column, int64_t stride, int64_t d) {
+  vf out;
+  for (int i = 0; i < kLanes; ++i) out[i] = column[(d + i) * stride];
+  return out;
+}
+
 // One tile of queries against one block of keys of the chunk.
 void add_block(const AttentionCall& c, const Gradients& g, const Queries& t, int64_t segment, int64_t from, int64_t place, float* gk, float* gv,
                const Space& s) {
@@ -130,6 +144,18 @@ void add_block(const AttentionCall& c, const Gradients& g, const Queries& t, int
                                        s.query_sums + r * padded, padded, nullptr},
                                       rows, padded);
   }
+  const Lost& lost = s.lost;
+  const auto sees = [&](int64_t r, int64_t j) {
+    const Columns own(c.first(t.position + r), c.last(segment, t.position + r), from);
+    return j >= own.lo && j < own.hi && c.lse[(t.begin + r) * c.heads + t.head] != kNothing;
+  };
+  for (int64_t j = 0; lost.any_keys && j < keys; ++j) {
+    if (lost.keys[place * kKeys + j] == 0) continue;
+    for (int64_t r = 0; r < t.count; ++r) {
+      if (!sees(r, j)) continue;
+      give_back(s.query_sums + r * padded, padded, s.slopes[r * kKeys + j], [=](int64_t d) { return column_of(key_columns + j, kKeys, d); });
+    }
+  }
   for (int64_t j = 0; j < keys; j += kStrip) {
     const int64_t rows = keys - j < kStrip ? keys - j : kStrip;
     // Queries that see a key of the strip: from the first that reaches it to the last whose window does.
@@ -139,6 +165,15 @@ void add_block(const AttentionCall& c, const Gradients& g, const Queries& t, int
     if (hi <= lo) continue;
     strip<Singles, false, From::there>({s.slopes + j, kKeys, s.query_rows, padded, lo, hi, gk + (place * kKeys + j) * padded, padded, nullptr}, rows, padded);
     strip<Singles, false, From::there>({s.weights + j, kKeys, s.grad_rows, padded, lo, hi, gv + (place * kKeys + j) * padded, padded, nullptr}, rows, padded);
+  }
+  for (int64_t r = 0; (lost.any_queries || lost.any_grads) && r < t.count; ++r) {
+    const bool query = lost.any_queries && lost.queries[r] != 0, grad = lost.any_grads && lost.grads[r] != 0;
+    for (int64_t j = 0; (query || grad) && j < keys; ++j) {
+      if (!sees(r, j)) continue;
+      const int64_t to = (place * kKeys + j) * padded;
+      if (query) give_back(gk + to, padded, s.slopes[r * kKeys + j], [&](int64_t d) { return column_of(s.query_columns + r, kQueries, d); });
+      if (grad) give_back(gv + to, padded, s.weights[r * kKeys + j], [&](int64_t d) { return column_of(s.grad_columns + r, kQueries, d); });
+    }
   }
 }
 
@@ -161,6 +196,7 @@ void backward(const AttentionCall& c, const Gradients& g, const Task& task, int6
   float* gk = task.share != nullptr ? task.share : s.share;
   float* gv = gk + kChunk * padded;
   std::memset(gk, 0, static_cast<size_t>(2 * kChunk * padded) * 4);
+  s.lost.any_keys = false;
   const int64_t left = c.key_lengths[b] - from, blocks = left < kChunk ? (left + kKeys - 1) / kKeys : kBlocks;
   for (int64_t i = 0; i < blocks; ++i) {
     const BlockRows at(c, b, task.key_head, from + i * kKeys);
@@ -168,6 +204,9 @@ void backward(const AttentionCall& c, const Gradients& g, const Task& task, int6
     stage_columns(c.keys(), at.count, padded, kKeys, at, s.staged, s.key_columns + i * kKeys * padded);
     stage_columns(c.values(), at.count, padded, kKeys, at, s.staged, s.value_columns + i * kKeys * padded);
     stage_rows(c.keys(), at.count, padded, at, rows);
+    uint8_t* flags = s.lost.keys + i * kKeys;
+    if (take_out(rows, at.count, padded, flags)) s.lost.any_keys = true;
+    else std::memset(flags, 0, kKeys);
   }
   const int64_t first = task.chunk * kChunk, most = c.queries(b), end = first + kChunk < most ? first + kChunk : most;
   const Rows grads{g.gy, DType::float32, c.width, false};
@@ -180,6 +219,8 @@ void backward(const AttentionCall& c, const Gradients& g, const Task& task, int6
       stage_columns(grads, t.count, padded, kQueries, start, s.staged, s.grad_columns);
       stage_rows(c.query_rows(), t.count, padded, start, s.query_rows);
       stage_rows(grads, t.count, padded, start, s.grad_rows);
+      s.lost.any_queries = take_out(s.query_rows, t.count, padded, s.lost.queries);
+      s.lost.any_grads = take_out(s.grad_rows, t.count, padded, s.lost.grads);
       std::memset(s.query_sums, 0, static_cast<size_t>(t.count * padded) * 4);
       for (int64_t i = 0; i < blocks; ++i) {
         if (c.touches(b, t.position, t.position + t.count, from + i * kKeys, from + (i + 1) * kKeys)) {
@@ -196,7 +237,7 @@ void backward(const AttentionCall& c, const Gradients& g, const Task& task, int6
 
 // gy · y of every query and head, and the gradient of the sinks: -Σ weight(sink) (gy · y), in the order of the queries.
 void deltas_of(const AttentionCall& c, const float* gy, float* deltas, float* gsinks) {
-  const int64_t queries = c.query_offsets[c.segments];
+  const int64_t queries = c.segments > 0 ? c.query_offsets[c.segments] : 0;
   parallel_for(queries * c.heads, 256, [&](int64_t begin, int64_t end, int) {
     for (int64_t slot = begin; slot < end; ++slot) {
       vf sum{};
@@ -257,6 +298,8 @@ int64_t list_tasks(const AttentionCall& c, bool apart, int64_t from, float* shar
 // args: see AttentionCall, then 23 gy, 24 gq, 25 gk, 26 gv, 27 gsinks or 0, 28 rows of q, 29 rows of k
 Status attention_grad(Args& args) {
   const AttentionCall c(args);
+  const Status status = c.check();
+  if (status != Status::ok || c.key_heads == 0) return status;
   const int64_t padded = c.padded(), query_rows = args.size(28), key_rows = args.size(29);
   const bool apart = rows_apart(c);
   // Room for the tasks of any chunk of keys, and for their shares.

@@ -98,10 +98,24 @@ Status rope(Args& args) {
   return Status::ok;
 }
 
-TS_INLINE vf combine(int fn, vf p, vf q) { return fn == 0 ? p + q : fn == 1 ? p - q : fn == 2 ? p * q : p / q; }
+// Larger (smaller) of two, NaN if either is; of two zeros the one of that sign.
+TS_INLINE vf extreme(bool largest, vf p, vf q) {
+  const vf equal = largest ? bits<vf>(bits<vi>(p) & bits<vi>(q)) : bits<vf>(bits<vi>(p) | bits<vi>(q));
+  return select(p != p, p, select(q != q, q, select(p == q, equal, select(largest ? p > q : p < q, p, q))));
+}
+
+TS_INLINE vf combine(int fn, vf p, vf q) {
+  switch (fn) {
+    case 0: return p + q;
+    case 1: return p - q;
+    case 2: return p * q;
+    case 3: return p / q;
+    default: return extreme(fn == 4, p, q);
+  }
+}
 
 // b is as long as a, one value, or one row of `period` values for every row of a.
-// args: 0 a, 1 b, 2 y, 3 size, 4 fn (0 add, 1 sub, 2 mul, 3 div), 5 length of b; 0: as long as a
+// args: 0 a, 1 b, 2 y, 3 size, 4 fn (0 add, 1 sub, 2 mul, 3 div, 4 max, 5 min), 5 length of b; 0: as long as a
 Status binary(Args& args) {
   const float *a = args.ptr<float>(0), *b = args.ptr<float>(1);
   float* y = args.ptr<float>(2);
@@ -146,6 +160,7 @@ Status cast(Args& args) {
 
 // args: 0 target, 1 factor, 2 size
 Status scale_in_place(Args& args) {
+  if (args.size(2) <= 0) return Status::ok;
   float* target = args.ptr<float>(0);
   const float factor = *args.ptr<float>(1);
   each_parallel(args.size(2), [=](int64_t i, int n) { put(target, i, get(target, i, n) * factor, n); });
@@ -187,8 +202,37 @@ Status take_rows(Args& args) {
     if (ids[i] < 0 || ids[i] >= rows)
       return fail(Status::index_out_of_range, "[indexSelect] expected indices from 0 to %lld, got %d", static_cast<long long>(rows - 1), ids[i]);
   }
+  if (bytes <= 0) return Status::ok;
   parallel_for(count, 64, [=](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; ++i) std::memcpy(y + i * bytes, table + ids[i] * bytes, static_cast<size_t>(bytes));
+  });
+  return Status::ok;
+}
+
+// Rows of source (count, width) to rows ids[i] of target, converted between float dtypes; of equal ids the last stays.
+// args: 0 target, 1 ids, 2 source, 3 count, 4 width, 5 rows of target, 6 dtype of target, 7 of source
+Status write_rows(Args& args) {
+  char* target = args.ptr<char>(0);
+  const int32_t* ids = args.ptr<int32_t>(1);
+  const char* source = args.ptr<char>(2);
+  const int64_t count = args.size(3), width = args.size(4), rows = args.size(5);
+  const DType to = args.dtype(6), from = args.dtype(7);
+  if (args.integer(6) > 2 || args.integer(7) > 2) return fail(Status::dtype, "[writeRowsInPlace] expected float dtypes");
+  for (int64_t i = 0; i < count; ++i) {
+    if (ids[i] < 0 || ids[i] >= rows)
+      return fail(Status::index_out_of_range, "[writeRowsInPlace] expected indices from 0 to %lld, got %d at place %lld", static_cast<long long>(rows - 1), ids[i], static_cast<long long>(i));
+  }
+  const int64_t to_bytes = width * static_cast<int64_t>(dtype_bytes(to)), from_bytes = width * static_cast<int64_t>(dtype_bytes(from));
+  // Columns are shared out, in vectors: rows may meet.
+  const int64_t vectors = (width + kLanes - 1) / kLanes;
+  parallel_for(vectors, kGrain / (kLanes * (count + 1)) + 1, [=](int64_t begin, int64_t end, int) {
+    const int64_t stop = end * kLanes < width ? end * kLanes : width;
+    for (int64_t r = 0; r < count; ++r) {
+      for (int64_t i = begin * kLanes; i < stop; i += kLanes) {
+        const int n = static_cast<int>(stop - i < kLanes ? stop - i : kLanes);
+        write_float(target + ids[r] * to_bytes, to, i, read_float(source + r * from_bytes, from, i, n), n);
+      }
+    }
   });
   return Status::ok;
 }
@@ -203,7 +247,7 @@ Status add_rows(Args& args) {
     if (ids[i] < 0 || ids[i] >= rows)
       return fail(Status::index_out_of_range, "[indexAdd] expected indices from 0 to %lld, got %d", static_cast<long long>(rows - 1), ids[i]);
   }
-  std::memset(y, 0, static_cast<size_t>(rows * width) * 4);
+  if (rows * width > 0) std::memset(y, 0, static_cast<size_t>(rows * width) * 4);
   parallel_for((width + 63) / 64, 1, [=](int64_t begin, int64_t end, int) {
     const int64_t stop = end * 64 < width ? end * 64 : width;
     for (int64_t r = 0; r < count; ++r) {
@@ -276,5 +320,5 @@ Status sum_squares(Args& args) {
 }  // namespace ts::TS_ISA
 
 TS_KERNELS(pointwise, {"activation", activation}, {"activation_grad", activation_grad}, {"gated", gated}, {"gated_grad", gated_grad},
-           {"rope", rope}, {"binary", binary}, {"cast", cast}, {"scale_in_place", scale_in_place}, {"add_in_place", add_in_place}, {"sum_rows", sum_rows}, {"take_rows", take_rows},
+           {"rope", rope}, {"binary", binary}, {"cast", cast}, {"scale_in_place", scale_in_place}, {"add_in_place", add_in_place}, {"sum_rows", sum_rows}, {"take_rows", take_rows}, {"write_rows", write_rows},
            {"add_rows", add_rows}, {"adamw", adamw}, {"sum_squares", sum_squares})

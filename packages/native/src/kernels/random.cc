@@ -1,4 +1,6 @@
 // Random numbers: Philox 4x32-10 (Salmon et al. 2011), a pure function of key and counter.
+#include <cmath>
+
 #include "core/kernel.h"
 #include "core/pool.h"
 #include "simd.h"
@@ -38,6 +40,47 @@ Status uniform(Args& args) {
   return Status::ok;
 }
 
+// True where a result of the last bits' doubt in double could round to the other float32: within 64 units of the middle
+// between two of them. Functions of two math libraries differ by a few units at most.
+TS_INLINE bool doubtful(double value) {
+  const int64_t low = static_cast<int64_t>(bits<uint64_t>(value) & 0x1fffffffu) - 0x10000000;
+  return low >= -64 && low <= 64;
+}
+
+// Places of doubtful normals that fit in the record, from place 7.
+constexpr int64_t kDoubts = 4000;
+
+// Box-Muller on words (0, 1) and (2, 3): see the reference kernel, whose bits these are but for doubtful places, which the
+// caller works out again. args: 0 y, 1 size, 2 seed, 3 its high word, 4 stream, 5 its high word; results in 6: their number
+// (beyond kDoubts only counted), and from 7 on the places
+Status normal(Args& args) {
+  float* y = args.ptr<float>(0);
+  const int64_t size = args.size(1);
+  const uint32_t k0 = args.word(2), k1 = args.word(3), s0 = args.word(4), s1 = args.word(5);
+  int64_t doubts = 0;
+  parallel_for((size + 3) / 4, 512, [&](int64_t begin, int64_t end, int) {
+    for (int64_t b = begin; b < end; ++b) {
+      const Words r = philox(k0, k1, {{static_cast<uint32_t>(b), static_cast<uint32_t>(b >> 32), s0, s1}});
+      double four[4];
+      for (int j = 0; j < 4; j += 2) {
+        const double radius = std::sqrt(-2 * std::log(static_cast<double>(unit(r.w[j])) + 0x1p-24));
+        const double angle = 2 * 3.141592653589793 * static_cast<double>(unit(r.w[j + 1]));
+        four[j] = radius * std::cos(angle);
+        four[j + 1] = radius * std::sin(angle);
+      }
+      for (int64_t i = 4 * b; i < 4 * b + 4 && i < size; ++i) {
+        const double value = four[i - 4 * b];
+        y[i] = static_cast<float>(value);
+        if (!doubtful(value)) continue;
+        const int64_t at = __atomic_fetch_add(&doubts, 1, __ATOMIC_RELAXED);
+        if (at < kDoubts) args.set(7 + static_cast<int>(at), static_cast<double>(i));
+      }
+    }
+  });
+  args.set(6, static_cast<double>(doubts));
+  return Status::ok;
+}
+
 // Column c of row n is dropped where word c % 4 of counter (c / 4, stream, the row's two keys) is below p; the others are
 // divided by 1 - p. args: 0 x, 1 y, 2 rows, 3 width, 4 p, 5 seed, 6 its high word, 7 stream, 8 keys of rows (rows, 2)
 Status dropout(Args& args) {
@@ -65,4 +108,4 @@ Status dropout(Args& args) {
 }  // namespace
 }  // namespace ts::TS_ISA
 
-TS_KERNELS(random, {"uniform", uniform}, {"dropout", dropout})
+TS_KERNELS(random, {"uniform", uniform}, {"normal", normal}, {"dropout", dropout})

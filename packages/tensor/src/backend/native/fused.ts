@@ -1,7 +1,8 @@
 import { dtypeCodes } from '@tessera-llm/native';
 import { isFloat } from '../../dtype';
-import { sizeOf } from '../../shape';
+import { broadcastShapes, sameShape, sizeOf } from '../../shape';
 import type { GateFn, Kernels, NDArray, UnaryFn } from '../contract';
+import { randomAt } from '../reference/random';
 import { allFloat32, type NativeCalls } from './calls';
 
 /** The addon's codes of activations; see pointwise.cc. */
@@ -16,8 +17,21 @@ export const activationCodes: Readonly<Partial<Record<GateFn | UnaryFn, number>>
   quickGelu: 7,
   tanh: 8,
   exp: 9,
+  abs: 10,
+  neg: 11,
+  square: 12,
+  sqrt: 13,
+  reciprocal: 14,
+  rsqrt: 15,
 };
-const binaryCodes: Readonly<Partial<Record<string, number>>> = { add: 0, sub: 1, mul: 2, div: 3 };
+const binaryCodes: Readonly<Partial<Record<string, number>>> = {
+  add: 0,
+  sub: 1,
+  mul: 2,
+  div: 3,
+  maximum: 4,
+  minimum: 5,
+};
 
 /**
  * Length of b where the addon can combine a and b: b has a's shape, one value, or is one row for a's last axes; else null.
@@ -29,19 +43,21 @@ function operandLength(a: NDArray, b: NDArray): number | null {
   return b.shape.every((n, i) => n === a.shape[lead + i]) ? sizeOf(b.shape) : null;
 }
 
+/** Doubtful places of normal numbers that fit in the record; see random.cc. */
+const mostDoubts = 4000;
+
 /**
  * Kernels of the addon besides products, attention and losses. Each takes dense float32; anything else goes to `host`, the
  * reference kernels on the same memory. Which of the two runs depends on dtype and attributes; sums, differences, products
  * and quotients of two arrays are rounded once and have the same bits in both, so there the shapes may choose.
  */
-export function fusedKernels(calls: NativeCalls, host: Kernels): Partial<Kernels> {
+export function fusedKernels(calls: NativeCalls, host: Kernels, spread: Kernels['broadcastTo']): Partial<Kernels> {
   const { args, memory } = calls;
   const id = {
     activation: calls.kernel('activation'),
     activationGrad: calls.kernel('activation_grad'),
     adamw: calls.kernel('adamw'),
     addInPlace: calls.kernel('add_in_place'),
-    addRows: calls.kernel('add_rows'),
     binary: calls.kernel('binary'),
     cast: calls.kernel('cast'),
     dropout: calls.kernel('dropout'),
@@ -53,14 +69,19 @@ export function fusedKernels(calls: NativeCalls, host: Kernels): Partial<Kernels
     rmsNormGrad: calls.kernel('rms_norm_grad'),
     rope: calls.kernel('rope'),
     scaleInPlace: calls.kernel('scale_in_place'),
-    sumRows: calls.kernel('sum_rows'),
     sumSquares: calls.kernel('sum_squares'),
-    takeRows: calls.kernel('take_rows'),
+    normal: calls.kernel('normal'),
     uniform: calls.kernel('uniform'),
   };
   const at = (x: NDArray | null): number => calls.address(x);
   const float = (shape: readonly number[]): NDArray => memory.allocate(shape, 'float32');
   const call = (kernel: number, values: readonly number[]): void => calls.call(kernel, values);
+
+  const combined = (code: number, a: NDArray, b: NDArray, length: number): NDArray => {
+    const y = float(a.shape);
+    call(id.binary, [at(a), at(b), at(y), sizeOf(a.shape), code, length]);
+    return y;
+  };
 
   return {
     unary(fn, x) {
@@ -80,9 +101,18 @@ export function fusedKernels(calls: NativeCalls, host: Kernels): Partial<Kernels
     binary(fn, a, b) {
       const code = binaryCodes[fn];
       const length = operandLength(a, b);
-      if (code === undefined || length === null || !allFloat32(a, b)) return host.binary(fn, a, b);
-      const y = float(a.shape);
-      call(id.binary, [at(a), at(b), at(y), sizeOf(a.shape), code, length]);
+      if (code === undefined || !allFloat32(a, b)) return host.binary(fn, a, b);
+      if (length !== null) return combined(code, a, b, length);
+      // Operands that lie otherwise are spread out first.
+      const shape = broadcastShapes('binary', a.shape, b.shape);
+      const [p, q] = [a, b].map((x) => (sameShape(x.shape, shape) ? x : spread(x, shape))) as [NDArray, NDArray];
+      const y = combined(code, p, q, sizeOf(shape));
+      for (const [x, wide] of [
+        [a, p],
+        [b, q],
+      ] as const) {
+        if (x !== wide) memory.free(wide.block);
+      }
       return y;
     },
     cast(x, dtype) {
@@ -100,9 +130,21 @@ export function fusedKernels(calls: NativeCalls, host: Kernels): Partial<Kernels
       call(id.scaleInPlace, [at(target), at(factor), sizeOf(target.shape)]);
     },
     random(kind, shape, key) {
-      if (kind !== 'uniform') return host.random(kind, shape, key);
       const y = float(shape);
-      call(id.uniform, [at(y), sizeOf(shape), ...key.seed, ...key.stream]);
+      call(kind === 'uniform' ? id.uniform : id.normal, [at(y), sizeOf(shape), ...key.seed, ...key.stream]);
+      if (kind === 'normal') {
+        // Math libraries may round differently at places that the kernel names: these get the reference's own bits.
+        const count = args[6] as number;
+        if (count > mostDoubts) {
+          memory.free(y.block);
+          return host.random(kind, shape, key);
+        }
+        const values = count > 0 ? memory.raw(y) : null;
+        for (let i = 0; values !== null && i < count; i++) {
+          const place = args[7 + i] as number;
+          values[place] = randomAt(kind, place, key);
+        }
+      }
       return y;
     },
     dropout(x, attrs) {
@@ -116,34 +158,6 @@ export function fusedKernels(calls: NativeCalls, host: Kernels): Partial<Kernels
     addInPlace(target, source) {
       if (!allFloat32(target, source)) return host.addInPlace(target, source);
       call(id.addInPlace, [at(target), at(source), sizeOf(target.shape)]);
-    },
-    reduce(fn, x, axes) {
-      const first = fn === 'sum' && axes.length === 1 && axes[0] === 0 && x.shape.length > 1;
-      if (!first || !allFloat32(x)) return host.reduce(fn, x, axes);
-      const rest = x.shape.slice(1);
-      const y = float(rest);
-      call(id.sumRows, [at(x), at(y), x.shape[0] as number, sizeOf(rest)]);
-      return y;
-    },
-    indexSelect(x, index, axis) {
-      if (axis !== 0 || !allFloat32(x)) return host.indexSelect(x, index, axis);
-      const rest = x.shape.slice(1);
-      const y = float([index.shape[0] as number, ...rest]);
-      call(id.takeRows, [at(x), at(index), at(y), index.shape[0] as number, sizeOf(rest) * 4, x.shape[0] as number]);
-      return y;
-    },
-    indexAdd(shape, index, src, axis) {
-      if (axis !== 0 || !allFloat32(src)) return host.indexAdd(shape, index, src, axis);
-      const y = float(shape);
-      call(id.addRows, [
-        at(src),
-        at(index),
-        at(y),
-        index.shape[0] as number,
-        sizeOf(shape.slice(1)),
-        shape[0] as number,
-      ]);
-      return y;
     },
     layerNorm(x, weight, bias, eps) {
       if (!allFloat32(x, weight, bias)) return host.layerNorm(x, weight, bias, eps);

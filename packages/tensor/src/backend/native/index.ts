@@ -8,6 +8,9 @@ import { lossKernels } from './losses';
 import { matmulKernels } from './matmul';
 import { NativeMemory } from './memory';
 import { moeKernels } from './moe';
+import { reduceKernels } from './reduce';
+import { selectKernels } from './select';
+import { shapeKernels } from './shape';
 
 /** The native backend, or why there is none. */
 export type LoadedBackend =
@@ -19,13 +22,17 @@ function createNativeBackend(addon: NativeAddon): Backend {
   const calls = new NativeCalls(memory);
   // Kernels that the addon does not have run in TypeScript on the addon's memory.
   const host = referenceKernels(memory);
+  const moved = shapeKernels(calls);
   const kernels: Kernels = {
     ...host,
     ...matmulKernels(calls, (x) => host.cast(x, 'float32')),
-    ...fusedKernels(calls, host),
+    ...moved,
+    ...fusedKernels(calls, host, moved.broadcastTo),
     ...lossKernels(calls, host),
     ...attentionKernels(calls, host),
     ...moeKernels(calls),
+    ...reduceKernels(calls, host, moved.permute),
+    ...selectKernels(calls, host),
   };
   return {
     name: 'native',

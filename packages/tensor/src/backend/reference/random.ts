@@ -1,7 +1,33 @@
 import { sizeOf } from '../../shape';
 import { philoxInto, unitOf } from '../../random/philox';
-import type { FusedKernels, PrimitiveKernels } from '../contract';
+import type { FusedKernels, PrimitiveKernels, RandomKey } from '../contract';
 import { type KernelMemory, floatOutput, floatsOf } from './memory';
+
+const philoxWords = new Uint32Array(4);
+
+/** Elements 4b … 4b+3 before they are rounded to float32. */
+function randomFour(kind: 'uniform' | 'normal', b: number, { seed, stream }: RandomKey, four: Float64Array): void {
+  philoxInto(philoxWords, 0, seed[0], seed[1], b >>> 0, Math.floor(b / 2 ** 32), stream[0], stream[1]);
+  for (let j = 0; j < 4; j += 2) {
+    const u = unitOf(philoxWords[j] as number);
+    const v = unitOf(philoxWords[j + 1] as number);
+    if (kind === 'uniform') {
+      four[j] = u;
+      four[j + 1] = v;
+    } else {
+      const r = Math.sqrt(-2 * Math.log(u + 2 ** -24));
+      four[j] = r * Math.cos(2 * Math.PI * v);
+      four[j + 1] = r * Math.sin(2 * Math.PI * v);
+    }
+  }
+}
+
+/** One element of `random`. */
+export function randomAt(kind: 'uniform' | 'normal', place: number, key: RandomKey): number {
+  const four = new Float64Array(4);
+  randomFour(kind, Math.floor(place / 4), key, four);
+  return four[place % 4] as number;
+}
 
 /**
  * Random numbers. `random`: elements 4b … 4b+3 come from Philox(key = seed; counter = b as 64 bits, stream); normals are
@@ -18,20 +44,7 @@ export function randomKernels(memory: KernelMemory): Pick<PrimitiveKernels, 'ran
       const n = sizeOf(shape);
       const four = new Float64Array(4);
       for (let i = 0; i < n; i += 4) {
-        const b = i / 4;
-        philoxInto(words, 0, seed[0], seed[1], b >>> 0, Math.floor(b / 2 ** 32), stream[0], stream[1]);
-        for (let j = 0; j < 4; j += 2) {
-          const u = unitOf(words[j] as number);
-          const v = unitOf(words[j + 1] as number);
-          if (kind === 'uniform') {
-            four[j] = u;
-            four[j + 1] = v;
-          } else {
-            const r = Math.sqrt(-2 * Math.log(u + 2 ** -24));
-            four[j] = r * Math.cos(2 * Math.PI * v);
-            four[j + 1] = r * Math.sin(2 * Math.PI * v);
-          }
-        }
+        randomFour(kind, i / 4, { seed, stream }, four);
         for (let j = 0; j < Math.min(4, n - i); j++) y[i + j] = four[j] as number;
       }
       return out.done();
