@@ -7,6 +7,7 @@
 #include "gemm.h"
 #include "kernels/gemm_tile.h"
 #include "kernels/quant_dot.h"
+#include "kernels/quant_gemv.h"
 
 namespace ts::TS_ISA {
 namespace {
@@ -206,6 +207,12 @@ Status quant_linear(Args& args) {
   if (activations == 2) {
     if (dtype != DType::float32) return fail(Status::dtype, "[quant_linear] expected float32 for int8 activations");
     return int8_product(s, weight.data, args.ptr<const float>(0), args.ptr<const float>(2), args.ptr<float>(3), n);
+  }
+  if (n > 0 && n <= kGemvRows && s.rows > 0) {
+    const float* bias = args.ptr<const float>(2);
+    float* y = args.ptr<float>(3);
+    return activations == 1 ? gemv_product<BFloat16>(s, weight.data, args.ptr<void>(0), dtype, bias, y, n)
+                            : gemv_product<Float32>(s, weight.data, args.ptr<void>(0), dtype, bias, y, n);
   }
   const PanelSource source{fill, &weight};
   return multiply({n, s.rows, s.cols, Matrix{args.ptr<void>(0), dtype, s.cols, 1}, Matrix{nullptr, DType::float32, 1, 1}, nullptr,
