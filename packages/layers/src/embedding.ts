@@ -1,4 +1,4 @@
-import { type Tensor, embedding } from '@tessera-llm/tensor';
+import { type QuantizedWeight, type Tensor, embedding, isQuantizedWeight, quantizedRows } from '@tessera-llm/tensor';
 import { LayersError, checkCount } from './errors';
 import type { Init } from './init';
 import { Module } from './module';
@@ -12,6 +12,7 @@ export interface EmbeddingOptions {
 
 /**
  * A table of vectors: row i of the result is row ids[i] of `weight` (V, C). Also the learned positions of GPT-2.
+ * The table may be quantised (`setWeight`): rows are dequantised as they are looked up.
  *
  * @example
  * ```ts
@@ -21,7 +22,7 @@ export interface EmbeddingOptions {
  * ```
  */
 export class Embedding extends Module {
-  readonly weight: Tensor; // (V, C)
+  readonly weight: Tensor | QuantizedWeight; // (V, C)
 
   constructor(count: number, width: number, { init, std }: EmbeddingOptions) {
     super();
@@ -37,7 +38,11 @@ export class Embedding extends Module {
    */
   forward(ids: Int32Array): Tensor {
     checkIds('Embedding', ids, this.weight.shape[0] ?? 0);
-    return embedding(this.weight, ids);
+    return isQuantizedWeight(this.weight) ? quantizedRows(this.weight, ids) : embedding(this.weight, ids);
+  }
+
+  protected override takesQuantized(name: string): boolean {
+    return name === 'weight';
   }
 }
 

@@ -1,4 +1,12 @@
-import { type Tensor, copyInPlace, isLabelling, isTensor, labelled } from '@tessera-llm/tensor';
+import {
+  type QuantizedWeight,
+  type Tensor,
+  copyInPlace,
+  isLabelling,
+  isQuantizedWeight,
+  isTensor,
+  labelled,
+} from '@tessera-llm/tensor';
 import { LayersError } from './errors';
 
 const brand = Symbol.for('tessera.layers.Module');
@@ -92,13 +100,16 @@ export abstract class Module {
     return found;
   }
 
-  /** Every parameter by its checkpoint key, in the order of declaration. A tensor used twice appears once. */
-  namedParameters(): Map<string, Tensor> {
-    const found = new Map<string, Tensor>();
-    const seen = new Set<Tensor>();
+  /**
+   * Every weight by its checkpoint key, in the order of declaration: parameters and quantised weights. One used twice
+   * appears once.
+   */
+  namedWeights(): Map<string, Tensor | QuantizedWeight> {
+    const found = new Map<string, Tensor | QuantizedWeight>();
+    const seen = new Set<unknown>();
     for (const [path, module] of this.namedModules()) {
       for (const [name, value] of Object.entries(module)) {
-        if (isTensor(value) && !seen.has(value)) {
+        if ((isTensor(value) || isQuantizedWeight(value)) && !seen.has(value)) {
           seen.add(value);
           found.set(join(path, name), value);
         }
@@ -107,14 +118,23 @@ export abstract class Module {
     return found;
   }
 
+  /** As `namedWeights`, without the quantised ones, which are constant. */
+  namedParameters(): Map<string, Tensor> {
+    const found = new Map<string, Tensor>();
+    for (const [key, weight] of this.namedWeights()) if (isTensor(weight)) found.set(key, weight);
+    return found;
+  }
+
   /** The parameters in the order of `namedParameters`. */
   parameters(): Tensor[] {
     return [...this.namedParameters().values()];
   }
 
-  /** Number of parameter elements. */
+  /** Number of elements of all weights. */
   parameterCount(): number {
-    return this.parameters().reduce((sum, p) => sum + p.size, 0);
+    let count = 0;
+    for (const { shape } of this.namedWeights().values()) count += shape.reduce((size, n) => size * n, 1);
+    return count;
   }
 
   /** Training mode (`mode` true) or evaluation mode for this module and all below. */
@@ -132,17 +152,17 @@ export abstract class Module {
   }
 
   /**
-   * Checks names and shapes of a state against the parameters, before anything is read or written.
+   * Checks names and shapes of a state against the weights, before anything is read or written.
    *
    * @param shapes Shape of every tensor by key.
    * @throws LayersError `state` naming missing keys, unexpected keys and shapes that differ.
    */
   checkState(shapes: ReadonlyMap<string, readonly number[]>): void {
-    const parameters = this.namedParameters();
-    const missing = [...parameters.keys()].filter((key) => !shapes.has(key));
-    const unexpected = [...shapes.keys()].filter((key) => !parameters.has(key));
+    const weights = this.namedWeights();
+    const missing = [...weights.keys()].filter((key) => !shapes.has(key));
+    const unexpected = [...shapes.keys()].filter((key) => !weights.has(key));
     const wrong: string[] = [];
-    for (const [key, p] of parameters) {
+    for (const [key, p] of weights) {
       const got = shapes.get(key);
       if (got !== undefined && `${got}` !== `${p.shape}`) {
         wrong.push(`${key}: expected (${p.shape.join(', ')}), got (${got.join(', ')})`);
@@ -162,23 +182,85 @@ export abstract class Module {
   }
 
   /**
-   * Copies values into the parameters, in place, converting to their dtype. Nothing changes if a check fails.
+   * Copies values into the parameters, in place, converting to their dtype; quantised weights are put in the place of what
+   * was there (`setWeight`), and so are tensors where a quantised weight was. Nothing changes if a check fails.
    *
-   * @param state A tensor for every parameter, as `namedParameters` of a module of the same architecture gives it.
-   * @throws LayersError `state` for missing or unexpected keys and shapes that differ.
+   * @param state A weight for every key, as `namedWeights` of a module of the same architecture gives it.
+   * @throws LayersError `state` for missing or unexpected keys and shapes that differ; `value` where a weight can't be
+   *   quantised.
    */
-  load(state: ReadonlyMap<string, Tensor>): this {
+  load(state: ReadonlyMap<string, Tensor | QuantizedWeight>): this {
     this.checkState(new Map([...state].map(([key, value]) => [key, value.shape])));
-    for (const [key, p] of this.namedParameters()) {
+    const weights = this.namedWeights();
+    for (const [key, source] of state) if (isQuantizedWeight(source)) this.#checkQuantizable(key);
+    for (const [key, p] of weights) {
       const source = state.get(key);
-      if (source !== undefined && source !== p) copyInPlace(p, source);
+      if (source === undefined || source === p) continue;
+      if (isTensor(p) && isTensor(source)) copyInPlace(p, source);
+      else this.setWeight(key, source);
     }
     return this;
   }
 
-  /** Gives the memory of all parameters back. The module can't be used afterwards. */
+  /**
+   * Puts a weight in the place of the one at `key`, wherever that one is used, and gives the old one's memory back. This
+   * is how a model gets quantised weights, and dense ones again. A tensor should be a `parameter`.
+   *
+   * @param weight Of the same shape. Linear and Embedding take quantised ones.
+   * @throws LayersError `state` for a key or shape that does not fit; `value` where the weight can't be quantised.
+   *
+   * @example
+   * ```ts
+   * import { Linear, initializer } from '@tessera-llm/layers';
+   * import { isTensor, quantize } from '@tessera-llm/tensor';
+   * const layer = new Linear(64, 8, { init: initializer({ seed: 1 }) });
+   * if (isTensor(layer.weight)) layer.setWeight('weight', await quantize(layer.weight, 'Q8_0'));
+   * console.log([...layer.namedParameters().keys()]); // bias: the quantised weight is constant
+   * ```
+   */
+  setWeight(key: string, weight: Tensor | QuantizedWeight): this {
+    const old = this.namedWeights().get(key);
+    if (old === undefined || `${old.shape}` !== `${weight.shape}`) {
+      const wanted = old === undefined ? 'the key of a weight' : `a weight of shape (${old.shape.join(', ')})`;
+      throw new LayersError(
+        'state',
+        `[${this.constructor.name}] expected ${wanted}, got ${key} with shape (${weight.shape.join(', ')})`,
+      );
+    }
+    if (isQuantizedWeight(weight)) this.#checkQuantizable(key);
+    for (const [module, name] of this.#usesOf(old)) Reflect.set(module, name, weight);
+    if (old !== weight) old.dispose();
+    return this;
+  }
+
+  /** True for fields that a quantised weight may stand in; layers that multiply by one say so. */
+  protected takesQuantized(_name: string): boolean {
+    return false;
+  }
+
+  #usesOf(weight: unknown): [module: Module, name: string][] {
+    const uses: [Module, string][] = [];
+    for (const module of this.namedModules().values()) {
+      for (const [name, value] of Object.entries(module)) if (value === weight) uses.push([module, name]);
+    }
+    return uses;
+  }
+
+  #checkQuantizable(key: string): void {
+    for (const [module, name] of this.#usesOf(this.namedWeights().get(key))) {
+      if (!module.takesQuantized(name)) {
+        throw new LayersError(
+          'value',
+          `[${module.constructor.name}] expected a tensor for ${key}, got a quantised weight; ` +
+            'weights of Linear and Embedding can be quantised, dequantize() gives a tensor',
+        );
+      }
+    }
+  }
+
+  /** Gives the memory of all weights back. The module can't be used afterwards. */
   dispose(): void {
-    for (const p of this.parameters()) p.dispose();
+    for (const weight of this.namedWeights().values()) weight.dispose();
   }
 }
 

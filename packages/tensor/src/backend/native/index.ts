@@ -11,6 +11,7 @@ import { moeKernels } from './moe';
 import { reduceKernels } from './reduce';
 import { selectKernels } from './select';
 import { shapeKernels } from './shape';
+import { quantizedKernels } from './quantized';
 
 /** The native backend, or why there is none. */
 export type LoadedBackend =
@@ -33,6 +34,7 @@ function createNativeBackend(addon: NativeAddon): Backend {
     ...moeKernels(calls),
     ...reduceKernels(calls, host, moved.permute),
     ...selectKernels(calls, host),
+    ...quantizedKernels(calls, (x) => host.cast(x, 'float32')),
   };
   return {
     name: 'native',
