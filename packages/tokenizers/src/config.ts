@@ -82,7 +82,10 @@ export function shown(value: unknown): string {
 }
 
 export function malformed(place: string, expected: string, got: unknown): TokenizerError {
-  return new TokenizerError('invalid_file', `[tokenizer] ${place}: expected ${expected}, got ${shown(got)}`);
+  return new TokenizerError(
+    'invalid_file',
+    `[tokenizer] ${place === '' ? 'tokenizer.json' : place}: expected ${expected}, got ${shown(got)}`,
+  );
 }
 
 /** Vocabulary: an object from token to id, ids whole and each given once. */

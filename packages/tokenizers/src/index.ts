@@ -49,3 +49,4 @@ export { type TiktokenEncoding, tiktokenEncodings, tokenizerFromTiktoken } from 
 export { type HuggingFaceFiles, type HuggingFaceTokenizer, tokenizerFromHuggingFace } from './load/huggingface';
 export type { GgufMetadata } from './load/gguf-metadata';
 export { tokenizerFromGguf } from './load/gguf';
+export { type GgufTokenizerMetadata, type ToGgufOptions, tokenizerToGguf } from './load/to-gguf';

@@ -139,7 +139,7 @@ export class Tokenizer {
     const { addSpecialTokens = true, allowedSpecial = 'all' } = options;
     checkText(text);
     const out = new IdList(Math.max(64, text.length >> 2));
-    const around = addSpecialTokens ? this.around() : null;
+    const around = addSpecialTokens ? this.tokensAround() : null;
     for (const id of around?.before ?? []) out.push(id);
     this.bareIds(text, allowedSpecial, out);
     for (const id of around?.after ?? []) out.push(id);
@@ -148,8 +148,8 @@ export class Tokenizer {
 
   private surrounding: { before: readonly number[]; after: readonly number[] } | null = null;
 
-  /** What the post-processor puts before and after one text. */
-  private around(): { before: readonly number[]; after: readonly number[] } {
+  /** Ids that the post-processor puts before and after one text. */
+  tokensAround(): { before: readonly number[]; after: readonly number[] } {
     if (this.surrounding !== null) return this.surrounding;
     const probe: Row = {
       id: -1,

@@ -64,7 +64,7 @@ export class Bpe implements Model {
       if (a === undefined || b === undefined || made === undefined) {
         const absent = a === undefined ? left : b === undefined ? right : left + tail;
         throw malformed(
-          `model.merges.${i}`,
+          `model.merges[${i}]`,
           'tokens of the vocabulary',
           `${shown([left, right])}, where ${shown(absent)} is absent`,
         );
@@ -290,7 +290,7 @@ export function readMerges(list: readonly unknown[], place: string): (readonly [
       const [left, right]: unknown[] = item;
       if (typeof left === 'string' && typeof right === 'string') return [left, right];
     }
-    throw malformed(`${place}.${i}`, 'two tokens', item);
+    throw malformed(`${place}[${i}]`, 'two tokens', item);
   });
 }
 
