@@ -114,8 +114,9 @@ function readMerges(meta: MetadataReader, { vocab }: Tokens): (readonly [string,
     if (absent !== undefined)
       throw malformedMetadata(
         `${keys.merges}[${i}]`,
-        `tokens of the vocabulary`,
-        `${merge}, where ${absent} is absent`,
+        'tokens of the vocabulary',
+        merge,
+        `, where ${JSON.stringify(absent)} is absent`,
       );
     return [left, right] as const;
   });

@@ -1,4 +1,4 @@
-import { type Reader, invertVocab, malformed, readVocab, shown } from '../config';
+import { type Reader, invertVocab, malformed, malformedAs, readVocab, shown } from '../config';
 import { TokenizerError } from '../errors';
 import { utf8Length } from '../text/unicode';
 import { type Dropout, mergeByHeap, mergeSymbols } from './bpe-merge';
@@ -63,7 +63,7 @@ export class Bpe implements Model {
       const made = vocab.get(left + tail);
       if (a === undefined || b === undefined || made === undefined) {
         const absent = a === undefined ? left : b === undefined ? right : left + tail;
-        throw malformed(
+        throw malformedAs(
           `model.merges[${i}]`,
           'tokens of the vocabulary',
           `${shown([left, right])}, where ${shown(absent)} is absent`,
