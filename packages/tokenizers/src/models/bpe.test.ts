@@ -29,7 +29,7 @@ function shown(model: Bpe, word: string): (readonly [number, string, number, num
 function naive(word: string): string[] {
   const symbols = [...word];
   for (;;) {
-    let best = merges.length;
+    let best: number = merges.length;
     let at = -1;
     for (let i = 0; i + 1 < symbols.length; i++) {
       const rank = merges.findIndex(([l, r]) => l === symbols[i] && r === symbols[i + 1]);
