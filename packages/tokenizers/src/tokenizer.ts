@@ -42,6 +42,11 @@ export interface EncodeIdsOptions {
   readonly addSpecialTokens?: boolean;
   /** Special tokens to be recognised where the text has them; default `all`. Use `none` for text from outside. */
   readonly allowedSpecial?: AllowedSpecial;
+  /**
+   * Special tokens that make a text with them an error: all that `allowedSpecial` does not allow (tiktoken's default),
+   * none, or these. Default `none`: what is not allowed is ordinary characters.
+   */
+  readonly disallowedSpecial?: 'all' | 'none' | readonly string[];
 }
 
 /** Settings of `encode`. */
@@ -129,7 +134,7 @@ export class Tokenizer {
    * Ids (N,) of one text as a plain list; `encode(text).ids` gives the same in a typed array. Truncation and padding of
    * the tokenizer are not applied.
    *
-   * @throws TokenizerError `invalid_text` for a lone surrogate, `token_not_found` where the model needs an unknown token and has none.
+   * @throws TokenizerError `invalid_text` for a lone surrogate or a disallowed token, `token_not_found` where the model needs an unknown token and has none.
    */
   encodeIds(text: string, options: EncodeIdsOptions = {}): number[] {
     return Array.from(this.typedIds(text, options));
@@ -138,6 +143,7 @@ export class Tokenizer {
   private typedIds(text: string, options: EncodeIdsOptions): Int32Array {
     const { addSpecialTokens = true, allowedSpecial = 'all' } = options;
     checkText(text);
+    this.checkAllowed(text, options);
     const out = new IdList(Math.max(64, text.length >> 2));
     const around = addSpecialTokens ? this.tokensAround() : null;
     for (const id of around?.before ?? []) out.push(id);
@@ -147,6 +153,19 @@ export class Tokenizer {
   }
 
   private surrounding: { before: readonly number[]; after: readonly number[] } | null = null;
+
+  private checkAllowed(text: TextInput, options: EncodeIdsOptions): void {
+    const { allowedSpecial = 'all', disallowedSpecial = 'none' } = options;
+    if (disallowedSpecial === 'none') return;
+    for (const piece of typeof text === 'string' ? [text] : text) {
+      const found = this.added.findDisallowed(piece, allowedSpecial, disallowedSpecial);
+      if (found === null) continue;
+      throw new TokenizerError(
+        'invalid_text',
+        `[encode] expected a text without ${JSON.stringify(found)}, which is a special token; allowedSpecial recognises it, disallowedSpecial: 'none' takes it as characters`,
+      );
+    }
+  }
 
   /** Ids that the post-processor puts before and after one text. */
   tokensAround(): { before: readonly number[]; after: readonly number[] } {
@@ -248,6 +267,7 @@ export class Tokenizer {
     } = options;
     // Without a second text to cut, the first keeps its length, so that the error that follows tells it.
     const limit = pair === undefined && truncation?.strategy === 'only_second' ? null : truncation;
+    for (const t of pair === undefined ? [text] : [text, pair]) this.checkAllowed(t, options);
     const texts = (pair === undefined ? [text] : [text, pair]).map((t, i) =>
       textRows(this.parts, this.added, t, i, allowedSpecial, limit),
     );

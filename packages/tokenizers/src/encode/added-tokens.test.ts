@@ -2,9 +2,21 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createNormalizer } from '../normalizers/create';
 import { AlignedText } from '../text/aligned-text';
-import { type AddedToken, AddedTokens, type AllowedSpecial, addedTokenToJson, assignedId, readAddedTokens } from './added-tokens';
+import {
+  type AddedToken,
+  AddedTokens,
+  type AllowedSpecial,
+  addedTokenToJson,
+  assignedId,
+  readAddedTokens,
+} from './added-tokens';
 
-const split = (tokens: readonly Omit<AddedToken, 'id'>[], text: string, allowed: AllowedSpecial = 'all', normalizer?: unknown) =>
+const split = (
+  tokens: readonly Omit<AddedToken, 'id'>[],
+  text: string,
+  allowed: AllowedSpecial = 'all',
+  normalizer?: unknown,
+) =>
   new AddedTokens(
     tokens.map((token, id) => ({ id, ...token })),
     normalizer ? createNormalizer(normalizer) : null,
@@ -52,15 +64,27 @@ describe('AddedTokens', () => {
       singleWord: fc.boolean(),
     });
     fc.assert(
-      fc.property(fc.array(token, { maxLength: 4 }), fc.string({ unit: fc.constantFrom('a', '<', ' ', 'é') }), (tokens, text) => {
-        expect(split(tokens, text).flat().join('')).toBe(text);
-      }),
+      fc.property(
+        fc.array(token, { maxLength: 4 }),
+        fc.string({ unit: fc.constantFrom('a', '<', ' ', 'é') }),
+        (tokens, text) => {
+          expect(split(tokens, text).flat().join('')).toBe(text);
+        },
+      ),
     );
   });
 });
 
 describe('added_tokens of a tokenizer.json', () => {
-  const json = { id: 1, content: '<s>', single_word: false, lstrip: true, rstrip: false, normalized: false, special: true };
+  const json = {
+    id: 1,
+    content: '<s>',
+    single_word: false,
+    lstrip: true,
+    rstrip: false,
+    normalized: false,
+    special: true,
+  };
 
   it('are written as they were read', () => {
     const [token] = readAddedTokens([json], new Map([['<s>', 1]]));
@@ -70,16 +94,31 @@ describe('added_tokens of a tokenizer.json', () => {
 
   it("take the ids that Hugging Face's library gives: the model's, else the next", () => {
     expect([assignedId(3, 10, -1), assignedId(undefined, 10, -1), assignedId(undefined, 10, 12)]).toEqual([3, 10, 13]);
-    const vocab = new Map([['a', 0], ['<s>', 1]]);
-    const ids = readAddedTokens([{ id: 7, content: '<s>' }, { id: 9, content: '<x>' }, { id: 3, content: '<y>' }], vocab);
+    const vocab = new Map([
+      ['a', 0],
+      ['<s>', 1],
+    ]);
+    const ids = readAddedTokens(
+      [
+        { id: 7, content: '<s>' },
+        { id: 9, content: '<x>' },
+        { id: 3, content: '<y>' },
+      ],
+      vocab,
+    );
     expect(ids.map(({ id }) => id)).toEqual([1, 2, 3]);
   });
 
   it('name the one that is malformed, out of range or there twice', () => {
-    const read = (...list: unknown[]) => () => readAddedTokens([json, ...list], new Map());
+    const read =
+      (...list: unknown[]) =>
+      () =>
+        readAddedTokens([json, ...list], new Map());
     expect(read({ id: 2 ** 30, content: 'x' })).toThrow(/added_tokens\[1\]\.id: expected an id of at most/);
     expect(read({ id: -1, content: 'x' })).toThrow(/added_tokens\[1\]\.id/);
-    expect(read({ id: 1, content: 'x' })).toThrow(/added_tokens\[1\]\.id: expected another one than that of added_tokens\[0\], got 1/);
+    expect(read({ id: 1, content: 'x' })).toThrow(
+      /added_tokens\[1\]\.id: expected another one than that of added_tokens\[0\], got 1/,
+    );
     expect(read({ id: 2, content: '<s>' })).toThrow(/added_tokens\[1\]\.content: expected another one/);
     expect(read({ id: 2 })).toThrow(/added_tokens\[1\]\.content: expected a string/);
     expect(read(3)).toThrow(/added_tokens\[1\]: expected an object/);

@@ -144,6 +144,20 @@ export class AddedTokens {
     return (token) => !token.special || set.has(token.content);
   }
 
+  /** A special token that a text must not have but has, or null. */
+  findDisallowed(text: string, allowed: AllowedSpecial, disallowed: 'all' | readonly string[]): string | null {
+    const accept = this.accept(allowed);
+    const unwanted = disallowed === 'all' ? null : new Set(disallowed);
+    const found = this.list.find(
+      (token) =>
+        token.special &&
+        (unwanted === null ? !accept(token) : unwanted.has(token.content)) &&
+        token.content !== '' &&
+        text.includes(token.content),
+    );
+    return found?.content ?? null;
+  }
+
   /** Stretches of the given text by the tokens that are sought in it. */
   stretches(text: string, allowed: AllowedSpecial): Stretch[] {
     return this.raw.find(text, this.accept(allowed));

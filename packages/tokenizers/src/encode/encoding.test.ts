@@ -9,7 +9,10 @@ describe('Encoding', () => {
     let calls = 0;
     const encoding = new Encoding(Int32Array.of(1), () => {
       calls++;
-      return { rows: [{ ...row(1), start: 2, end: 4, startPoint: 1, endPoint: 2, word: 3, sequence: 0, special: false }], overflowing: [[row(5)]] };
+      return {
+        rows: [{ ...row(1), start: 2, end: 4, startPoint: 1, endPoint: 2, word: 3, sequence: 0, special: false }],
+        overflowing: [[row(5)]],
+      };
     });
     expect([encoding.length, calls]).toEqual([1, 0]);
     expect(encoding.tokens).toEqual(['t1']);
@@ -28,6 +31,12 @@ describe('joinRows', () => {
     const b = { rows: [row(3)], overflowing: [[row(4)], [row(5)]] };
     const joined = joinRows(a, b);
     expect(joined.rows.map((r) => r.id)).toEqual([1, 3]);
-    expect(joined.overflowing.map((rows) => rows.map((r) => r.id))).toEqual([[2, 3], [2, 4], [2, 5], [1, 4], [1, 5]]);
+    expect(joined.overflowing.map((rows) => rows.map((r) => r.id))).toEqual([
+      [2, 3],
+      [2, 4],
+      [2, 5],
+      [1, 4],
+      [1, 5],
+    ]);
   });
 });

@@ -2,12 +2,18 @@ import { describe, expect, it } from 'vitest';
 import { padRows, paddingToJson, readPadding } from './padding';
 import { type Rows, addedRow } from './rows';
 
-const text = (n: number): Rows => ({ rows: Array.from({ length: n }, (_, i) => addedRow(i + 1, '', 0)), overflowing: [] });
+const text = (n: number): Rows => ({
+  rows: Array.from({ length: n }, (_, i) => addedRow(i + 1, '', 0)),
+  overflowing: [],
+});
 const ids = (batch: readonly Rows[]) => batch.map(({ rows }) => rows.map((r) => r.id));
 
 describe('padRows', () => {
   it('pads to the longest, a length, or a multiple', () => {
-    expect(ids(padRows([text(1), text(3)], {}))).toEqual([[1, 0, 0], [1, 2, 3]]);
+    expect(ids(padRows([text(1), text(3)], {}))).toEqual([
+      [1, 0, 0],
+      [1, 2, 3],
+    ]);
     expect(ids(padRows([text(2)], { length: 4, direction: 'left', padId: 9 }))).toEqual([[9, 9, 1, 2]]);
     expect(ids(padRows([text(3)], { padToMultipleOf: 4 }))).toEqual([[1, 2, 3, 0]]);
     expect(ids(padRows([text(5)], { length: 4 }))).toEqual([[1, 2, 3, 4, 5]]);
@@ -30,7 +36,14 @@ describe('padRows', () => {
 describe('padding of a tokenizer.json', () => {
   it('is written as it was read', () => {
     for (const strategy of ['BatchLongest', { Fixed: 7 }]) {
-      const json = { strategy, direction: 'Left', pad_to_multiple_of: 8, pad_id: 3, pad_type_id: 1, pad_token: '<pad>' };
+      const json = {
+        strategy,
+        direction: 'Left',
+        pad_to_multiple_of: 8,
+        pad_id: 3,
+        pad_type_id: 1,
+        pad_token: '<pad>',
+      };
       expect(paddingToJson(readPadding(json))).toEqual(json);
     }
     expect(readPadding(undefined)).toBeNull();

@@ -12,15 +12,29 @@ describe('encode, step by step', () => {
     const made = tokenizer.encode('a 😀 <x>b');
     expect([...made.ids]).toEqual([1, 3, 4, 2]);
     expect(made.wordIds).toEqual([0, 1, 2, 3]);
-    expect(made.offsets).toEqual([[0, 1], [2, 4], [5, 8], [8, 9]]);
-    expect(made.codePointOffsets).toEqual([[0, 1], [2, 3], [4, 7], [7, 8]]);
+    expect(made.offsets).toEqual([
+      [0, 1],
+      [2, 4],
+      [5, 8],
+      [8, 9],
+    ]);
+    expect(made.codePointOffsets).toEqual([
+      [0, 1],
+      [2, 3],
+      [4, 7],
+      [7, 8],
+    ]);
   });
 
   it('takes given words, with offsets inside each', () => {
     const made = tokenizer.encode(['a', 'b <x>', '']);
     expect([...made.ids]).toEqual([1, 2, 4]);
     expect(made.wordIds).toEqual([0, 1, 1]);
-    expect(made.offsets).toEqual([[0, 1], [0, 1], [2, 5]]);
+    expect(made.offsets).toEqual([
+      [0, 1],
+      [0, 1],
+      [2, 5],
+    ]);
   });
 
   it('stops where the reference stops: added tokens count but do not end the text', () => {
@@ -35,7 +49,9 @@ describe('encode, step by step', () => {
   });
 
   it('refuses lone surrogates, naming the place', () => {
-    expect(() => tokenizer.encode('ab\ud800c')).toThrow(/lone surrogate at place 2; text\.toWellFormed\(\) replaces it/);
+    expect(() => tokenizer.encode('ab\ud800c')).toThrow(
+      /lone surrogate at place 2; text\.toWellFormed\(\) replaces it/,
+    );
     expect(() => tokenizer.encodeIds('\udc00')).toThrow(/lone surrogate at place 0/);
     expect(() => tokenizer.encode(['a', 'b\ud83d'])).toThrow(/place 1 of word 1/);
     expect(() => tokenizer.encode('a', { pair: '\ud83d' })).toThrow(/lone surrogate/);

@@ -13,8 +13,16 @@ const cut = (n: number, options: TruncationOptions, added = 0) => {
 describe('truncateRows', () => {
   it('makes windows that share the stride', () => {
     expect(cut(7, { maxLength: 3 })).toEqual([[0, 1, 2], [3, 4, 5], [6]]);
-    expect(cut(7, { maxLength: 4, stride: 2 })).toEqual([[0, 1, 2, 3], [2, 3, 4, 5], [4, 5, 6]]);
-    expect(cut(7, { maxLength: 4, stride: 2, direction: 'left' })).toEqual([[3, 4, 5, 6], [1, 2, 3, 4], [0, 1, 2]]);
+    expect(cut(7, { maxLength: 4, stride: 2 })).toEqual([
+      [0, 1, 2, 3],
+      [2, 3, 4, 5],
+      [4, 5, 6],
+    ]);
+    expect(cut(7, { maxLength: 4, stride: 2, direction: 'left' })).toEqual([
+      [3, 4, 5, 6],
+      [1, 2, 3, 4],
+      [0, 1, 2],
+    ]);
     expect(cut(7, { maxLength: 5 }, 2)).toEqual([[0, 1, 2], [3, 4, 5], [6]]);
     expect(cut(3, { maxLength: 3 })).toEqual([[0, 1, 2]]);
     expect(cut(2, { maxLength: 0 })).toEqual([[], [0, 1]]);
@@ -22,12 +30,18 @@ describe('truncateRows', () => {
 
   it('loses no token, and every window but the last is full', () => {
     fc.assert(
-      fc.property(fc.nat(40), fc.integer({ min: 1, max: 12 }), fc.nat(11), fc.constantFrom('left', 'right'), (n, most, s, direction) => {
-        const stride = Math.min(s, most - 1);
-        const windows = cut(n, { maxLength: most, stride, direction });
-        expect(new Set(windows.flat()).size).toBe(n);
-        for (const window of windows.slice(0, -1)) expect(window.length).toBe(most);
-      }),
+      fc.property(
+        fc.nat(40),
+        fc.integer({ min: 1, max: 12 }),
+        fc.nat(11),
+        fc.constantFrom('left', 'right'),
+        (n, most, s, direction) => {
+          const stride = Math.min(s, most - 1);
+          const windows = cut(n, { maxLength: most, stride, direction });
+          expect(new Set(windows.flat()).size).toBe(n);
+          for (const window of windows.slice(0, -1)) expect(window.length).toBe(most);
+        },
+      ),
     );
   });
 
@@ -44,7 +58,9 @@ describe('truncateRows', () => {
     expect(() => cut(5, { maxLength: 2, stride: 2 })).toThrow(/stride below the 2 tokens/);
     expect(() => cut(5, { maxLength: 2 }, 3)).toThrow(/room for the 3 special tokens/);
     expect(() => cut(5, { maxLength: 2, strategy: 'only_second' })).toThrow(/expected a second text/);
-    expect(() => truncateRows([rows(2), rows(9)], { maxLength: 5, strategy: 'only_first' }, 0)).toThrow(/longer than the 6 tokens/);
+    expect(() => truncateRows([rows(2), rows(9)], { maxLength: 5, strategy: 'only_first' }, 0)).toThrow(
+      /longer than the 6 tokens/,
+    );
     for (const wrong of [{ maxLength: 1.5 }, { maxLength: -1 }, { maxLength: 3, stride: -1 }])
       expect(() => cut(5, wrong)).toThrow(/whole numbers of at least 0/);
   });
