@@ -27,7 +27,7 @@ describe('AlignedText', () => {
       [1, 3],
     ]);
     const same = AlignedText.of('ab');
-    expect(same.flatMap((char) => char)).toBe(same);
+    expect(same.flatMap(String)).toBe(same);
     expect(same.filter((char) => char === 'b').range(0, 1)).toEqual([1, 2]);
   });
 
