@@ -109,7 +109,8 @@ describe.skipIf(folder === null)('fixtures/tokenizers/real-*.json (skipped where
             expect(again.encodeIds(row.text, options)).toEqual(row.ids);
             expect(again.encodeIds(row.text)).toEqual(loaded().encodeIds(row.text));
           }
-        }));
+        }),
+      );
       afterAll(() => dumpJson('reference', `tokenizers/${name}`, { cases }));
     });
   }

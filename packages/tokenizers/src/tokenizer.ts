@@ -281,8 +281,7 @@ export class Tokenizer {
 
   /** Tokens of ids as they go into the decoder, special ones left out if asked. */
   private tokenOf(id: number, skipSpecialTokens: boolean): string | null {
-    const added = this.added.byId.get(id);
-    const token = added?.content ?? this.parts.model.token(id);
+    const token = this.added.textOf(id) ?? this.parts.model.token(id);
     if (token === undefined) {
       throw new TokenizerError(
         'invalid_argument',

@@ -48,6 +48,15 @@ describe('AddedTokens', () => {
     expect(split([{ content: 'Foo' }], 'xFOOxFoo', 'all', lower)).toEqual(['xfoox', ['Foo']]);
   });
 
+  it('decodes normalized tokens to what normalisation made of them, as the reference does', () => {
+    const list = [
+      { id: 7, content: 'Foo', normalized: true },
+      { id: 8, content: 'Bar' },
+    ];
+    const tokens = new AddedTokens(list, createNormalizer({ type: 'Lowercase' }));
+    expect([tokens.textOf(7), tokens.textOf(8), tokens.textOf(9)]).toEqual(['foo', 'Bar', undefined]);
+  });
+
   it('recognises the special tokens that are allowed', () => {
     const tokens = [{ content: '<s>', special: true }, { content: '<t>', special: true }, { content: '<u>' }];
     expect(split(tokens, '<s><t><u>')).toEqual([['<s>'], ['<t>'], ['<u>']]);

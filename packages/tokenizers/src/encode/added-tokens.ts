@@ -113,6 +113,8 @@ export interface Part {
 export class AddedTokens {
   readonly byId: ReadonlyMap<number, AddedToken>;
   readonly byContent: ReadonlyMap<string, AddedToken>;
+  /** Tokens that are sought in normalised text, as they are written there: so Hugging Face's library decodes them. */
+  private readonly shown: ReadonlyMap<number, string>;
   private readonly raw: Finder;
   private readonly normal: Finder | null;
 
@@ -130,6 +132,12 @@ export class AddedTokens {
     );
     const contents = normal.map((t) => normalizer?.normalize(AlignedText.of(t.content)).text ?? t.content);
     this.normal = normal.length > 0 ? new Finder(normal, contents) : null;
+    this.shown = new Map(normal.map((t, i) => [t.id, contents[i] as string]));
+  }
+
+  /** What an added token is decoded to; undefined for any other id. */
+  textOf(id: number): string | undefined {
+    return this.shown.get(id) ?? this.byId.get(id)?.content;
   }
 
   /** True if every token is sought in the text as it is. */

@@ -109,6 +109,20 @@ describe('createPostProcessor', () => {
     ]);
   });
 
+  it('takes several spaces out, of which none was put there', () => {
+    const prefixed = createPostProcessor({
+      type: 'ByteLevel',
+      add_prefix_space: true,
+      trim_offsets: true,
+      use_regex: true,
+    });
+    const { rows } = finish(prefixed, [text(row(10, 0, 2, '\n '), row(11, 0, 3, 'ĠĠa'))], true);
+    expect(rows.map((r) => [r.start, r.end])).toEqual([
+      [2, 2],
+      [2, 3],
+    ]);
+  });
+
   it('names the component that is unknown or malformed', () => {
     const nested = { type: 'Sequence', processors: [{ type: 'ByteLevel' }, { type: 'Y' }] };
     expect(() => createPostProcessor(nested)).toThrow(/post_processor\.processors\[1\]\.type: expected one of/);
