@@ -71,3 +71,4 @@ export type {
   WordCounting,
 } from './trainers/options';
 export type { AlphabetOptions } from './trainers/alphabet';
+export { type GgufTokenizerMetadata, type ToGgufOptions, tokenizerToGguf } from './load/to-gguf';

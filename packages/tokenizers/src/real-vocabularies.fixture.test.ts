@@ -1,9 +1,16 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { dumpJson, filesIn, fixtureCase, fixturesDir, loadJson } from '@tessera-llm/testing';
+import { Unsupported, dumpJson, filesIn, fixtureCase, fixturesDir, loadJson } from '@tessera-llm/testing';
 import { afterAll, describe, expect, it } from 'vitest';
-import { Tokenizer, tokenizerFromTiktoken } from './index';
+import {
+  type GgufTokenizerMetadata,
+  Tokenizer,
+  TokenizerError,
+  tokenizerFromGguf,
+  tokenizerFromTiktoken,
+  tokenizerToGguf,
+} from './index';
 
 interface Row {
   readonly text: string;
@@ -84,6 +91,23 @@ describe.skipIf(folder === null)('fixtures/tokenizers/real-*.json (skipped where
           for (const row of file.cases.slice(0, 80)) {
             const options = { addSpecialTokens: false, allowedSpecial: file.pattern ? 'none' : 'all' } as const;
             expect(again.encodeIds(row.text, options)).toEqual(row.ids);
+          }
+        }),
+      );
+      it('as GGUF metadata and back', { timeout: 60_000 }, () =>
+        fixtureCase('tokenizers', `${name}/gguf`, () => {
+          let metadata: GgufTokenizerMetadata;
+          try {
+            metadata = tokenizerToGguf(loaded());
+          } catch (error) {
+            if (error instanceof TokenizerError && error.code === 'unsupported') throw new Unsupported(error.message);
+            throw error;
+          }
+          const again = tokenizerFromGguf(metadata);
+          for (const row of file.cases.slice(0, 120)) {
+            const options = { addSpecialTokens: false, allowedSpecial: file.pattern ? 'none' : 'all' } as const;
+            expect(again.encodeIds(row.text, options)).toEqual(row.ids);
+            expect(again.encodeIds(row.text)).toEqual(loaded().encodeIds(row.text));
           }
         }),
       );

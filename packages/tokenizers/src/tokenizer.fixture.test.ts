@@ -7,6 +7,7 @@ import {
   type PaddingOptions,
   Tokenizer,
   type TruncationOptions,
+  tokenizerFromHuggingFace,
   tokenizerFromSentencePiece,
 } from './index';
 
@@ -175,6 +176,27 @@ describe.skipIf(folder === null)('fixtures/tokenizers (skipped where the fixture
             expect(got).toEqual(row);
           }));
       });
+    }
+    // transformers 4 and 5 lay out the same settings differently.
+    for (const place of ['.', 'v5']) {
+      const file = join(folder ?? '', name, place, 'tokenizer_config.json');
+      if (!existsSync(file)) continue;
+      it(`${name}: ${place}/tokenizer_config.json adds nothing to tokenizer.json, and names tokens of it`, () =>
+        fixtureCase('tokenizers', `${name}/config/${place}`, () => {
+          const map = join(folder ?? '', name, 'special_tokens_map.json');
+          const made = tokenizerFromHuggingFace({
+            tokenizer: loadJson(join(folder ?? '', name, 'tokenizer.json')),
+            config: loadJson(file),
+            ...(place === '.' && existsSync(map) && { specialTokensMap: loadJson(map) }),
+          });
+          for (const row of (cases.encode as Row[]).slice(0, 60)) {
+            const options = { addSpecialTokens: row.add_special_tokens as boolean };
+            expect([...made.tokenizer.encode(row.text as string, options).ids]).toEqual(row.ids);
+          }
+          expect(made.tokenizer.vocabSize).toBe(loaded().vocabSize);
+          expect(Object.keys(made.specialTokens).length).toBeGreaterThan(0);
+          for (const token of Object.values(made.specialTokens)) expect(loaded().tokenToId(token)).toBeDefined();
+        }));
     }
     const model = join(folder ?? '', name, 'spm.model');
     if (Array.isArray(cases.sentencepiece) && existsSync(model)) {

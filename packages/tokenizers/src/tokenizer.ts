@@ -42,6 +42,11 @@ export interface EncodeIdsOptions {
   readonly addSpecialTokens?: boolean;
   /** Special tokens to be recognised where the text has them; default `all`. Use `none` for text from outside. */
   readonly allowedSpecial?: AllowedSpecial;
+  /**
+   * Special tokens that make a text with them an error: all that `allowedSpecial` does not allow (tiktoken's default),
+   * none, or these. Default `none`: what is not allowed is ordinary characters.
+   */
+  readonly disallowedSpecial?: 'all' | 'none' | readonly string[];
 }
 
 /** Settings of `encode`. */
@@ -129,7 +134,7 @@ export class Tokenizer {
    * Ids (N,) of one text as a plain list; `encode(text).ids` gives the same in a typed array. Truncation and padding of
    * the tokenizer are not applied.
    *
-   * @throws TokenizerError `invalid_text` for a lone surrogate, `token_not_found` where the model needs an unknown token and has none.
+   * @throws TokenizerError `invalid_text` for a lone surrogate or a disallowed token, `token_not_found` where the model needs an unknown token and has none.
    */
   encodeIds(text: string, options: EncodeIdsOptions = {}): number[] {
     return Array.from(this.typedIds(text, options));
@@ -137,8 +142,10 @@ export class Tokenizer {
 
   private typedIds(text: string, options: EncodeIdsOptions): Int32Array {
     const { addSpecialTokens = true, allowedSpecial = 'all' } = options;
+    checkText(text);
+    this.checkAllowed(text, options);
     const out = new IdList(Math.max(64, text.length >> 2));
-    const around = addSpecialTokens ? this.around() : null;
+    const around = addSpecialTokens ? this.tokensAround() : null;
     for (const id of around?.before ?? []) out.push(id);
     this.bareIds(text, allowedSpecial, out);
     for (const id of around?.after ?? []) out.push(id);
@@ -147,8 +154,21 @@ export class Tokenizer {
 
   private surrounding: { before: readonly number[]; after: readonly number[] } | null = null;
 
-  /** What the post-processor puts before and after one text. */
-  private around(): { before: readonly number[]; after: readonly number[] } {
+  private checkAllowed(text: TextInput, options: EncodeIdsOptions): void {
+    const { allowedSpecial = 'all', disallowedSpecial = 'none' } = options;
+    if (disallowedSpecial === 'none') return;
+    for (const piece of typeof text === 'string' ? [text] : text) {
+      const found = this.added.findDisallowed(piece, allowedSpecial, disallowedSpecial);
+      if (found === null) continue;
+      throw new TokenizerError(
+        'invalid_text',
+        `[encode] expected a text without ${JSON.stringify(found)}, which is a special token; allowedSpecial recognises it, disallowedSpecial: 'none' takes it as characters`,
+      );
+    }
+  }
+
+  /** Ids that the post-processor puts before and after one text. */
+  tokensAround(): { before: readonly number[]; after: readonly number[] } {
     if (this.surrounding !== null) return this.surrounding;
     const probe: Row = {
       id: -1,
@@ -255,6 +275,7 @@ export class Tokenizer {
     for (const one of given.flat()) checkText(one);
     // Without a second text to cut, the first keeps its length, so that the error that follows tells it.
     const limit = pair === undefined && truncation?.strategy === 'only_second' ? null : truncation;
+    for (const one of given) this.checkAllowed(one, options);
     const texts = given.map((t, i) => textRows(this.parts, this.added, t, i, allowedSpecial, limit));
     const processor = this.parts.postProcessor ?? null;
     if (truncation !== null) checkTruncation(truncation, processor?.added(false) ?? 0);
@@ -266,8 +287,7 @@ export class Tokenizer {
 
   /** Tokens of ids as they go into the decoder, special ones left out if asked. */
   private tokenOf(id: number, skipSpecialTokens: boolean): string | null {
-    const added = this.added.byId.get(id);
-    const token = added?.content ?? this.parts.model.token(id);
+    const token = this.added.textOf(id) ?? this.parts.model.token(id);
     if (token === undefined) {
       throw new TokenizerError(
         'invalid_argument',

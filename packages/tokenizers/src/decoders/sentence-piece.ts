@@ -93,6 +93,7 @@ export function sentencePieceDecoder(options: SentencePieceDecoderOptions): Deco
     toJSON: () => ({
       type: 'Sequence',
       decoders: [
+        ...(unkSurface === unkPiece ? [] : [{ type: 'Replace', pattern: { String: unkPiece }, content: unkSurface }]),
         { type: 'Replace', pattern: { String: '▁' }, content: ' ' },
         ...(bytes ? [{ type: 'ByteFallback' }] : []),
         { type: 'Fuse' },

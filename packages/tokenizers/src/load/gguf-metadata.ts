@@ -7,8 +7,8 @@ import { TokenizerError } from '../errors';
  */
 export type GgufMetadata = Readonly<Record<string, unknown>>;
 
-function failed(key: string, expected: string, got: unknown): TokenizerError {
-  return new TokenizerError('invalid_file', `[gguf] ${key}: expected ${expected}, got ${shown(got)}`);
+function failed(key: string, expected: string, got: unknown, more = ''): TokenizerError {
+  return new TokenizerError('invalid_file', `[gguf] ${key}: expected ${expected}, got ${shown(got)}${more}`);
 }
 
 /** Whole numbers of GGUF's 64-bit types come as bigints. */

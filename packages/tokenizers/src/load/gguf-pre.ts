@@ -11,6 +11,8 @@ export interface NamedPreTokenizer {
   /** Tokens are text, not bytes: spaces are `▁`. */
   readonly raw?: boolean;
   readonly ignoreMerges?: boolean;
+  /** The published tokenizer composes characters first. */
+  readonly normalizer?: 'NFC';
   /** What is put around a text unless the file says otherwise. */
   readonly addBos?: boolean;
   readonly addSep?: boolean;
@@ -112,7 +114,7 @@ export const namedPreTokenizers: Readonly<Record<string, NamedPreTokenizer>> = {
     steps: by(`${contractions}|${word}|\\p{N}{1,3}|${signs}|\\s*[\\r\\n]+|${longSpaces}|\\s{1,2}(?!\\S)|\\s{1}`),
   },
   minicpm5: { steps: by('\\p{N}{1,3}', `${contractions}|${word}|\\p{N}+|${signs}|${spaces}`), ignoreMerges: true },
-  qwen2,
+  qwen2: { ...qwen2, normalizer: 'NFC' },
   'deepseek-r1-qwen': qwen2,
   kormo: qwen2,
   f2llmv2: qwen2,
@@ -121,7 +123,7 @@ export const namedPreTokenizers: Readonly<Record<string, NamedPreTokenizer>> = {
   hunyuan: qwen2,
   'solar-open': qwen2,
   'grok-2': qwen2,
-  qwen35: { steps: by(patterns.qwen35) },
+  qwen35: { steps: by(patterns.qwen35), normalizer: 'NFC' },
   ufakzeka: { steps: by(`${word}|\\p{N}|${signs}|${spaces}`) },
   'seed-coder': {
     steps: by(`${contractions}|${word}|\\p{N}{1}| ?[^\\s\\p{L}\\p{N}\\r\\n]+|${spaces}`),
@@ -228,13 +230,15 @@ function canonical(component: unknown): string {
 
 const names = new Map<string, string>();
 
-/** The name under which GGUF files know a byte-level pre-tokenizer, or null. */
-export function preTokenizerName(component: unknown, ignoreMerges: boolean): string | null {
+/** The name under which GGUF files know a byte-level pre-tokenizer (and what goes before it), or null. */
+export function preTokenizerName(component: unknown, ignoreMerges: boolean, normalizer: 'NFC' | null): string | null {
+  const key = (steps: unknown, whole: boolean, before: string | null) => `${whole} ${before} ${canonical(steps)}`;
   if (names.size === 0) {
-    for (const [name, { steps, raw, ignoreMerges: whole = false }] of Object.entries(namedPreTokenizers)) {
-      const key = `${whole} ${canonical({ type: 'Sequence', pretokenizers: steps })}`;
-      if (!raw && name !== 'default' && !names.has(key)) names.set(key, name);
+    for (const [name, named] of Object.entries(namedPreTokenizers)) {
+      const { steps, raw, ignoreMerges: whole = false, normalizer: before = null } = named;
+      const made = key({ type: 'Sequence', pretokenizers: steps }, whole, before);
+      if (!raw && name !== 'default' && !names.has(made)) names.set(made, name);
     }
   }
-  return names.get(`${ignoreMerges} ${canonical(component)}`) ?? null;
+  return names.get(key(component, ignoreMerges, normalizer)) ?? null;
 }

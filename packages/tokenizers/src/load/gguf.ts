@@ -114,8 +114,9 @@ function readMerges(meta: MetadataReader, { vocab }: Tokens): (readonly [string,
     if (absent !== undefined)
       throw malformedMetadata(
         `${keys.merges}[${i}]`,
-        `tokens of the vocabulary`,
-        `${merge}, where ${absent} is absent`,
+        'tokens of the vocabulary',
+        merge,
+        `, where ${JSON.stringify(absent)} is absent`,
       );
     return [left, right] as const;
   });
@@ -132,13 +133,13 @@ function readGpt2(meta: MetadataReader, tokens: Tokens, pre: string): TokenizerP
       `[gguf] ${keys.pre}: expected one of ${Object.keys(namedPreTokenizers).join(', ')}, got ${JSON.stringify(pre)}`,
     );
   }
-  const { steps, raw = false, ignoreMerges = false, addBos = false, addSep = false } = named;
+  const { steps, raw = false, ignoreMerges = false, addBos = false, addSep = false, normalizer } = named;
   const unkId = meta.id(keys.unk, tokens.texts.length);
   const { before, after, ids } = around(meta, tokens, { addBos, addSep });
   const spaced = raw && pre !== 'whitespace';
   return {
     addedTokens: withSpecial(addedTokens(tokens), ids, tokens),
-    normalizer: spaced ? createNormalizer(spacesToMarks) : null,
+    normalizer: spaced ? createNormalizer(spacesToMarks) : normalizer ? createNormalizer({ type: normalizer }) : null,
     preTokenizer: createPreTokenizer(steps.length === 1 ? steps[0] : { type: 'Sequence', pretokenizers: steps }),
     model: new Bpe({
       vocab: tokens.vocab,

@@ -1,5 +1,5 @@
 import { Reader, isRecord, malformed } from '../config';
-import type { AddedToken } from '../encode/added-tokens';
+import { type AddedToken, assignedId } from '../encode/added-tokens';
 import { readTokenizer } from '../json';
 import { template } from '../post-processors/template';
 import { Tokenizer, type TokenizerParts } from '../tokenizer';
@@ -74,8 +74,8 @@ function addTokens(parts: TokenizerParts, more: readonly Omit<AddedToken, 'id'>[
   for (const token of more) {
     if (token.content === '') continue;
     const at = tokens.findIndex(({ content }) => content === token.content);
-    const next = tokens.reduce((least, { id }) => Math.max(least, id + 1), size);
-    const id = tokens[at]?.id ?? parts.model.vocab.get(token.content) ?? next;
+    const largest = tokens.reduce((most, { id }) => Math.max(most, id), -1);
+    const id = tokens[at]?.id ?? assignedId(parts.model.vocab.get(token.content), size, largest);
     if (at >= 0) tokens[at] = { ...token, id };
     else tokens.push({ ...token, id });
   }

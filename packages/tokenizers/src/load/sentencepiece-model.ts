@@ -67,12 +67,19 @@ function readPiece(bytes: Uint8Array, place: string): SentencePiece {
 /** @throws TokenizerError `invalid_file` naming the field, `unsupported` for word and character models. */
 export function readSentencePieceModel(file: Uint8Array): SentencePieceModel {
   const pieces: SentencePiece[] = [];
+  const places = new Map<string, number>();
   const trainer = { type: 1, byteFallback: false, suffix: false, unk: 0, bos: 1, eos: 2, pad: -1, surface: ' \u2047 ' };
   const normalizer = { map: new Uint8Array(0), prefix: true, remove: true, escape: true };
   let trained = false;
   for (const { number, bytes } of readMessage(file, 'ModelProto')) {
-    if (number === 1) pieces.push(readPiece(bytes, `pieces[${pieces.length}]`));
-    else if (number === 2) {
+    if (number === 1) {
+      const place = `pieces[${pieces.length}]`;
+      const made = readPiece(bytes, place);
+      const other = places.get(made.piece);
+      if (other !== undefined) throw failed(`${place}.piece`, `another one than that of pieces[${other}]`, made.piece);
+      places.set(made.piece, pieces.length);
+      pieces.push(made);
+    } else if (number === 2) {
       trained = true;
       for (const field of readMessage(bytes, 'trainer_spec')) {
         if (field.number === 3) trainer.type = field.int;

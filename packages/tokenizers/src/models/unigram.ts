@@ -157,7 +157,11 @@ export class Unigram implements Model {
     return {
       type: 'Unigram',
       unk_id: this.options.unkId ?? null,
-      vocab: this.options.pieces.map(([piece, score]) => [piece, score]),
+      // The nearest that Hugging Face's library has to SentencePiece's user-defined pieces is their score.
+      vocab: this.options.pieces.map(([piece, score], id) => [
+        piece,
+        this.options.sentencePiece?.userDefined.has(id) ? (this.scores[id] as number) : score,
+      ]),
       byte_fallback: this.options.byteFallback ?? false,
     };
   }
@@ -169,7 +173,7 @@ export function readUnigram(config: Reader): Unigram {
       const [piece, score]: unknown[] = item;
       if (typeof piece === 'string' && typeof score === 'number' && !Number.isNaN(score)) return [piece, score];
     }
-    throw malformed(`${config.at('vocab')}.${i}`, 'a piece with its score', item);
+    throw malformed(`${config.at('vocab')}[${i}]`, 'a piece with its score', item);
   });
   const unkId = (config.get('unk_id') ?? null) === null ? null : config.integer('unk_id');
   return new Unigram({ pieces, unkId, byteFallback: config.boolean('byte_fallback', false) });

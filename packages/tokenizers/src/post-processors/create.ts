@@ -98,7 +98,7 @@ const readers: Readonly<Record<string, (config: Reader) => PostProcessor>> = {
       c.boolean('trim_offsets', true),
       c.boolean('add_prefix_space', true),
     ),
-  Sequence: (c) => sequence(c.list('processors').map((p, i) => createPostProcessor(p, `${c.at('processors')}.${i}`))),
+  Sequence: (c) => sequence(c.list('processors').map((p, i) => createPostProcessor(p, `${c.at('processors')}[${i}]`))),
   TemplateProcessing: readTemplate,
 };
 
