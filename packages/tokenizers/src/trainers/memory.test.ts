@@ -8,7 +8,7 @@ const whole = process.env.TESSERA_TRAIN_MEGABYTES;
 const program = `
 const { trainBpe } = await import(process.argv[1]);
 const megabytes = Number(process.argv[2]);
-const syllables = Array.from({ length: 53 }, (_, i) => 'bdfklmnrst'[i % 10] + 'aeiou'[i % 5] + (i > 49 ? 'n' : ''));
+const syllables = Array.from({ length: 53 }, (_, i) => 'bdfklmnrst'[i % 10] + 'aeiouy'[Math.floor(i / 10)]);
 let seed = 12345;
 const random = () => (seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0) / 2 ** 32;
 // Zipf's law over 100 million words.
