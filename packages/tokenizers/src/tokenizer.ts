@@ -142,7 +142,6 @@ export class Tokenizer {
 
   private typedIds(text: string, options: EncodeIdsOptions): Int32Array {
     const { addSpecialTokens = true, allowedSpecial = 'all' } = options;
-    checkText(text);
     this.checkAllowed(text, options);
     const out = new IdList(Math.max(64, text.length >> 2));
     const around = addSpecialTokens ? this.tokensAround() : null;
