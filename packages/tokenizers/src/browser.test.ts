@@ -6,7 +6,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { Tokenizer, trainBpe } from './index';
+import { type Tokenizer, trainBpe } from './index';
 
 /** Most bytes of the whole entry, minified and compressed; the README states it. */
 const mostBytes = 70_000;
