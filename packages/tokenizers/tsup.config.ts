@@ -4,4 +4,6 @@ export default build({
   index: 'src/index.ts',
   'count-threads': 'src/trainers/count-threads.ts',
   'count-worker': 'src/trainers/count-worker.ts',
+  pool: 'src/workers/pool.ts',
+  'encode-worker': 'src/workers/encode-worker.ts',
 });

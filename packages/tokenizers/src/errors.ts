@@ -6,7 +6,8 @@ export type TokenizerErrorCode =
   | 'step_limit'
   | 'template'
   | 'token_not_found'
-  | 'unsupported';
+  | 'unsupported'
+  | 'worker_failed';
 
 const brand = Symbol.for('tessera.tokenizers.error');
 

@@ -33,6 +33,9 @@ export interface TokenizerParts {
   readonly padding?: PaddingOptions | null;
 }
 
+/** @internal An added token, or text [from, to) without any. */
+export type QuickPart = { readonly id: number } | { readonly text: string; readonly from: number; readonly to: number };
+
 /** One text, or one that is cut into words already. */
 export type TextInput = string | readonly string[];
 
@@ -141,14 +144,19 @@ export class Tokenizer {
   }
 
   private typedIds(text: string, options: EncodeIdsOptions): Int32Array {
+    const out = new IdList(Math.max(64, text.length >> 2));
+    this.appendIds(text, options, out);
+    return out.toArray();
+  }
+
+  /** @internal Adds the ids of a text to a list. */
+  appendIds(text: string, options: EncodeIdsOptions, out: IdList): void {
     const { addSpecialTokens = true, allowedSpecial = 'all' } = options;
     this.checkAllowed(text, options);
-    const out = new IdList(Math.max(64, text.length >> 2));
     const around = addSpecialTokens ? this.tokensAround() : null;
     for (const id of around?.before ?? []) out.push(id);
     this.bareIds(text, allowedSpecial, out);
     for (const id of around?.after ?? []) out.push(id);
-    return out.toArray();
   }
 
   private surrounding: { before: readonly number[]; after: readonly number[] } | null = null;
@@ -166,7 +174,7 @@ export class Tokenizer {
     }
   }
 
-  /** Ids that the post-processor puts before and after one text. */
+  /** @internal Ids that the post-processor puts before and after one text. */
   tokensAround(): { before: readonly number[]; after: readonly number[] } {
     if (this.surrounding !== null) return this.surrounding;
     const probe: Row = {
@@ -189,21 +197,38 @@ export class Tokenizer {
     return this.surrounding;
   }
 
-  /** Ids of the text alone, on the fast path where there is one. */
+  /** @internal The quick way from bytes to ids, or null. */
+  get quick(): ByteBpe | null {
+    if (this.fast === undefined) this.fast = fastEncoder(this.parts.preTokenizer ?? null, this.parts.model);
+    return this.fast;
+  }
+
+  /**
+   * @internal What the quick way takes of a text: ids of added tokens, and normalised text between them. null where
+   * there is no such way.
+   */
+  quickParts(text: string, allowed: AllowedSpecial): QuickPart[] | null {
+    const { normalizer } = this.parts;
+    if (this.quick === null || !this.added.rawOnly) return null;
+    return this.added.stretches(text, allowed).map(({ from, to, token }) => {
+      if (token !== null) return { id: token.id };
+      if (!normalizer) return { text, from, to };
+      const piece = text.slice(from, to);
+      checkText(piece, from);
+      const made = normalizer.normalize(AlignedText.untracked(piece)).text;
+      return { text: made, from: 0, to: made.length };
+    });
+  }
+
+  /** Ids of the text alone, on the quick way where there is one. */
   private bareIds(text: string, allowed: AllowedSpecial, out: IdList): void {
-    const { normalizer, preTokenizer, model } = this.parts;
-    this.fast ??= fastEncoder(preTokenizer ?? null, model);
-    const { fast } = this;
-    if (fast !== null && this.added.rawOnly) {
-      for (const { from, to, token } of this.added.stretches(text, allowed)) {
-        if (token !== null) out.push(token.id);
-        else if (!normalizer) fast.encode(text, from, to, out);
-        else {
-          const piece = text.slice(from, to);
-          checkText(piece, from);
-          const made = normalizer.normalize(AlignedText.untracked(piece)).text;
-          fast.encode(made, 0, made.length, out);
-        }
+    const { preTokenizer, model } = this.parts;
+    const { quick } = this;
+    const parts = this.quickParts(text, allowed);
+    if (quick !== null && parts !== null) {
+      for (const part of parts) {
+        if ('id' in part) out.push(part.id);
+        else quick.encode(part.text, part.from, part.to, out);
       }
       return;
     }
@@ -217,10 +242,8 @@ export class Tokenizer {
         continue;
       }
       for (const word of preTokenizer ? preTokenizer.split(piece) : [piece]) {
-        if (fast !== null && !preTokenizer) fast.encode(word.text, 0, word.length, out);
-        else
-          for (const stretch of model.segments?.(word.text) ?? [word.text])
-            for (const id of model.tokenize(stretch).ids) out.push(id);
+        for (const stretch of model.segments?.(word.text) ?? [word.text])
+          for (const id of model.tokenize(stretch).ids) out.push(id);
       }
     }
   }

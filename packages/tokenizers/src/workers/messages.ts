@@ -1,0 +1,44 @@
+import { TokenizerError, type TokenizerErrorCode } from '../errors';
+import type { AllowedSpecial } from '../encode/added-tokens';
+
+/** A tokenizer as it travels: its tokenizer.json, and the ranks of merges, which that can't say. */
+export interface TokenizerData {
+  readonly json: string;
+  readonly ranks: Int32Array | null;
+}
+
+/** Texts to encode: UTF-8 in shared memory, a zero byte behind each. */
+export interface EncodeTask {
+  readonly bytes: Uint8Array;
+  /** Begin and end of each text. */
+  readonly spans: Int32Array;
+  /** Where the ids go, one for each byte at the most; null to send them, which needs the whole pipeline. */
+  readonly ids: Int32Array | null;
+  readonly allowedSpecial: AllowedSpecial;
+}
+
+/** An error as it travels; code null for those that are not this package's. */
+export interface ErrorData {
+  readonly code: TokenizerErrorCode | null;
+  readonly message: string;
+}
+
+/** The ids of a task's texts, one behind the other, and how many each text has. */
+export interface EncodedTexts {
+  /** null if they are in the task's memory. */
+  readonly ids: Int32Array | null;
+  readonly counts: Int32Array;
+}
+
+/** What a worker sends. */
+export type EncodeAnswer = { readonly ready: true } | EncodedTexts | { readonly error: ErrorData };
+
+export function errorData(error: unknown): ErrorData {
+  return error instanceof TokenizerError
+    ? { code: error.code, message: error.message }
+    : { code: null, message: error instanceof Error ? error.message : String(error) };
+}
+
+export function errorOf({ code, message }: ErrorData): Error {
+  return code === null ? new Error(message) : new TokenizerError(code, message);
+}

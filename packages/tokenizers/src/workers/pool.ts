@@ -1,0 +1,188 @@
+import { availableParallelism } from 'node:os';
+import { TokenizerError } from '../errors';
+import { Bpe } from '../models/bpe';
+import type { EncodeIdsOptions, Tokenizer } from '../tokenizer';
+import { EncodeThread } from './encode-thread';
+import { Job, type Piece } from './job';
+import type { TokenizerData } from './messages';
+import { TaskQueue } from './queue';
+
+/** Units of text in a task: large beside the cost of a message, small beside what is to be shared out. */
+const taskUnits = 1 << 17;
+/** Where every scanned pattern ends a word: between a letter and a space before a letter. */
+const seam = /[A-Za-z](?= [A-Za-z])/g;
+
+/** Settings of `TokenizerPool.create`. */
+export interface TokenizerPoolOptions {
+  /** Number of worker threads; default as many as the process may use. */
+  readonly workers?: number;
+}
+
+/** Settings of `TokenizerPool.encodeBatch`. */
+export interface PoolEncodeOptions extends EncodeIdsOptions {
+  /** Stops the call: it rejects with the signal's reason, and what has not begun is not encoded. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Worker threads that encode texts (Node only). Each holds the tokenizer, so a pool is made once and used often. The
+ * ids are those of `Tokenizer.encodeIds`; truncation and padding are not applied. A long text is shared out too, where
+ * its ids are surely those of its pieces: byte-level BPE with a split pattern that published tokenizers use.
+ *
+ * The tokenizer travels as its tokenizer.json, so its components must be of the kinds known there.
+ *
+ * @example
+ * ```ts
+ * import { trainBpe } from '@tessera-llm/tokenizers';
+ * import { TokenizerPool } from '@tessera-llm/tokenizers/pool';
+ * const tokenizer = await trainBpe(['low lower lowest'], { vocabSize: 260 });
+ * const pool = await TokenizerPool.create(tokenizer, { workers: 2 });
+ * const [ids] = await pool.encodeBatch(['lower', 'lowest']); // Int32Array
+ * console.log(tokenizer.decode(ids!)); // 'lower'
+ * await pool.dispose();
+ * ```
+ */
+export class TokenizerPool {
+  private readonly queue: TaskQueue;
+
+  private constructor(
+    private readonly tokenizer: Tokenizer,
+    threads: EncodeThread[],
+    data: TokenizerData,
+  ) {
+    this.queue = new TaskQueue(threads, () => new EncodeThread(data));
+  }
+
+  /**
+   * Starts the workers; resolves when all of them hold the tokenizer.
+   *
+   * @throws TokenizerError `invalid_argument` for a number of workers out of range; `unsupported` or `invalid_file` for
+   *   components that tokenizer.json does not know; `worker_failed` if a worker can't start.
+   */
+  static async create(tokenizer: Tokenizer, options: TokenizerPoolOptions = {}): Promise<TokenizerPool> {
+    const { workers = availableParallelism() } = options;
+    if (!Number.isInteger(workers) || workers < 1 || workers > 1024) {
+      throw new TokenizerError(
+        'invalid_argument',
+        `[TokenizerPool] expected from 1 to 1024 workers, got ${String(workers)}`,
+      );
+    }
+    const { model } = tokenizer.parts;
+    const ranks = model instanceof Bpe && model.options.ranks ? Int32Array.from(model.options.ranks) : null;
+    const data: TokenizerData = { json: JSON.stringify(tokenizer.toJSON()), ranks };
+    const threads = Array.from({ length: workers }, () => new EncodeThread(data));
+    const pool = new TokenizerPool(tokenizer, threads, data);
+    try {
+      await Promise.all(threads.map((thread) => thread.ready));
+    } catch (error) {
+      await pool.dispose();
+      throw error;
+    }
+    return pool;
+  }
+
+  /** Number of worker threads. */
+  get workers(): number {
+    return this.queue.workers;
+  }
+
+  /**
+   * Ids (N,) of each text, in the order of the texts.
+   *
+   * @throws TokenizerError as `Tokenizer.encodeIds`; `worker_failed` if a worker ends meanwhile (the next call starts
+   *   another); `invalid_argument` behind `dispose`.
+   */
+  async encodeBatch(texts: readonly string[], options: PoolEncodeOptions = {}): Promise<Int32Array[]> {
+    const { signal, addSpecialTokens = true, allowedSpecial = 'all' } = options;
+    signal?.throwIfAborted();
+    const wrong = texts.findIndex((text) => typeof text !== 'string');
+    if (wrong >= 0) {
+      throw new TokenizerError(
+        'invalid_argument',
+        `[TokenizerPool] expected texts, got ${typeof texts[wrong]} at place ${wrong}`,
+      );
+    }
+    const ofTexts: Piece[][] = [];
+    const quick: Piece[] = [];
+    const slow: Piece[] = [];
+    for (const text of texts) {
+      const parts = this.tokenizer.quickParts(text, allowedSpecial);
+      const own: Piece[] = [];
+      if (parts === null) own.push({ text, from: 0, to: text.length, ids: null });
+      else
+        for (const part of parts) {
+          if ('id' in part) own.push({ text: '', from: 0, to: 0, ids: Int32Array.of(part.id) });
+          else own.push(...cut(part.text, part.from, part.to));
+        }
+      for (const piece of own) if (piece.ids === null) (parts === null ? slow : quick).push(piece);
+      ofTexts.push(own);
+    }
+    await this.queue.run((failed, settled) => {
+      const job = (isQuick: boolean) => (pieces: Piece[]) => new Job(pieces, isQuick, allowedSpecial, failed, settled);
+      return [...grouped(quick).map(job(true)), ...grouped(slow).map(job(false))];
+    }, signal);
+    const { before, after } = addSpecialTokens ? this.tokenizer.tokensAround() : { before: [], after: [] };
+    return ofTexts.map((own) => joined([before, ...own.map((piece) => piece.ids as Int32Array), after]));
+  }
+
+  /**
+   * Ids (N,) of one text, its pieces shared out among the workers where that is exact.
+   *
+   * @throws TokenizerError as `encodeBatch`.
+   */
+  async encode(text: string, options: PoolEncodeOptions = {}): Promise<Int32Array> {
+    const [ids] = await this.encodeBatch([text], options);
+    return ids as Int32Array;
+  }
+
+  /** Ends the workers; calls under way reject. */
+  async dispose(): Promise<void> {
+    await this.queue.end();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.dispose();
+  }
+}
+
+/** Pieces of a text, none much longer than a task. */
+function cut(text: string, from: number, to: number): Piece[] {
+  const out: Piece[] = [];
+  let begin = from;
+  while (to - begin > taskUnits) {
+    seam.lastIndex = begin + taskUnits - 1;
+    const found = seam.exec(text);
+    if (found === null || found.index + 1 >= to) break;
+    out.push({ text, from: begin, to: found.index + 1, ids: null });
+    begin = found.index + 1;
+  }
+  out.push({ text, from: begin, to, ids: null });
+  return out;
+}
+
+/** Pieces in groups of about a task's size. */
+function grouped(pieces: readonly Piece[]): Piece[][] {
+  const out: Piece[][] = [];
+  let group: Piece[] = [];
+  let units = 0;
+  for (const piece of pieces) {
+    group.push(piece);
+    units += piece.to - piece.from;
+    if (units < taskUnits) continue;
+    out.push(group);
+    group = [];
+    units = 0;
+  }
+  if (group.length > 0) out.push(group);
+  return out;
+}
+
+function joined(lists: readonly ArrayLike<number>[]): Int32Array {
+  const out = new Int32Array(lists.reduce((sum, list) => sum + list.length, 0));
+  let at = 0;
+  for (const list of lists) {
+    out.set(list, at);
+    at += list.length;
+  }
+  return out;
+}
