@@ -20,6 +20,11 @@ const checks = {
   // The kernels' own tests, under AddressSanitizer and UndefinedBehaviorSanitizer; skipped without a compiler.
   cpp: () =>
     problems(run(process.execPath, [join(root, 'packages', 'native', 'scripts', 'test-cpp.mjs'), '--sanitize'])),
+  // The kernels' own tests for arm64, cross-compiled and under qemu-user; skipped without Debian's cross compiler.
+  arm64: () =>
+    problems(
+      run(process.execPath, [join(root, 'packages', 'native', 'scripts', 'test-cpp.mjs'), '--target', 'linux-arm64']),
+    ),
   packed: async () => (await import('./packed.mjs')).checkPacked(),
 };
 

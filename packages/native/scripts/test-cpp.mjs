@@ -1,6 +1,6 @@
 // Builds and runs the C++ tests, which call the kernels of every instruction family that this machine has, and the
-// AVX-512 sources lowered to AVX2. --sanitize: under AddressSanitizer and UndefinedBehaviorSanitizer. --target linux-arm64:
-// cross-compiled, under qemu-user; skipped where the tools are absent. Another word filters.
+// AVX-512 sources lowered to AVX2. --sanitize: under AddressSanitizer and UndefinedBehaviorSanitizer. --target linux-arm64
+// or win32-x64: cross-compiled, under qemu-user or Wine; skipped where the tools are absent. Another word filters.
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { spawn } from 'node:child_process';
-import { delimiter, dirname, join, relative } from 'node:path';
+import { delimiter, dirname, isAbsolute, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -74,7 +74,7 @@ const kernelFlags = ['-fno-exceptions', '-fno-rtti'];
  */
 export const targets = {
   'linux-arm64': { compilers: ['aarch64-linux-gnu-g++'], runner: ['qemu-aarch64', '-L', '/usr/aarch64-linux-gnu'] },
-  'win32-x64': { compilers: ['x86_64-w64-mingw32-g++-posix'], runner: ['wine64'] },
+  'win32-x64': { compilers: ['x86_64-w64-mingw32-g++-posix'], runner: ['/usr/lib/wine/wine64'] },
 };
 
 /** The target that `--target NAME` or `--target=NAME` asks for; undefined: this machine. */
@@ -86,8 +86,9 @@ export function targetOf(args) {
   throw new Error(`native: expected --target ${Object.keys(targets).join(' or ')}, got ${name}`);
 }
 
-/** True if a program of that name is on the path. */
+/** True if a program of that name is on the path, or at it. */
 export function isInstalled(command) {
+  if (isAbsolute(command)) return existsSync(command);
   return (process.env.PATH ?? '').split(delimiter).some((folder) => folder !== '' && existsSync(join(folder, command)));
 }
 

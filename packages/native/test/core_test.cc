@@ -1,7 +1,17 @@
 #include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <string>
 #include <thread>
 
+#if defined(__linux__)
+#include <sched.h>
+#endif
+
 #include "core/packed.h"
+#include "core/quota.h"
 #include "test.h"
 
 namespace {
@@ -35,6 +45,90 @@ TEST(every_index_runs_once_whoever_calls) {
     CHECK(right.load());
   }
 }
+
+TEST(callers_count_as_threads_at_work) {
+  // A pool of two: a caller alone has a helper; two callers have none.
+  ts::set_threads(2);
+  std::atomic<int> inside{0}, helped_alone{0}, helped_together{0};
+  const auto work = [&](int ranges) {
+    bool first = true;
+    ts::parallel_for(ranges, 1, [&](int64_t, int64_t, int slot) {
+      if (slot == 0 && first) {
+        inside.fetch_add(1);
+        first = false;
+      }
+      if (slot != 0) (inside.load() > 1 ? helped_together : helped_alone).fetch_add(1);
+      std::this_thread::sleep_for(std::chrono::microseconds(500));
+    });
+    inside.fetch_sub(1);
+  };
+  for (int round = 0; round < 50 && helped_alone.load() == 0; ++round) work(40);
+  CHECK(helped_alone.load() > 0);
+  std::thread one(work, 120), other(work, 120);
+  one.join();
+  other.join();
+  // A helper that was there before the second caller ends its range first.
+  CHECK(helped_together.load() <= 6);
+}
+
+namespace fs = std::filesystem;
+
+void put(const fs::path& file, const char* text) {
+  fs::create_directories(file.parent_path());
+  std::ofstream(file) << text;
+}
+
+TEST(quotas_of_control_groups) {
+  std::random_device device;
+  const fs::path folder = fs::temp_directory_path() / ("tessera-quota-" + std::to_string(device()));
+  const fs::path self = folder / "self";
+  const auto quota = [&](const char* groups) {
+    put(self, groups);
+    return ts::quota_threads(self.string().c_str(), (folder / "fs").string().c_str());
+  };
+  CHECK(ts::quota_threads((folder / "none").string().c_str(), (folder / "none").string().c_str()) == 0);
+  // Version 2: the group's own, and those above it.
+  CHECK(quota("0::/a/b\n") == 0);
+  put(folder / "fs/a/b/cpu.max", "max 100000\n");
+  CHECK(quota("0::/a/b\n") == 0);
+  put(folder / "fs/a/cpu.max", "350000 100000\n");
+  CHECK(quota("0::/a/b\n") == 4);
+  CHECK(quota("0::/\n") == 0);
+  put(folder / "fs/a/b/cpu.max", "50000 100000\n");
+  CHECK(quota("0::/a/b\n") == 1);
+  // A container sees its group at the root, whatever path it reads.
+  put(folder / "fs/cpu.max", "200000 100000\n");
+  CHECK(quota("0::/../elsewhere\n") == 2);
+  CHECK(quota("0::/\n") == 2);
+  put(folder / "fs/cpu.max", "-1 0\n");
+  CHECK(quota("0::/\n") == 0);
+  // Version 1: by controller.
+  put(folder / "fs/cpu,cpuacct/x/cpu.cfs_quota_us", "150000\n");
+  put(folder / "fs/cpu,cpuacct/x/cpu.cfs_period_us", "50000\n");
+  CHECK(quota("4:memory:/x\n3:cpu,cpuacct:/x/y\n") == 3);
+  CHECK(quota("3:cpuset:/x\n") == 0);
+  put(folder / "fs/cpu,cpuacct/x/cpu.cfs_quota_us", "-1\n");
+  CHECK(quota("3:cpu,cpuacct:/x\n") == 0);
+  put(folder / "fs/cpu/cpu.cfs_quota_us", "600000\n");
+  CHECK(quota("") == 6);
+  CHECK(quota("nonsense\n::\n") == 6);
+  fs::remove_all(folder);
+}
+
+#if defined(__linux__)
+TEST(affinity_limits_the_threads) {
+  cpu_set_t before, one;
+  CHECK(sched_getaffinity(0, sizeof before, &before) == 0);
+  int first = 0;
+  while (!CPU_ISSET(first, &before)) ++first;
+  CPU_ZERO(&one);
+  CPU_SET(first, &one);
+  CHECK(sched_setaffinity(0, sizeof one, &one) == 0);
+  CHECK(ts::available_threads() == 1);
+  CHECK(sched_setaffinity(0, sizeof before, &before) == 0);
+  CHECK(ts::available_threads() >= 1 && ts::available_threads() <= CPU_COUNT(&before));
+}
+#endif
 
 TEST(blocks_are_counted_shared_and_reused) {
   ts::trim();

@@ -54,7 +54,7 @@ export function profile<T>(fn: () => NotPromise<T>): Profile<T> {
   const traceEvents: TraceEvent[] = [];
   const kernels = new Map<string, { calls: number; ms: number }>();
   const modules = new Map<string, Omit<ModuleProfile, 'path'>>();
-  let live = -1;
+  let live = state.backend?.memory().liveBytes ?? -1;
   const result = intercepting((call) => {
     const path = state.labels.join('.');
     const ms = call.endMs - call.startMs;

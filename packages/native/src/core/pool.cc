@@ -35,8 +35,8 @@ struct Job {
 
 struct Pool {
   std::mutex mutex;
-  std::vector<Job*> jobs;  // one a caller
-  int helping = 0;         // threads of the pool that work on one; guarded by mutex
+  std::vector<Job*> jobs;
+  std::atomic<int> at_work{0};  // callers, and threads of the pool that help them
   std::atomic<uint32_t> posted{0};
   std::atomic<uint32_t> finished{0};
   std::atomic<int> sleeping{0};
@@ -56,9 +56,10 @@ inline void pause() {
 
 // Ranges shrink towards the end: half of an even share of what is left. Large ones cost little to take, small last ones
 // let the threads finish together.
-void work_on(Job& job, int slot) {
+template <class Stay>
+void work_on(Job& job, int slot, const Stay& stay) {
   int64_t begin = job.next.load(std::memory_order_relaxed);
-  while (begin < job.n) {
+  while (begin < job.n && stay()) {
     const int64_t share = (job.n - begin) / (2 * job.limit) / job.grain * job.grain;
     const int64_t end = std::min(begin + std::max(share, job.grain), job.n);
     if (!job.next.compare_exchange_weak(begin, end, std::memory_order_relaxed)) continue;
@@ -74,23 +75,21 @@ bool help(Pool& pool) {
   int slot = 0;
   {
     std::lock_guard lock(pool.mutex);
-    if (static_cast<int>(pool.jobs.size()) + pool.helping >= pool.size.load(std::memory_order_relaxed)) return false;
+    if (pool.at_work.load(std::memory_order_relaxed) >= pool.size.load(std::memory_order_relaxed)) return false;
     for (Job* candidate : pool.jobs) {
       if (candidate->next.load(std::memory_order_relaxed) >= candidate->n) continue;
       if (candidate->slots.load(std::memory_order_relaxed) >= candidate->limit) continue;
       slot = candidate->slots.fetch_add(1, std::memory_order_relaxed);
       candidate->workers.fetch_add(1, std::memory_order_relaxed);
       job = candidate;
-      ++pool.helping;
+      pool.at_work.fetch_add(1, std::memory_order_relaxed);
       break;
     }
   }
   if (job == nullptr) return false;
-  work_on(*job, slot);
-  {
-    std::lock_guard lock(pool.mutex);
-    --pool.helping;
-  }
+  // Makes room when more callers come: what it leaves is theirs.
+  work_on(*job, slot, [&] { return pool.at_work.load(std::memory_order_relaxed) <= pool.size.load(std::memory_order_relaxed); });
+  pool.at_work.fetch_sub(1, std::memory_order_relaxed);
   // The job lives on its caller's stack and may be gone right after this; what is notified lives in the pool.
   if (job->workers.fetch_sub(1, std::memory_order_acq_rel) == 1) {
     pool.finished.fetch_add(1, std::memory_order_release);
@@ -182,16 +181,18 @@ void parallel_ranges(int64_t n, int64_t grain, RangeFn fn, void* context) {
   {
     std::lock_guard lock(p.mutex);
     p.jobs.push_back(&job);
+    p.at_work.fetch_add(1, std::memory_order_relaxed);
   }
   p.posted.fetch_add(1, std::memory_order_seq_cst);
   if (p.sleeping.load(std::memory_order_seq_cst) > 0) p.posted.notify_all();
   inside_job = true;
-  work_on(job, 0);
+  work_on(job, 0, [] { return true; });
   inside_job = false;
   bool others;
   {
     std::lock_guard lock(p.mutex);
     p.jobs.erase(std::find(p.jobs.begin(), p.jobs.end(), &job));
+    p.at_work.fetch_sub(1, std::memory_order_relaxed);
     others = !p.jobs.empty();
   }
   // There is room for a helper again.
