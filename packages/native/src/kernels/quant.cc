@@ -26,7 +26,10 @@ bool read_spec(const Args& args, int at, QuantSpec& s) {
   if (format < 0 || format >= kFormatCount) return false;
   s = {static_cast<Format>(format), args.size(at + 1), args.size(at + 2), args.size(at + 3)};
   if (s.rows < 0 || s.cols < 0) return false;
-  if (s.format == Format::int8) return s.group > 0 && (s.group % kUnit == 0 || s.group >= s.cols);
+  if (s.format == Format::int8) {
+    if (s.group >= s.cols) s.group = kMaxInt8Cols + 1;  // one scale per row, whatever the number says
+    return s.group > 0 && s.cols <= kMaxInt8Cols && s.group % kUnit == 0;
+  }
   return s.cols % kBlockShapes[format].values == 0;
 }
 Status bad_spec(const char* kernel) { return fail(Status::value, "[%s] format, shape and group size do not fit", kernel); }
