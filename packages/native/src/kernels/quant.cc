@@ -195,8 +195,8 @@ void fill(const void* source, Compute compute, int64_t column, int64_t n, int64_
     }
   });
 }
-// Vectors of a tile lie within panels, and tasks begin on panels.
-static_assert(kPanelRows % kLanes == 0 && 2 * kTileN % kPanelRows == 0);
+// Columns start at multiples of kTileN, so that a vector of a tile lies within one panel.
+static_assert(kPanelRows % kLanes == 0 && kTileN % kLanes == 0);
 
 // args: 0 x (n, k), 1 panels, 2 bias float32 (m) or 0, 3 y (n, m) float32, 4 n, 5 dtype of x (int8 activations: float32),
 // 6 activations: 0 float32, 1 bfloat16, 2 int8, 7 format, 8 rows m, 9 columns k, 10 group.
