@@ -26,7 +26,10 @@ bool read_spec(const Args& args, int at, QuantSpec& s) {
   if (format < 0 || format >= kFormatCount) return false;
   s = {static_cast<Format>(format), args.size(at + 1), args.size(at + 2), args.size(at + 3)};
   if (s.rows < 0 || s.cols < 0) return false;
-  if (s.format == Format::int8) return s.group > 0 && (s.group % kUnit == 0 || s.group >= s.cols);
+  if (s.format == Format::int8) {
+    if (s.group >= s.cols) s.group = kMaxInt8Cols + 1;  // one scale per row, whatever the number says
+    return s.group > 0 && s.cols <= kMaxInt8Cols && s.group % kUnit == 0;
+  }
   return s.cols % kBlockShapes[format].values == 0;
 }
 Status bad_spec(const char* kernel) { return fail(Status::value, "[%s] format, shape and group size do not fit", kernel); }
@@ -192,8 +195,8 @@ void fill(const void* source, Compute compute, int64_t column, int64_t n, int64_
     }
   });
 }
-// Vectors of a tile lie within panels, and tasks begin on panels.
-static_assert(kPanelRows % kLanes == 0 && 2 * kTileN % kPanelRows == 0);
+// Columns start at multiples of kTileN, so that a vector of a tile lies within one panel.
+static_assert(kPanelRows % kLanes == 0 && kTileN % kLanes == 0);
 
 // args: 0 x (n, k), 1 panels, 2 bias float32 (m) or 0, 3 y (n, m) float32, 4 n, 5 dtype of x (int8 activations: float32),
 // 6 activations: 0 float32, 1 bfloat16, 2 int8, 7 format, 8 rows m, 9 columns k, 10 group.

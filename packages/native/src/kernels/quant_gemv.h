@@ -42,80 +42,93 @@ inline void gemv_words(const void* x, DType dtype, int64_t row, int64_t cols, ui
   }
 }
 
-// acc[r] += unit u of kLanes rows of the weight. `valid` of the 32 places are real (kWhole: all).
-template <class T, class F, int R, bool kWhole>
-TS_INLINE void gemv_unit(const F& f, int64_t u, int lane, int64_t valid, const uint32_t* x, int64_t x_stride, vf* acc, int acc_stride) {
-  vf scale[F::kScales], offset{};
-  f.scales(u, lane, scale, offset);
-  vf low[F::kScales];
+// What a vector of weight rows needs during one unit.
+template <class F>
+struct UnitScales {
+  vf scale[F::kScales], low[F::kScales], offset;
+
+  // kRounded: the values will be rounded to bfloat16 by an addition, which must not carry an odd NaN into the exponent.
+  template <bool kRounded>
+  TS_INLINE void read(const F& f, int64_t u, int lane) {
+    offset = vf{};
+    f.scales(u, lane, scale, offset);
 #pragma GCC unroll 2
-  for (int i = 0; i < F::kScales; ++i) {
-    // One NaN for all of them: rounding by adding below must not carry its bits into the exponent.
-    if constexpr (T::per_word == 2) scale[i] = select(scale[i] == scale[i], scale[i], splat(__builtin_nanf("")));
-    low[i] = scale[i] * splat(-static_cast<float>(F::kBias));
+    for (int i = 0; i < F::kScales; ++i) {
+      if constexpr (kRounded) scale[i] = plain(scale[i]);
+      low[i] = scale[i] * splat(-static_cast<float>(F::kBias));
+    }
+    if constexpr (kRounded && F::kOffset) offset = plain(offset);
   }
-  if constexpr (T::per_word == 2 && F::kOffset) offset = select(offset == offset, offset, splat(__builtin_nanf("")));
-  vu even{};
+  static TS_INLINE vf plain(vf x) { return select(x == x, x, splat(__builtin_nanf(""))); }
+
+  // Value of byte i of a word of codes, rounded as dequantize_unit does (but for the sign of zero, which no sum shows).
+  TS_INLINE vf value(vu four, int i, int part) const {
+    if constexpr (F::kSigned) return scale[part] * __builtin_convertvector(bits<vi>(four << (24 - 8 * i)) >> 24, vf);
+    const vi code = bits<vi>(i == 3 ? four >> 24 : (four >> (8 * i)) & 0xffu);
+    vf x;
+    if constexpr (F::kBias == 0) {
+      x = scale[part] * __builtin_convertvector(code, vf);
+    } else {
+#if defined(__FMA__) || defined(__aarch64__)
+      x = fma(scale[part], __builtin_convertvector(code, vf), low[part]);  // both products are exact: one rounding either way
+#else
+      x = scale[part] * __builtin_convertvector(code - F::kBias, vf);
+#endif
+    }
+    if constexpr (F::kOffset) x = x + offset;
+    return x;
+  }
+};
+
+// acc[r][v] += one unit of V vectors of weight rows: vector v is rows lane + (v % kPerPanel) * kLanes … of panel f[v /
+// kPerPanel]. `valid` of the 32 places are real (kWhole: all). The vectors are interleaved: each is one chain of sums.
+template <class T, class F, int R, int V, int kPerPanel, bool kWhole>
+TS_INLINE void gemv_unit(const F* f, int64_t u, int lane, int64_t valid, const uint32_t* x, int64_t x_stride, vf (&acc)[R][V]) {
+  UnitScales<F> unit[V];
+#pragma GCC unroll 4
+  for (int v = 0; v < V; ++v) unit[v].template read<T::per_word == 2>(f[v / kPerPanel], u, lane + v % kPerPanel * kLanes);
+  [[maybe_unused]] vu even[V];
 #pragma GCC unroll 8
   for (int w = 0; w < 8; ++w) {
-    const vu four = f.codes(u, w, lane);
+    vu four[V];
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) four[v] = f[v / kPerPanel].codes(u, w, lane + v % kPerPanel * kLanes);
 #pragma GCC unroll 4
     for (int i = 0; i < 4; ++i) {
       const int k = 4 * w + i;
       if (!kWhole && k >= valid) break;
-      const int part = w * F::kScales / 8;
-      vf value;
-      if constexpr (F::kSigned) {
-        value = scale[part] * __builtin_convertvector(bits<vi>(four << (24 - 8 * i)) >> 24, vf);
-      } else {
-        vi code = bits<vi>(i == 3 ? four >> 24 : (four >> (8 * i)) & 0xffu);
-#if defined(__FMA__) || defined(__aarch64__)
-        // scale (code - bias) in one rounding: the product is exact, so it has one either way.
-        if constexpr (F::kBias != 0) value = fma(scale[part], __builtin_convertvector(code, vf), low[part]);
-#else
-        if constexpr (F::kBias != 0) value = scale[part] * __builtin_convertvector(code - F::kBias, vf);
-#endif
-        else value = scale[part] * __builtin_convertvector(code, vf);
-        if constexpr (F::kOffset) value = value + offset;
-      }
-      if constexpr (T::per_word == 1) {
 #pragma GCC unroll 4
-        for (int r = 0; r < R; ++r) {
-          vf& sum = acc[r * acc_stride];
-          sum = fma(splat(bits<float>(x[r * x_stride + k])), value, sum);
+      for (int v = 0; v < V; ++v) {
+        const vf value = unit[v].value(four[v], i, w * F::kScales / 8);
+        if constexpr (T::per_word == 1) {
+#pragma GCC unroll 4
+          for (int r = 0; r < R; ++r) acc[r][v] = fma(splat(bits<float>(x[r * x_stride + k])), value, acc[r][v]);
+          continue;
         }
-      } else {
         const vu word = bits<vu>(value);
         const vu up = word + (((word >> 16) & 1u) + 0x7fffu);  // round_bf16 for what is not an odd NaN
 #if defined(TS_DOT_BF16)
         const bool last = !kWhole && k + 1 == valid;
         if ((k & 1) == 0 && !last) {
-          even = up >> 16;
+          even[v] = up >> 16;
           continue;
         }
-        const vu pair = (k & 1) == 0 ? up >> 16 : (up & 0xffff0000u) | even;
+        const vu pair = (k & 1) == 0 ? up >> 16 : (up & 0xffff0000u) | even[v];
 #pragma GCC unroll 4
-        for (int r = 0; r < R; ++r) {
-          vf& sum = acc[r * acc_stride];
-          sum = dot_bf16(sum, splat_u(x[r * x_stride + k / 2]), pair);
-        }
+        for (int r = 0; r < R; ++r) acc[r][v] = dot_bf16(acc[r][v], splat_u(x[r * x_stride + k / 2]), pair);
 #else
-        (void)even;
         const vf rounded = bits<vf>(up & 0xffff0000u);
 #pragma GCC unroll 4
-        for (int r = 0; r < R; ++r) {
-          vf& sum = acc[r * acc_stride];
-          sum = fma(splat(bits<float>(x[r * x_stride + k])), rounded, sum);
-        }
+        for (int r = 0; r < R; ++r) acc[r][v] = fma(splat(bits<float>(x[r * x_stride + k])), rounded, acc[r][v]);
 #endif
       }
     }
   }
 }
 
-// y[r][…] for R rows of x (x_stride words apart) and V vectors of weight rows from `lane`; `cols` of them are real.
-template <class T, class F, int R, int V>
-__attribute__((noinline)) void gemv_tile(const F& f, const QuantSpec& s, int lane, int64_t cols, const uint32_t* x, int64_t x_stride,
+// y[r][…] for R rows of x (x_stride words apart) and V vectors of weight rows from row `first`, at `lane` of their panels.
+template <class T, class F, int R, int V, int kPerPanel>
+__attribute__((noinline)) void gemv_tile(const F* f, const QuantSpec& s, int64_t first, int lane, const uint32_t* x, int64_t x_stride,
                                          const float* bias, float* y) {
   constexpr int64_t kBlockUnits = T::block * T::per_word / kUnit;
   const int64_t units = units_of(s);
@@ -125,14 +138,11 @@ __attribute__((noinline)) void gemv_tile(const F& f, const QuantSpec& s, int lan
     const int64_t end = u0 + kBlockUnits < units ? u0 + kBlockUnits : units;
     for (int64_t u = u0; u < end; ++u) {
       const int64_t valid = s.cols - u * kUnit;
-#pragma GCC unroll 4
-      for (int v = 0; v < V; ++v) {
-        const uint32_t* words = x + u * kUnitWords<T>;
-        if (valid >= kUnit) {
-          gemv_unit<T, F, R, true>(f, u, lane + v * kLanes, kUnit, words, x_stride, &acc[0][v], V);
-        } else {
-          gemv_unit<T, F, R, false>(f, u, lane + v * kLanes, valid, words, x_stride, &acc[0][v], V);
-        }
+      const uint32_t* words = x + u * kUnitWords<T>;
+      if (!F::kTails || valid >= kUnit) {
+        gemv_unit<T, F, R, V, kPerPanel, true>(f, u, lane, kUnit, words, x_stride, acc);
+      } else if constexpr (F::kTails) {
+        gemv_unit<T, F, R, V, kPerPanel, false>(f, u, lane, valid, words, x_stride, acc);
       }
     }
     for (int r = 0; r < R; ++r) {
@@ -140,30 +150,40 @@ __attribute__((noinline)) void gemv_tile(const F& f, const QuantSpec& s, int lan
     }
   }
   for (int v = 0; v < V; ++v) {
-    const int64_t left = cols - v * kLanes;
-    if (left <= 0) break;
+    const int64_t row = first + v / kPerPanel * kPanelRows + lane + v % kPerPanel * kLanes, left = s.rows - row;
+    if (left <= 0) continue;
     const int n = left < kLanes ? static_cast<int>(left) : kLanes;
     for (int r = 0; r < R; ++r) {
-      const vf sum = bias == nullptr ? total[r][v] : total[r][v] + load_n(bias + v * kLanes, n);
-      store_n(y + r * s.rows + v * kLanes, sum, n);
+      const vf sum = bias == nullptr ? total[r][v] : total[r][v] + load_n(bias + row, n);
+      store_n(y + r * s.rows + row, sum, n);
     }
   }
 }
 
-template <class T, class F>
-TS_INLINE void gemv_panel(const F& f, const QuantSpec& s, int64_t panel, int64_t n, const uint32_t* x, int64_t x_stride, const float* bias,
-                          float* y) {
-  // Two vectors at a time hide the latency of the sums and are what the registers hold.
-  constexpr int kStep = kPanelRows / kLanes < 2 ? 1 : 2;
-  const int64_t first = panel * kPanelRows, cols = s.rows - first;
-  for (int v = 0; v < kPanelRows / kLanes && v * kLanes < cols; v += kStep) {
-    const int lane = v * kLanes;
-    const float* b = bias == nullptr ? nullptr : bias + first + lane;
-    float* out = y + first + lane;
-    if (n == 1) gemv_tile<T, F, 1, kStep>(f, s, lane, cols - lane, x, x_stride, b, out);
-    if (n == 2) gemv_tile<T, F, 2, kStep>(f, s, lane, cols - lane, x, x_stride, b, out);
-    if (n == 3) gemv_tile<T, F, 3, kStep>(f, s, lane, cols - lane, x, x_stride, b, out);
-    if (n == 4) gemv_tile<T, F, 4, kStep>(f, s, lane, cols - lane, x, x_stride, b, out);
+// P panels from row `first` against n rows of x.
+template <class T, class F, int P>
+TS_INLINE void gemv_panels(const F* f, const QuantSpec& s, int64_t first, int64_t n, const uint32_t* x, int64_t x_stride, const float* bias,
+                           float* y) {
+  constexpr int kPerPanel = kPanelRows / kLanes < 2 ? 1 : 2;
+  constexpr int V = P * kPerPanel;
+  for (int lane = 0; lane < kPanelRows && first + lane < s.rows; lane += kPerPanel * kLanes) {
+    for (int64_t i = 0; i < n;) {
+      const uint32_t* from = x + i * x_stride;
+      float* to = y + i * s.rows;
+      if (n - i >= 4) {
+        // Four rows are chains enough: one panel at a time leaves registers for them.
+        for (int p = 0; p < P; ++p) {
+          gemv_tile<T, F, 4, kPerPanel, kPerPanel>(f + p, s, first + p * kPanelRows, lane, from, x_stride, bias, to);
+        }
+        i += 4;
+      } else if (n - i >= 2) {
+        gemv_tile<T, F, 2, V, kPerPanel>(f, s, first, lane, from, x_stride, bias, to);
+        i += 2;
+      } else {
+        gemv_tile<T, F, 1, V, kPerPanel>(f, s, first, lane, from, x_stride, bias, to);
+        i += 1;
+      }
+    }
   }
 }
 
@@ -177,16 +197,22 @@ inline Status gemv_product(const QuantSpec& s, const uint8_t* panels, const void
   for (int64_t i = 0; i < n; ++i) gemv_words<T>(x, dtype, i, s.cols, words + i * stride);
   const auto body = [&](int64_t begin, int64_t end, int) {
     with_format(s.format, [&]<class F>() {
-      for (int64_t p = begin; p < end; ++p) {
-        const F f(panels + p * panel_bytes(s), s);
-        gemv_panel<T>(f, s, p, n, words, stride, bias, y);
+      // Panels in pairs: four chains of sums hide the latency of an addition.
+      int64_t p = begin;
+      for (; p + 2 <= end; p += 2) {
+        const F f[2] = {F(panels + p * panel_bytes(s), s), F(panels + (p + 1) * panel_bytes(s), s)};
+        gemv_panels<T, F, 2>(f, s, p * kPanelRows, n, words, stride, bias, y);
+      }
+      if (p < end) {
+        const F f[1] = {F(panels + p * panel_bytes(s), s)};
+        gemv_panels<T, F, 1>(f, s, p * kPanelRows, n, words, stride, bias, y);
       }
     });
   };
   if (n * s.rows * s.cols < int64_t{1} << 15) {
     body(0, count, 0);
   } else {
-    parallel_for(count, 1, body);
+    parallel_for(count, 2, body);
   }
   return Status::ok;
 }
