@@ -48,6 +48,7 @@ export function fusedKernels(calls: NativeCalls, host: Kernels): Partial<Kernels
     gated: calls.kernel('gated'),
     gatedGrad: calls.kernel('gated_grad'),
     layerNorm: calls.kernel('layer_norm'),
+    normal: calls.kernel('normal'),
     layerNormGrad: calls.kernel('layer_norm_grad'),
     rmsNorm: calls.kernel('rms_norm'),
     rmsNormGrad: calls.kernel('rms_norm_grad'),
@@ -100,9 +101,8 @@ export function fusedKernels(calls: NativeCalls, host: Kernels): Partial<Kernels
       call(id.scaleInPlace, [at(target), at(factor), sizeOf(target.shape)]);
     },
     random(kind, shape, key) {
-      if (kind !== 'uniform') return host.random(kind, shape, key);
       const y = float(shape);
-      call(id.uniform, [at(y), sizeOf(shape), ...key.seed, ...key.stream]);
+      call(kind === 'uniform' ? id.uniform : id.normal, [at(y), sizeOf(shape), ...key.seed, ...key.stream]);
       return y;
     },
     dropout(x, attrs) {

@@ -3,6 +3,7 @@ import type { Backend, Kernels } from '../contract';
 import { referenceKernels } from '../reference/index';
 import { attentionKernels } from './attention';
 import { NativeCalls } from './calls';
+import { copyKernels } from './copies';
 import { fusedKernels } from './fused';
 import { lossKernels } from './losses';
 import { matmulKernels } from './matmul';
@@ -24,6 +25,7 @@ function createNativeBackend(addon: NativeAddon): Backend {
     ...fusedKernels(calls, host),
     ...lossKernels(calls, host),
     ...attentionKernels(calls, host),
+    ...copyKernels(calls, host),
   };
   return {
     name: 'native',

@@ -1,12 +1,12 @@
 import { sizeOf } from '../../shape';
+import { normalsInto } from '../../random/normal';
 import { philoxInto, unitOf } from '../../random/philox';
 import type { FusedKernels, PrimitiveKernels } from '../contract';
 import { type KernelMemory, floatOutput, floatsOf } from './memory';
 
 /**
  * Random numbers. `random`: elements 4b … 4b+3 come from Philox(key = seed; counter = b as 64 bits, stream); normals are
- * Box-Muller on words (0, 1) and (2, 3): r = √(-2 ln u), u = ((w >>> 8) + 1) 2^-24 in (0, 1], angle 2π (w' >>> 8) 2^-24,
- * giving r cos and r sin. `dropout`: columns 4b … 4b+3 of a row come from Philox(key = seed; counter = b, stream, and the
+ * Box-Muller on words (0, 1) and (2, 3); see `normalsInto`. `dropout`: columns 4b … 4b+3 of a row come from Philox(key = seed; counter = b, stream, and the
  * row's two words); an element is dropped where its uniform number is below p.
  */
 export function randomKernels(memory: KernelMemory): Pick<PrimitiveKernels, 'random'> & Pick<FusedKernels, 'dropout'> {
@@ -21,16 +21,8 @@ export function randomKernels(memory: KernelMemory): Pick<PrimitiveKernels, 'ran
         const b = i / 4;
         philoxInto(words, 0, seed[0], seed[1], b >>> 0, Math.floor(b / 2 ** 32), stream[0], stream[1]);
         for (let j = 0; j < 4; j += 2) {
-          const u = unitOf(words[j] as number);
-          const v = unitOf(words[j + 1] as number);
-          if (kind === 'uniform') {
-            four[j] = u;
-            four[j + 1] = v;
-          } else {
-            const r = Math.sqrt(-2 * Math.log(u + 2 ** -24));
-            four[j] = r * Math.cos(2 * Math.PI * v);
-            four[j + 1] = r * Math.sin(2 * Math.PI * v);
-          }
+          if (kind === 'normal') normalsInto(four, j, words[j] as number, words[j + 1] as number);
+          else for (const place of [j, j + 1]) four[place] = unitOf(words[place] as number);
         }
         for (let j = 0; j < Math.min(4, n - i); j++) y[i + j] = four[j] as number;
       }
