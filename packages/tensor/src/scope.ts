@@ -60,6 +60,7 @@ export function release(made: readonly Tensor[], result: unknown): void {
     if (t.kept) continue;
     if (!returned.has(t)) t.dispose();
     else if (parent !== undefined) parent.push(t);
+    else t.storage.watch();
   }
 }
 
@@ -100,5 +101,6 @@ export function scope<T>(fn: () => NotPromise<T>): T {
  */
 export function keep<T extends Tensor>(tensor: T): T {
   tensor.kept = true;
+  tensor.storage.watch();
   return tensor;
 }

@@ -16,17 +16,23 @@ const lost = new FinalizationRegistry<{ backend: Backend; block: Block }>(({ bac
 export class Storage {
   refs = 0;
   version = 0;
+  #watched = false;
 
   constructor(
     readonly backend: Backend,
     readonly block: Block,
-  ) {
-    lost.register(this, { backend, block }, this);
+  ) {}
+
+  /** Lets the collector give the block back if nobody does. Only what lives outside scopes needs it. */
+  watch(): void {
+    if (this.#watched) return;
+    this.#watched = true;
+    lost.register(this, { backend: this.backend, block: this.block }, this);
   }
 
   release(): void {
     if (--this.refs === 0) {
-      lost.unregister(this);
+      if (this.#watched) lost.unregister(this);
       this.backend.free(this.block);
     }
   }
@@ -74,7 +80,8 @@ export class Tensor<D extends DType = DType> implements NDArray<D> {
     storage.refs++;
     state.liveTensors++;
     const scope = state.scopes[state.scopes.length - 1];
-    if (scope !== undefined) scope.push(this);
+    if (scope === undefined) storage.watch();
+    else scope.push(this);
   }
 
   /** Number of axes. */

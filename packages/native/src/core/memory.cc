@@ -2,6 +2,8 @@
 
 #include <atomic>
 #include <cstdlib>
+#include <iterator>
+#include <map>
 #include <mutex>
 #include <new>
 #include <unordered_map>
@@ -9,11 +11,10 @@
 
 #include "core/packed.h"
 
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
 #if defined(_WIN32)
 #include <malloc.h>
+#else
+#include <sys/mman.h>
 #endif
 
 namespace ts {
@@ -34,15 +35,23 @@ static_assert(sizeof(Header) == kAlignment);
 constexpr size_t kHuge = size_t{4} << 20;
 constexpr size_t kHugePage = size_t{2} << 20;
 
+// From this size, blocks are mappings of their own, so that giving one back shrinks the process: the C library may keep
+// freed memory in its heap. A cached block up to a quarter larger is taken for one.
+constexpr size_t kLarge = size_t{1} << 20;
+
 // Cached memory beyond both of these is given back when a block must come from the system.
 constexpr uint64_t kCacheFloor = uint64_t{256} << 20;
 
+// How much more than was ever in use at one time may be held.
+constexpr uint64_t kSlack = uint64_t{64} << 20;
+
 struct Heap {
   std::mutex mutex;
-  std::unordered_map<size_t, std::vector<Header*>> cache;  // by capacity
+  std::map<size_t, std::vector<Header*>> cache;  // by capacity
   std::unordered_map<uint64_t, Header*> shared;
   uint64_t next_handle = 1;
   uint64_t live = 0, peak = 0, reserved = 0, cached = 0;
+  uint64_t most_used = 0;  // of reserved - cached, ever
 };
 
 // Never destroyed: environments of worker threads may outlive static destruction.
@@ -64,14 +73,39 @@ size_t class_of(size_t bytes) {
   return (bytes + step - 1) / step * step;
 }
 
+#if !defined(_WIN32) && !defined(__SANITIZE_ADDRESS__)
+#define TS_MAPPED 1
+constexpr size_t kPage = size_t{1} << 16;  // the largest page size of the systems that we run on
+
+size_t mapped_bytes(size_t capacity) { return (capacity + sizeof(Header) + kPage - 1) / kPage * kPage; }
+
+// A mapping that starts at a multiple of `alignment`: what lies before and behind it is given back.
+void* map_aligned(size_t bytes, size_t alignment) {
+  const size_t whole = bytes + alignment;
+  void* raw = mmap(nullptr, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (raw == MAP_FAILED) return nullptr;
+  char* first = static_cast<char*>(raw);
+  const size_t before = (alignment - reinterpret_cast<uintptr_t>(first) % alignment) % alignment;
+  if (before != 0) munmap(first, before);
+  munmap(first + before + bytes, whole - before - bytes);
+  return first + before;
+}
+#endif
+
 void* system_allocate(size_t capacity) {
   const size_t total = capacity + sizeof(Header);
 #if defined(_WIN32)
   return _aligned_malloc(total, kAlignment);
 #else
-  void* raw = nullptr;
   const size_t alignment = capacity >= kHuge ? kHugePage : kAlignment;
-  if (posix_memalign(&raw, alignment, total) != 0) return nullptr;
+  void* raw = nullptr;
+#if defined(TS_MAPPED)
+  if (capacity >= kLarge) {
+    raw = map_aligned(mapped_bytes(capacity), capacity >= kHuge ? kHugePage : kPage);
+    if (raw == nullptr) return nullptr;
+  }
+#endif
+  if (raw == nullptr && posix_memalign(&raw, alignment, total) != 0) return nullptr;
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
   if (capacity >= kHuge) madvise(raw, total / kHugePage * kHugePage, MADV_HUGEPAGE);
 #endif
@@ -83,19 +117,62 @@ void system_free(Header* header) {
 #if defined(_WIN32)
   _aligned_free(header);
 #else
+#if defined(TS_MAPPED)
+  if (header->capacity >= kLarge) {
+    munmap(header, mapped_bytes(header->capacity));
+    return;
+  }
+#endif
   std::free(header);
 #endif
 }
 
-void trim_locked(Heap& h) {
-  for (auto& [capacity, list] : h.cache) {
-    for (Header* header : list) {
-      h.reserved -= capacity + sizeof(Header);
-      h.cached -= capacity;
-      system_free(header);
+// Gives back cached blocks, the largest first, until at most `keep` bytes are cached.
+void trim_locked(Heap& h, uint64_t keep) {
+  while (h.cached > keep && !h.cache.empty()) {
+    const auto largest = std::prev(h.cache.end());
+    if (largest->second.empty()) {
+      h.cache.erase(largest);
+      continue;
     }
-    list.clear();
+    Header* header = largest->second.back();
+    largest->second.pop_back();
+    h.reserved -= header->capacity + sizeof(Header);
+    h.cached -= header->capacity + sizeof(Header);
+    system_free(header);
   }
+}
+
+// A cached block for this capacity, or null.
+Header* take_cached(Heap& h, size_t capacity) {
+  const size_t most = capacity >= kLarge ? capacity + capacity / 4 : capacity;
+  for (auto found = h.cache.lower_bound(capacity); found != h.cache.end() && found->first <= most; ++found) {
+    if (found->second.empty()) continue;
+    Header* header = found->second.back();
+    found->second.pop_back();
+    h.cached -= header->capacity + sizeof(Header);
+    return header;
+  }
+  return nullptr;
+}
+
+// A block from the system. What is cached makes room first, so that the process never holds much more than it once used:
+// sizes that differ between the phases of a training step would otherwise add up.
+Header* take_new(Heap& h, size_t capacity) {
+  const uint64_t used = h.reserved - h.cached + capacity + sizeof(Header);
+  const uint64_t most = (h.most_used > used ? h.most_used : used) + kSlack;
+  if (h.cached > kCacheFloor && h.cached > h.live / 2) trim_locked(h, 0);
+  if (used + h.cached > most) trim_locked(h, most - used);
+  void* raw = system_allocate(capacity);
+  if (raw == nullptr) {
+    trim_locked(h, 0);
+    raw = system_allocate(capacity);
+    if (raw == nullptr) return nullptr;
+  }
+  Header* header = new (raw) Header;
+  header->capacity = capacity;
+  h.reserved += capacity + sizeof(Header);
+  return header;
 }
 
 }  // namespace
@@ -105,25 +182,11 @@ void* allocate(size_t bytes) {
   const size_t capacity = class_of(bytes);
   Heap& h = heap();
   std::lock_guard lock(h.mutex);
-  Header* header = nullptr;
-  const auto found = h.cache.find(capacity);
-  if (found != h.cache.end() && !found->second.empty()) {
-    header = found->second.back();
-    found->second.pop_back();
-    h.cached -= capacity;
-  } else {
-    if (h.cached > kCacheFloor && h.cached > h.live / 2) trim_locked(h);
-    void* raw = system_allocate(capacity);
-    if (raw == nullptr) {
-      trim_locked(h);
-      raw = system_allocate(capacity);
-      if (raw == nullptr) return nullptr;
-    }
-    header = new (raw) Header;
-    h.reserved += capacity + sizeof(Header);
-  }
+  Header* header = take_cached(h, capacity);
+  if (header == nullptr) header = take_new(h, capacity);
+  if (header == nullptr) return nullptr;
+  if (h.reserved - h.cached > h.most_used) h.most_used = h.reserved - h.cached;
   header->bytes = bytes;
-  header->capacity = capacity;
   header->handle = 0;
   header->references.store(1, std::memory_order_relaxed);
   header->version.store(0, std::memory_order_relaxed);
@@ -148,7 +211,7 @@ void release(void* data) {
   if (header->packed.load(std::memory_order_relaxed)) packed_drop(data);
   std::lock_guard lock(h.mutex);
   h.live -= header->bytes;
-  h.cached += header->capacity;
+  h.cached += header->capacity + sizeof(Header);
   h.cache[header->capacity].push_back(header);
 }
 
@@ -193,7 +256,7 @@ void reset_peak() {
 void trim() {
   Heap& h = heap();
   std::lock_guard lock(h.mutex);
-  trim_locked(h);
+  trim_locked(h, 0);
 }
 
 }  // namespace ts

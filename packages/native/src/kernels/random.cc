@@ -1,6 +1,4 @@
 // Random numbers: Philox 4x32-10 (Salmon et al. 2011), a pure function of key and counter.
-#include <cmath>
-
 #include "core/kernel.h"
 #include "core/pool.h"
 #include "simd.h"
@@ -40,44 +38,75 @@ Status uniform(Args& args) {
   return Status::ok;
 }
 
-// True where a result of the last bits' doubt in double could round to the other float32: within 64 units of the middle
-// between two of them. Functions of two math libraries differ by a few units at most.
-TS_INLINE bool doubtful(double value) {
-  const int64_t low = static_cast<int64_t>(bits<uint64_t>(value) & 0x1fffffffu) - 0x10000000;
-  return low >= -64 && low <= 64;
+// ln(k 2^-24), sin and cos of 2 pi j 2^-24 for whole k from 1 to 2^24 and j below 2^24, in double by the same products and
+// sums as packages/tensor/src/random/normal.ts, so that normal numbers are the same bits there and here.
+TS_INLINE double log_unit(uint32_t k) {
+  const int top = 31 - __builtin_clz(k);
+  double m = static_cast<double>(k) / static_cast<double>(uint32_t{1} << top);
+  double e = top - 24;
+  if (m > 1.4142135623730951) {
+    m *= 0.5;
+    e += 1;
+  }
+  const double s = (m - 1) / (m + 1), t = s * s;
+  double sum = 1.0 / 21;
+  for (int n = 19; n >= 1; n -= 2) sum = sum * t + 1.0 / n;
+  return e * 0.6931471805599453 + 2 * s * sum;
 }
 
-// Places of doubtful normals that fit in the record, from place 7.
-constexpr int64_t kDoubts = 4000;
+struct Point {
+  double cos, sin;
+};
+TS_INLINE Point circle(uint32_t j) {
+  // The nearest eighth of a turn, and what is left of the angle, at most pi / 8 either way.
+  const uint32_t eighth = (j + (1u << 20)) >> 21;
+  const double x = (static_cast<double>(j) - static_cast<double>(eighth) * 2097152.0) * 3.7450702829239286e-7;
+  const double t = x * x;
+  double s = -1.0 / 39916800, c = 1.0 / 479001600;
+  s = s * t + 1.0 / 362880;
+  s = s * t - 1.0 / 5040;
+  s = s * t + 1.0 / 120;
+  s = s * t - 1.0 / 6;
+  s = s * t + 1;
+  s = s * x;
+  c = c * t - 1.0 / 3628800;
+  c = c * t + 1.0 / 40320;
+  c = c * t - 1.0 / 720;
+  c = c * t + 1.0 / 24;
+  c = c * t - 0.5;
+  c = c * t + 1;
+  if ((eighth & 1) != 0) {
+    // A further eighth: cos and sin of it are both sqrt(1/2).
+    const double turned = (c - s) * 0.7071067811865476;
+    s = (c + s) * 0.7071067811865476;
+    c = turned;
+  }
+  switch ((eighth >> 1) & 3) {
+    case 1: return {-s, c};
+    case 2: return {-c, -s};
+    case 3: return {s, -c};
+    default: return {c, s};
+  }
+}
 
-// Box-Muller on words (0, 1) and (2, 3): see the reference kernel, whose bits these are but for doubtful places, which the
-// caller works out again. args: 0 y, 1 size, 2 seed, 3 its high word, 4 stream, 5 its high word; results in 6: their number
-// (beyond kDoubts only counted), and from 7 on the places
+// Standard normal by Box-Muller on words (0, 1) and (2, 3) of each counter; places as for uniform.
 Status normal(Args& args) {
   float* y = args.ptr<float>(0);
   const int64_t size = args.size(1);
   const uint32_t k0 = args.word(2), k1 = args.word(3), s0 = args.word(4), s1 = args.word(5);
-  int64_t doubts = 0;
-  parallel_for((size + 3) / 4, 512, [&](int64_t begin, int64_t end, int) {
+  parallel_for((size + 3) / 4, 1024, [=](int64_t begin, int64_t end, int) {
     for (int64_t b = begin; b < end; ++b) {
       const Words r = philox(k0, k1, {{static_cast<uint32_t>(b), static_cast<uint32_t>(b >> 32), s0, s1}});
-      double four[4];
-      for (int j = 0; j < 4; j += 2) {
-        const double radius = std::sqrt(-2 * std::log(static_cast<double>(unit(r.w[j])) + 0x1p-24));
-        const double angle = 2 * 3.141592653589793 * static_cast<double>(unit(r.w[j + 1]));
-        four[j] = radius * std::cos(angle);
-        four[j + 1] = radius * std::sin(angle);
+      float four[4];
+      for (int i = 0; i < 4; i += 2) {
+        const double radius = __builtin_sqrt(-2 * log_unit((r.w[i] >> 8) + 1));
+        const Point p = circle(r.w[i + 1] >> 8);
+        four[i] = static_cast<float>(radius * p.cos);
+        four[i + 1] = static_cast<float>(radius * p.sin);
       }
-      for (int64_t i = 4 * b; i < 4 * b + 4 && i < size; ++i) {
-        const double value = four[i - 4 * b];
-        y[i] = static_cast<float>(value);
-        if (!doubtful(value)) continue;
-        const int64_t at = __atomic_fetch_add(&doubts, 1, __ATOMIC_RELAXED);
-        if (at < kDoubts) args.set(7 + static_cast<int>(at), static_cast<double>(i));
-      }
+      for (int64_t i = 4 * b; i < 4 * b + 4 && i < size; ++i) y[i] = four[i - 4 * b];
     }
   });
-  args.set(6, static_cast<double>(doubts));
   return Status::ok;
 }
 

@@ -1,4 +1,4 @@
-import { record } from '../autograd';
+import { noGrad, record } from '../autograd';
 import { tensor } from '../create';
 import { TensorError } from '../errors';
 import { broadcastShapes, normalizeAxes, normalizeAxis, sameShape, showShape, sizeOf } from '../shape';
@@ -148,11 +148,16 @@ export function split(x: Tensor, sizes: number | readonly number[], options: { r
     }
   }
   let start = 0;
-  return parts.map((length) => {
-    const part = narrow(x, { dim: axis, start, length });
-    start += length;
-    return part;
-  });
+  const cut = noGrad(() =>
+    parts.map((length) => {
+      const part = narrow(x, { dim: axis, start, length });
+      start += length;
+      return part;
+    }),
+  );
+  // One step back for all parts: their gradients side by side, instead of one array of x's size for each and their sum.
+  record('split', [...cut], [x], [], (gys) => [like(x, kernelsFor('split', x).concat(gys as readonly Tensor[], axis))]);
+  return cut;
 }
 
 /** `count` parts of an axis, of equal size (the last may be smaller). */

@@ -2,7 +2,6 @@ import { dtypeCodes } from '@tessera-llm/native';
 import { isFloat } from '../../dtype';
 import { broadcastShapes, sameShape, sizeOf } from '../../shape';
 import type { GateFn, Kernels, NDArray, UnaryFn } from '../contract';
-import { randomAt } from '../reference/random';
 import { allFloat32, type NativeCalls } from './calls';
 
 /** The addon's codes of activations; see pointwise.cc. */
@@ -43,9 +42,6 @@ function operandLength(a: NDArray, b: NDArray): number | null {
   return b.shape.every((n, i) => n === a.shape[lead + i]) ? sizeOf(b.shape) : null;
 }
 
-/** Doubtful places of normal numbers that fit in the record; see random.cc. */
-const mostDoubts = 4000;
-
 /**
  * Kernels of the addon besides products, attention and losses. Each takes dense float32; anything else goes to `host`, the
  * reference kernels on the same memory. Which of the two runs depends on dtype and attributes; sums, differences, products
@@ -64,6 +60,7 @@ export function fusedKernels(calls: NativeCalls, host: Kernels, spread: Kernels[
     gated: calls.kernel('gated'),
     gatedGrad: calls.kernel('gated_grad'),
     layerNorm: calls.kernel('layer_norm'),
+    normal: calls.kernel('normal'),
     layerNormGrad: calls.kernel('layer_norm_grad'),
     rmsNorm: calls.kernel('rms_norm'),
     rmsNormGrad: calls.kernel('rms_norm_grad'),
@@ -132,19 +129,6 @@ export function fusedKernels(calls: NativeCalls, host: Kernels, spread: Kernels[
     random(kind, shape, key) {
       const y = float(shape);
       call(kind === 'uniform' ? id.uniform : id.normal, [at(y), sizeOf(shape), ...key.seed, ...key.stream]);
-      if (kind === 'normal') {
-        // Math libraries may round differently at places that the kernel names: these get the reference's own bits.
-        const count = args[6] as number;
-        if (count > mostDoubts) {
-          memory.free(y.block);
-          return host.random(kind, shape, key);
-        }
-        const values = count > 0 ? memory.raw(y) : null;
-        for (let i = 0; values !== null && i < count; i++) {
-          const place = args[7 + i] as number;
-          values[place] = randomAt(kind, place, key);
-        }
-      }
       return y;
     },
     dropout(x, attrs) {

@@ -6,7 +6,7 @@ import type { Backend, Kernels, NDArray } from '../contract';
 import { createReferenceBackend } from '../reference/index';
 import { loadNativeBackend } from './index';
 
-const reference = createReferenceBackend();
+export const reference = createReferenceBackend();
 const loaded = loadNativeBackend();
 
 /** True where the addon runs. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { AttentionAttrs, AttentionLayout, CrossEntropyAttrs, GateFn, UnaryFn } from '../contract';
-import { agree, bytesOf, haveNative, native, normalPair, pair, valuesOn } from './native.test-support';
+import { agree, bytesOf, haveNative, native, normalPair, pair, reference, valuesOn } from './native.test-support';
 
 const floats = ['float32', 'bfloat16', 'float16'] as const;
 const plainLoss: CrossEntropyAttrs = { ignoreIndex: -100, labelSmoothing: 0, scale: 1, softcap: null, temperature: 1 };
@@ -448,5 +448,87 @@ describe.skipIf(!haveNative)('memory and errors', () => {
     expect([...new Float32Array(native().readSync(block, 0, 12).buffer)]).toEqual([1, 2, 3]);
     native().free(block);
     expect(() => native().attach(handle)).toThrow(expect.objectContaining({ code: 'disposed' }));
+  });
+});
+
+describe.runIf(haveNative)('copies', () => {
+  it('slice, sliceScatter and concat of an axis are the reference ones, bit for bit', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 4 }),
+        fc.nat(),
+        fc.nat(),
+        (shape, a, s) => {
+          const axis = a % shape.length;
+          const start = s % (shape[axis] as number);
+          const cut = shape.map((n, i) => (i === axis ? n - start : n));
+          const starts = shape.map((_, i) => (i === axis ? start : 0));
+          const steps = shape.map(() => 1);
+          for (const dtype of ['float32', 'bfloat16', 'uint8'] as const) {
+            const [x, y] = [
+              pair(
+                Array.from({ length: 6561 }, (_, i) => i % 200).slice(
+                  0,
+                  shape.reduce((p, n) => p * n, 1),
+                ),
+                shape,
+                dtype,
+              ),
+              pair([], [0], dtype),
+            ];
+            expect(y.native.dtype).toBe(dtype);
+            agree((k, of) => {
+              const part = k.slice(of(x), starts, steps, cut);
+              return {
+                part,
+                back: k.sliceScatter(part, starts, steps, shape),
+                joined: k.concat([part, of(x), part], axis),
+              };
+            }, 0);
+          }
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it('argReduce: first of equals, NaN first of all, -Infinity alone, every length', () => {
+    for (const length of [1, 3, 7, 8, 9, 31, 100]) {
+      const base = Array.from({ length: 4 * length }, (_, i) => (i * 7) % 5);
+      for (let i = 0; i < length; i++) base[length + i] = Number.NEGATIVE_INFINITY;
+      base[3 * length - 1] = Number.NaN;
+      base[3 * length + Math.floor(length / 2)] = Number.NaN;
+      const x = pair(base, [4, length]);
+      agree((k, of) => ({ most: k.argReduce('max', of(x), 1), least: k.argReduce('min', of(x), 1) }), 0);
+    }
+  });
+
+  it('writeRowsInPlace: every pair of dtypes, the last of equal rows stays', () => {
+    for (const [from, to] of [
+      ['float32', 'float32'],
+      ['float32', 'bfloat16'],
+      ['bfloat16', 'bfloat16'],
+      ['bfloat16', 'float32'],
+    ] as const) {
+      for (const width of [1, 7, 64, 130]) {
+        const [target, source] = [normalPair([6, width], 31, to), normalPair([3, width], 32, from)];
+        agree((k, of) => {
+          k.writeRowsInPlace(of(target), Int32Array.of(4, 0, 4), of(source));
+          return { target: of(target) };
+        }, 0);
+      }
+    }
+    const target = normalPair([6, 2], 31);
+    const write = () =>
+      native().kernels.writeRowsInPlace(target.native, Int32Array.of(6), normalPair([1, 2], 1).native);
+    expect(write).toThrow(/from 0 to 5, got 6/);
+  });
+
+  it('normal numbers are the same bits', () => {
+    for (const size of [1, 5, 40_001]) {
+      const key = { seed: [5, 6], stream: [7, size] } as const;
+      const [got, want] = [native(), reference].map((b) => valuesOn(b, b.kernels.random('normal', [size], key)));
+      expect(got).toEqual(want);
+    }
   });
 });
