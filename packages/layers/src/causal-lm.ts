@@ -1,15 +1,26 @@
-import { type Compute, type Tensor, div, linear, linearCrossEntropy, mul, neg, tanh } from '@tessera-llm/tensor';
+import {
+  type Compute,
+  type Tensor,
+  div,
+  isQuantizedWeight,
+  linearCrossEntropy,
+  mul,
+  neg,
+  quantizedLinearCrossEntropy,
+  tanh,
+} from '@tessera-llm/tensor';
 import type { Batch } from './batch';
 import type { KVCache } from './cache';
 import { checkIds } from './embedding';
 import { LayersError } from './errors';
 import { Module } from './module';
 import { PagedKVCache } from './paged-cache';
+import { type Weight, project } from './weight';
 
 /** How hidden states become logits: softcap(scale * (transform(h) weightᵀ + bias)). */
 export interface Head {
   /** (V, C) */
-  readonly weight: Tensor;
+  readonly weight: Weight;
   /** (V) */
   readonly bias?: Tensor;
   readonly scale?: number;
@@ -109,7 +120,7 @@ export abstract class CausalLMModule extends Module implements CausalLM {
   logits(rows: Tensor): Tensor {
     const { weight, bias = null, scale = 1, softcap, transform } = this.head;
     const h = transform === undefined ? rows : transform(rows);
-    const y = linear(h, weight, { bias, compute: this.compute });
+    const y = project(h, weight, { bias, compute: this.compute });
     const scaled = scale === 1 ? y : mul(y, scale);
     return softcap === undefined ? scaled : mul(tanh(div(scaled, softcap)), softcap);
   }
@@ -150,11 +161,8 @@ export function tokenLosses(
   }
   const { transform, weight, ...head } = model.head;
   const hidden = transform === undefined ? rows : transform(rows);
-  return linearCrossEntropy(hidden, weight, targets, {
-    ...head,
-    temperature,
-    ignoreIndex,
-    labelSmoothing,
-    compute: model.compute,
-  });
+  const settings = { ...head, temperature, ignoreIndex, labelSmoothing };
+  return isQuantizedWeight(weight)
+    ? quantizedLinearCrossEntropy(hidden, weight, targets, settings)
+    : linearCrossEntropy(hidden, weight, targets, { ...settings, compute: model.compute });
 }

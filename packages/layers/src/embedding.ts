@@ -1,7 +1,8 @@
-import { type Tensor, embedding } from '@tessera-llm/tensor';
+import { type Tensor, cast, embedding, isQuantizedWeight, quantizedRows } from '@tessera-llm/tensor';
 import { LayersError, checkCount } from './errors';
 import type { Init } from './init';
 import { Module } from './module';
+import type { Weight } from './weight';
 
 /** Settings of Embedding. */
 export interface EmbeddingOptions {
@@ -21,13 +22,13 @@ export interface EmbeddingOptions {
  * ```
  */
 export class Embedding extends Module {
-  readonly weight: Tensor; // (V, C)
+  readonly weight: Weight; // (V, C)
 
   constructor(count: number, width: number, { init, std }: EmbeddingOptions) {
     super();
     checkCount('Embedding', 'count', count);
     checkCount('Embedding', 'width', width);
-    this.weight = init.normal([count, width], std);
+    this.weight = init.matrix([count, width], std);
   }
 
   /**
@@ -37,7 +38,10 @@ export class Embedding extends Module {
    */
   forward(ids: Int32Array): Tensor {
     checkIds('Embedding', ids, this.weight.shape[0] ?? 0);
-    return embedding(this.weight, ids);
+    if (isQuantizedWeight(this.weight)) return quantizedRows(this.weight, ids);
+    const rows = embedding(this.weight, ids);
+    // The residual stream is float32 whatever the table is stored in.
+    return rows.dtype === 'float32' ? rows : cast(rows, 'float32');
   }
 }
 

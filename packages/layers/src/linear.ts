@@ -1,7 +1,8 @@
-import { type Compute, type Tensor, add, linear, matmul } from '@tessera-llm/tensor';
+import { type Compute, type Tensor, add, matmul } from '@tessera-llm/tensor';
 import { LayersError, checkCount } from './errors';
 import type { Init } from './init';
 import { Module } from './module';
+import { type Weight, project } from './weight';
 
 /** Settings of Linear and Conv1D. */
 export interface LinearOptions {
@@ -10,7 +11,7 @@ export interface LinearOptions {
   readonly bias?: boolean;
   /** Standard deviation of the new weight; default: the initializer's. */
   readonly std?: number;
-  /** Precision of the product's inputs; accumulation is always float32. */
+  /** Precision of the product's inputs; accumulation is always float32. A quantised weight declares its own. */
   readonly compute?: Compute;
 }
 
@@ -28,7 +29,7 @@ export interface LinearOptions {
  * ```
  */
 export class Linear extends Module {
-  readonly weight: Tensor; // (out, in)
+  readonly weight: Weight; // (out, in)
   readonly bias: Tensor | null; // (out)
   readonly #compute: Compute;
 
@@ -37,14 +38,14 @@ export class Linear extends Module {
     checkCount('Linear', 'inFeatures', inFeatures);
     checkCount('Linear', 'outFeatures', outFeatures);
     const { init, bias = true, compute = 'float32' } = options;
-    this.weight = init.normal([outFeatures, inFeatures], options.std);
+    this.weight = init.matrix([outFeatures, inFeatures], options.std);
     this.bias = bias ? init.constant([outFeatures], 0) : null;
     this.#compute = compute;
   }
 
   /** @throws TensorError `shape` if the last axis of x is not `in`. */
   forward(x: Tensor): Tensor {
-    return linear(x, this.weight, { bias: this.bias, compute: this.#compute });
+    return project(x, this.weight, { bias: this.bias, compute: this.#compute });
   }
 }
 

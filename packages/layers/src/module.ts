@@ -1,5 +1,6 @@
-import { type Tensor, copyInPlace, isTensor } from '@tessera-llm/tensor';
+import { type Tensor, copyInPlace, isQuantizedWeight, isTensor } from '@tessera-llm/tensor';
 import { LayersError } from './errors';
+import type { Weight } from './weight';
 
 const brand = Symbol.for('tessera.layers.Module');
 
@@ -79,13 +80,13 @@ export abstract class Module {
     return found;
   }
 
-  /** Every parameter by its checkpoint key, in the order of declaration. A tensor used twice appears once. */
-  namedParameters(): Map<string, Tensor> {
-    const found = new Map<string, Tensor>();
-    const seen = new Set<Tensor>();
+  /** Every weight by its checkpoint key, quantised ones too, in the order of declaration. One used twice appears once. */
+  namedWeights(): Map<string, Weight> {
+    const found = new Map<string, Weight>();
+    const seen = new Set<Weight>();
     for (const [path, module] of this.namedModules()) {
       for (const [name, value] of Object.entries(module)) {
-        if (isTensor(value) && !seen.has(value)) {
+        if ((isTensor(value) || isQuantizedWeight(value)) && !seen.has(value)) {
           seen.add(value);
           found.set(join(path, name), value);
         }
@@ -94,14 +95,23 @@ export abstract class Module {
     return found;
   }
 
+  /** Every parameter by its checkpoint key: the weights that are tensors. */
+  namedParameters(): Map<string, Tensor> {
+    const found = new Map<string, Tensor>();
+    for (const [key, weight] of this.namedWeights()) if (isTensor(weight)) found.set(key, weight);
+    return found;
+  }
+
   /** The parameters in the order of `namedParameters`. */
   parameters(): Tensor[] {
     return [...this.namedParameters().values()];
   }
 
-  /** Number of parameter elements. */
+  /** Number of elements of all weights, quantised ones included. */
   parameterCount(): number {
-    return this.parameters().reduce((sum, p) => sum + p.size, 0);
+    let count = 0;
+    for (const { shape } of this.namedWeights().values()) count += shape.reduce((size, n) => size * n, 1);
+    return count;
   }
 
   /** Training mode (`mode` true) or evaluation mode for this module and all below. */
@@ -119,13 +129,13 @@ export abstract class Module {
   }
 
   /**
-   * Checks names and shapes of a state against the parameters, before anything is read or written.
+   * Checks names and shapes of a state against the weights, before anything is read or written.
    *
    * @param shapes Shape of every tensor by key.
    * @throws LayersError `state` naming missing keys, unexpected keys and shapes that differ.
    */
   checkState(shapes: ReadonlyMap<string, readonly number[]>): void {
-    const parameters = this.namedParameters();
+    const parameters = this.namedWeights();
     const missing = [...parameters.keys()].filter((key) => !shapes.has(key));
     const unexpected = [...shapes.keys()].filter((key) => !parameters.has(key));
     const wrong: string[] = [];
@@ -152,10 +162,15 @@ export abstract class Module {
    * Copies values into the parameters, in place, converting to their dtype. Nothing changes if a check fails.
    *
    * @param state A tensor for every parameter, as `namedParameters` of a module of the same architecture gives it.
-   * @throws LayersError `state` for missing or unexpected keys and shapes that differ.
+   * @throws LayersError `state` for missing or unexpected keys and shapes that differ, and for quantised weights, which
+   * are constant.
    */
   load(state: ReadonlyMap<string, Tensor>): this {
     this.checkState(new Map([...state].map(([key, value]) => [key, value.shape])));
+    const constant = [...this.namedWeights()].filter(([, weight]) => !isTensor(weight)).map(([key]) => key);
+    if (constant.length > 0) {
+      throw new LayersError('state', `[load] expected weights that can change, got quantised ones: ${list(constant)}`);
+    }
     for (const [key, p] of this.namedParameters()) {
       const source = state.get(key);
       if (source !== undefined && source !== p) copyInPlace(p, source);
@@ -163,9 +178,9 @@ export abstract class Module {
     return this;
   }
 
-  /** Gives the memory of all parameters back. The module can't be used afterwards. */
+  /** Gives the memory of all weights back. The module can't be used afterwards. */
   dispose(): void {
-    for (const p of this.parameters()) p.dispose();
+    for (const weight of this.namedWeights().values()) weight.dispose();
   }
 }
 

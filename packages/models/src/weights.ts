@@ -1,6 +1,6 @@
 import { dequantizeGguf } from '@tessera-llm/formats';
 import { type Init, LayersError } from '@tessera-llm/layers';
-import { type Tensor, copyInPlace, fromBytes, parameter, zeros } from '@tessera-llm/tensor';
+import { type FloatDType, type Tensor, copyInPlace, fromBytes, parameter, zeros } from '@tessera-llm/tensor';
 import type { Blueprint, ComputeOptions, Model } from './architecture';
 import { ModelsError } from './errors';
 import type { Weight, WeightSource } from './weight-source';
@@ -13,6 +13,11 @@ export interface LoadProgress {
 
 /** Settings of reading weights. */
 export interface WeightsOptions extends ComputeOptions {
+  /**
+   * What matrices are kept as in memory: float32 (default), or bfloat16, which halves memory and the time to read them
+   * and rounds what the file holds with more bits. Vectors (norms, biases) are float32 always.
+   */
+  readonly weights?: 'float32' | 'bfloat16';
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: LoadProgress) => void;
 }
@@ -22,10 +27,10 @@ export interface WeightsOptions extends ComputeOptions {
  * the first one is read. Closes the source.
  */
 export async function loadModel(source: WeightSource, blueprint: Blueprint, options: WeightsOptions): Promise<Model> {
-  const { signal, onProgress, ...compute } = options;
+  const { signal, onProgress, weights = 'float32', ...compute } = options;
   const made: Tensor[] = [];
   try {
-    const model = blueprint.build({ ...compute, init: budgeted(source, made) });
+    const model = blueprint.build({ ...compute, init: budgeted(source, { dtype: weights, made }) });
     checkShapes(model, source);
     const parameters = model.namedParameters();
     let totalBytes = 0;
@@ -77,7 +82,7 @@ function checkShapes(model: Model, { weights, where }: WeightSource): void {
 }
 
 /** Zeros, but never more of them than the file has elements: a wrong configuration must not take all memory. */
-function budgeted({ weights }: WeightSource, made: Tensor[]): Init {
+function budgeted({ weights }: WeightSource, { dtype, made }: { dtype: FloatDType; made: Tensor[] }): Init {
   const sizeOf = (shape: readonly number[]): number => shape.reduce((size, n) => size * n, 1);
   let left = 0;
   for (const { shape } of weights.values()) left += sizeOf(shape);
@@ -89,7 +94,7 @@ function budgeted({ weights }: WeightSource, made: Tensor[]): Init {
         '[open] expected as many weights as the configuration describes, got fewer; do they belong together?',
       );
     }
-    const p = parameter(zeros(shape));
+    const p = parameter(zeros(shape, { dtype: shape.length > 1 ? dtype : 'float32' }));
     made.push(p);
     return p;
   };
