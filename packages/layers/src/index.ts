@@ -48,7 +48,7 @@ export {
   languageModelLoss,
   nextTokenTargets,
 } from './loss';
-export { Module } from './module';
+export { Module, stateProblems } from './module';
 export { LayerNorm, type LayerNormOptions, RMSNorm, type RMSNormOptions } from './norm';
 export { PagedKVCache, type PagedKVCacheOptions } from './paged-cache';
 export { type Pass, type PassOptions, beginPass, endPass, runLayers } from './pass';

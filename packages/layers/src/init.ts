@@ -1,14 +1,14 @@
-import { type FloatDType, type Tensor, full, normal, parameter, zeros } from '@tessera-llm/tensor';
+import { type Tensor, full, normal, parameter, zeros } from '@tessera-llm/tensor';
 import type { Weight } from './weight';
 
 /** Makes the parameters of new layers. */
 export interface Init {
   /** Normal with mean 0 and the given standard deviation (default: the initializer's). */
-  normal(shape: readonly number[], std?: number): Tensor<FloatDType>;
+  normal(shape: readonly number[], std?: number): Tensor;
   /** A matrix (rows, columns) of Linear or Embedding, which may be quantised; the values of `normal`. */
   matrix(shape: readonly number[], std?: number): Weight;
   /** A constant. */
-  constant(shape: readonly number[], value: number): Tensor<FloatDType>;
+  constant(shape: readonly number[], value: number): Tensor;
 }
 
 /** Settings of `initializer`. */

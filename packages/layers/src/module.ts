@@ -135,21 +135,8 @@ export abstract class Module {
    * @throws LayersError `state` naming missing keys, unexpected keys and shapes that differ.
    */
   checkState(shapes: ReadonlyMap<string, readonly number[]>): void {
-    const parameters = this.namedWeights();
-    const missing = [...parameters.keys()].filter((key) => !shapes.has(key));
-    const unexpected = [...shapes.keys()].filter((key) => !parameters.has(key));
-    const wrong: string[] = [];
-    for (const [key, p] of parameters) {
-      const got = shapes.get(key);
-      if (got !== undefined && `${got}` !== `${p.shape}`) {
-        wrong.push(`${key}: expected (${p.shape.join(', ')}), got (${got.join(', ')})`);
-      }
-    }
-    const problems = [
-      missing.length > 0 ? `missing keys: ${list(missing)}` : '',
-      unexpected.length > 0 ? `unexpected keys: ${list(unexpected)}` : '',
-      wrong.length > 0 ? `wrong shapes: ${list(wrong)}` : '',
-    ].filter((problem) => problem !== '');
+    const own = new Map([...this.namedWeights()].map(([key, { shape }]) => [key, shape]));
+    const problems = stateProblems(own, shapes);
     if (problems.length > 0) {
       throw new LayersError(
         'state',
@@ -182,6 +169,32 @@ export abstract class Module {
   dispose(): void {
     for (const weight of this.namedWeights().values()) weight.dispose();
   }
+}
+
+/**
+ * What is wrong with a state of these shapes for weights of those; empty: nothing.
+ *
+ * @param expected Shape of every weight by key.
+ * @param got Shape of every tensor by key.
+ */
+export function stateProblems(
+  expected: ReadonlyMap<string, readonly number[]>,
+  got: ReadonlyMap<string, readonly number[]>,
+): string[] {
+  const missing = [...expected.keys()].filter((key) => !got.has(key));
+  const unexpected = [...got.keys()].filter((key) => !expected.has(key));
+  const wrong: string[] = [];
+  for (const [key, want] of expected) {
+    const shape = got.get(key);
+    if (shape !== undefined && `${shape}` !== `${want}`) {
+      wrong.push(`${key}: expected (${want.join(', ')}), got (${shape.join(', ')})`);
+    }
+  }
+  return [
+    missing.length > 0 ? `missing keys: ${list(missing)}` : '',
+    unexpected.length > 0 ? `unexpected keys: ${list(unexpected)}` : '',
+    wrong.length > 0 ? `wrong shapes: ${list(wrong)}` : '',
+  ].filter((problem) => problem !== '');
 }
 
 function join(path: string, name: string): string {
