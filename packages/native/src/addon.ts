@@ -55,3 +55,9 @@ export const dtypeCodes = {
 
 /** Compute codes in argument records. */
 export const computeCodes = { float32: 0, bfloat16: 1 } as const;
+
+/** Codes of quantised formats in argument records. */
+export const quantCodes = { Q8_0: 0, Q4_0: 1, Q4_1: 2, Q4_K: 3, Q6_K: 4, int8: 5 } as const;
+
+/** Codes of what becomes of the other operand of a quantised weight. */
+export const activationCodes = { float32: 0, bfloat16: 1, int8: 2 } as const;

@@ -21,6 +21,14 @@ struct Matrix {
   int64_t col_stride;
 };
 
+// Columns of B made on demand as panels (see gemm_pack.h), for weights kept in another form: panels [first, last) of
+// columns `column` … column + n and places k0 … k0 + k, each panel whole, lanes past n and places past k zero.
+struct PanelSource {
+  void (*fill)(const void* weight, Compute compute, int64_t column, int64_t n, int64_t k0, int64_t k, int64_t first,
+               int64_t last, void* out);
+  const void* weight;
+};
+
 struct Product {
   int64_t m, n, k;
   Matrix a;                // (m, k)
@@ -31,6 +39,7 @@ struct Product {
   DType out;               // float32, bfloat16 or float16
   const float* bias;       // (n) or null, added last
   Compute compute;
+  const PanelSource* source = nullptr;  // makes B's panels in the place of b and packed_b, or null
 };
 
 // All threads; small products stay on the caller's. out_of_memory is the only failure.

@@ -1,2 +1,2 @@
-export { computeCodes, dtypeCodes, type NativeAddon, statusNames } from './addon';
+export { activationCodes, computeCodes, dtypeCodes, type NativeAddon, quantCodes, statusNames } from './addon';
 export { type LoadResult, loadNative, platformPackage } from './load';

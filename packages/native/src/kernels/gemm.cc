@@ -46,6 +46,16 @@ Matrix rows(const Matrix& x, int64_t first) {
   return {static_cast<const char*>(x.data) + offset, x.dtype, x.row_stride, x.col_stride};
 }
 
+template <class T>
+constexpr Compute compute_of = T::per_word == 1 ? Compute::float32 : Compute::bfloat16;
+
+// Panels [first, last) of B from column j on, n columns, places k0 … k0 + k.
+template <class T>
+void make_b_panels(const Product& p, int64_t j, int64_t n, int64_t k0, int64_t k, int64_t first, int64_t last, void* out) {
+  if (p.source != nullptr) return p.source->fill(p.source->weight, compute_of<T>, j, n, k0, k, first, last, out);
+  pack_b_panels<T>(rows(columns(p.b, j), k0), n, k, first, last, out);
+}
+
 // Where a block of C is summed: the result itself if it is float32, else a float32 scratch that finish() converts.
 struct Sums {
   float* data;
@@ -109,7 +119,7 @@ void block_packing_b(const Product& p, const void* a, int64_t j, int64_t n, void
     const int64_t count = min64(T::block, words - w);
     const int64_t k0 = w * T::per_word;
     const int64_t k = min64(count * T::per_word, p.k - k0);
-    pack_b_panels<T>(rows(columns(p.b, j), k0), n, k, 0, ceil_div(n, kTileN), b_scratch);
+    make_b_panels<T>(p, j, n, k0, k, 0, ceil_div(n, kTileN), b_scratch);
     block_product<T>(static_cast<const Word*>(a) + w * kTileM * T::a_words, words * kTileM * T::a_words, p.m,
                      static_cast<const Word*>(b_scratch), count * kTileN, n, count, sums.data, sums.ld, w == 0,
                      w + count == words && p.bias != nullptr ? p.bias + j : nullptr);
@@ -136,10 +146,12 @@ Status multiply_few_rows(const Product& p) {
   const int64_t panel_words = words_of<T>(p.k) * kTileN;
   // Four panels are enough work for a task with one row: 16 KB to 128 KB of B.
   constexpr int64_t step = 4 * kTileN;
+  // What a source makes is read back from the first-level cache.
+  const int64_t chunk = p.source != nullptr ? 2 * kTileN : kTaskN;
   const auto body = [&](int64_t begin, int64_t end, int slot) {
     char* own = scratch.as<char>(static_cast<size_t>(a_bytes + per_thread * slot));
-    for (int64_t j = begin; j < end; j += kTaskN) {
-      const int64_t n = min64(kTaskN, end - j);
+    for (int64_t j = begin; j < end; j += chunk) {
+      const int64_t n = min64(chunk, end - j);
       if (p.packed_b != nullptr) {
         const auto* b = static_cast<const typename T::Word*>(p.packed_b) + j / kTileN * panel_words;
         block_from_panels<T>(p, scratch.as<void>(), b, 0, j, p.m, n, own + b_bytes);
@@ -177,12 +189,11 @@ Status multiply_many_rows(const Product& p) {
       const int64_t n = min64(piece_n, p.n - j0);
       const bool pack_a_now = j0 == 0;
       const bool pack_b_now = p.packed_b == nullptr && (i0 == 0 || piece_n < p.n);
-      const Matrix b = columns(p.b, j0);
       const int64_t from_a = pack_a_now ? a_panels : 0;
       const int64_t from_b = pack_b_now ? ceil_div(n, kTileN) : 0;
       parallel_for(from_a + from_b, 1, [&](int64_t begin, int64_t end, int) {
         if (begin < from_a) pack_a_panels<T>(a, m, p.k, begin, min64(end, from_a), packed_a);
-        if (end > from_a) pack_b_panels<T>(b, n, p.k, begin < from_a ? 0 : begin - from_a, end - from_a, packed_b);
+        if (end > from_a) make_b_panels<T>(p, j0, n, 0, p.k, begin < from_a ? 0 : begin - from_a, end - from_a, packed_b);
       });
       const void* bp = p.packed_b == nullptr ? packed_b : static_cast<const typename T::Word*>(p.packed_b) + j0 * words;
       const int64_t task_rows = ceil_div(m, kTaskM);

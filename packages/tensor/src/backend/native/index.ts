@@ -7,6 +7,7 @@ import { fusedKernels } from './fused';
 import { lossKernels } from './losses';
 import { matmulKernels } from './matmul';
 import { NativeMemory } from './memory';
+import { quantizedKernels } from './quantized';
 
 /** The native backend, or why there is none. */
 export type LoadedBackend =
@@ -24,6 +25,7 @@ function createNativeBackend(addon: NativeAddon): Backend {
     ...fusedKernels(calls, host),
     ...lossKernels(calls, host),
     ...attentionKernels(calls, host),
+    ...quantizedKernels(calls, (x) => host.cast(x, 'float32')),
   };
   return {
     name: 'native',

@@ -1,0 +1,260 @@
+// Products with int8 activations: y = Σ over units of scale · s · (Σ code · q) (+ offset · s · Σ q), where a unit's x is
+// s · q. The sum over a unit is exact in int32 on every instruction family; units are added in ascending order by fused
+// multiply-adds in float32. Nothing else enters a row's result.
+#pragma once
+
+#include "core/memory.h"
+#include "core/pool.h"
+#include "quant.h"
+
+namespace ts::TS_ISA {
+
+// One unit of a row of activations.
+struct Activation {
+  uint32_t q[8];   // 32 int8
+  float scale;
+  int32_t sum[2];  // of q, first and second half
+  int32_t unused;
+};
+
+// ---- acc[lane] += the products of four codes with four int8 values, summed exactly. Integers of up to 32 bits.
+struct Dot {
+#if defined(__AVX512VNNI__)
+  // vpdpbusd takes unsigned codes: 128 is added to signed ones, and 128 Σ q taken off at the end.
+  static constexpr int kSignedBias = 128;
+  template <class F>
+  static TS_INLINE vi unit(const vu (&codes)[8], const uint32_t* q, int first, int last) {
+    __m512i acc = _mm512_setzero_si512();
+#pragma GCC unroll 8
+    for (int w = first; w < last; ++w) {
+      acc = _mm512_dpbusd_epi32(acc, (__m512i)(F::kSigned ? codes[w] ^ 0x80808080u : codes[w]), _mm512_set1_epi32(static_cast<int>(q[w])));
+    }
+    return (vi)acc;
+  }
+#elif defined(TS_ISA_avx2)
+  static constexpr int kSignedBias = 0;
+  template <class F>
+  static TS_INLINE vi unit(const vu (&codes)[8], const uint32_t* q, int first, int last) {
+    const __m256i ones = _mm256_set1_epi16(1);
+    if constexpr (F::kSigned) {
+      // maddubs wants one unsigned operand: |code| and q with the code's sign. 128 * 127 * 2 fits in 16 bits.
+      __m256i acc = _mm256_setzero_si256();
+#pragma GCC unroll 8
+      for (int w = first; w < last; ++w) {
+        const __m256i code = (__m256i)codes[w], x = _mm256_set1_epi32(static_cast<int>(q[w]));
+        const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(code), _mm256_sign_epi8(x, code));
+        acc = _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, ones));
+      }
+      return (vi)acc;
+    } else {
+      // Codes below 16: eight words of pairs fit in 16 bits (8 * 2 * 15 * 127); codes below 64: two do.
+      constexpr int kRun = F::kBias == 32 ? 2 : 8;
+      __m256i acc = _mm256_setzero_si256();
+#pragma GCC unroll 8
+      for (int w = first; w < last; w += kRun) {
+        __m256i pairs = _mm256_setzero_si256();
+#pragma GCC unroll 8
+        for (int i = 0; i < kRun; ++i) {
+          pairs = _mm256_add_epi16(pairs, _mm256_maddubs_epi16((__m256i)codes[w + i], _mm256_set1_epi32(static_cast<int>(q[w + i]))));
+        }
+        acc = _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, ones));
+      }
+      return (vi)acc;
+    }
+  }
+#elif defined(__AVX512BW__)
+  static constexpr int kSignedBias = 0;
+  template <class F>
+  static TS_INLINE vi unit(const vu (&codes)[8], const uint32_t* q, int first, int last) {
+    const __m512i ones = _mm512_set1_epi16(1);
+    __m512i acc = _mm512_setzero_si512();
+#pragma GCC unroll 8
+    for (int w = first; w < last; ++w) {
+      __m512i code = (__m512i)codes[w], x = _mm512_set1_epi32(static_cast<int>(q[w]));
+      if constexpr (F::kSigned) {
+        x = _mm512_mask_sub_epi8(x, _mm512_movepi8_mask(code), _mm512_setzero_si512(), x);
+        code = _mm512_abs_epi8(code);
+      }
+      acc = _mm512_add_epi32(acc, _mm512_madd_epi16(_mm512_maddubs_epi16(code, x), ones));
+    }
+    return (vi)acc;
+  }
+#elif defined(__aarch64__)
+  static constexpr int kSignedBias = 0;
+  template <class F>
+  static TS_INLINE vi unit(const vu (&codes)[8], const uint32_t* q, int first, int last) {
+    int32x4_t acc = vdupq_n_s32(0);
+#pragma GCC unroll 8
+    for (int w = first; w < last; ++w) {
+      const int8x16_t code = vreinterpretq_s8_u32((uint32x4_t)codes[w]), x = vreinterpretq_s8_u32(vdupq_n_u32(q[w]));
+      const int16x8_t low = vmull_s8(vget_low_s8(code), vget_low_s8(x)), high = vmull_high_s8(code, x);
+      acc = vpadalq_s16(acc, vpaddq_s16(low, high));
+    }
+    return (vi)acc;
+  }
+#else
+  static constexpr int kSignedBias = 0;
+  template <class F>
+  static TS_INLINE vi unit(const vu (&codes)[8], const uint32_t* q, int first, int last) {
+    vi acc{};
+    for (int w = first; w < last; ++w) {
+      for (int i = 0; i < 4; ++i) {
+        const vu top = codes[w] << (24 - 8 * i);
+        const vi code = F::kSigned ? bits<vi>(top) >> 24 : bits<vi>(top >> 24);
+        acc += code * static_cast<int8_t>(q[w] >> (8 * i));
+      }
+    }
+    return acc;
+  }
+#endif
+};
+
+// acc[r][v] += unit u of R rows of x against V vectors of weight rows. Rows of x are x_stride units apart.
+template <class F, int R, int V>
+TS_INLINE void add_unit(const F& f, int64_t u, int lane, const Activation* x, int64_t x_stride, vf (&acc)[R][V]) {
+  constexpr int kBias = F::kSigned ? Dot::kSignedBias : F::kBias;
+#pragma GCC unroll 4
+  for (int v = 0; v < V; ++v) {
+    vf scale[F::kScales], offset{};
+    f.scales(u, lane + v * kLanes, scale, offset);
+    vu codes[8];
+#pragma GCC unroll 8
+    for (int w = 0; w < 8; ++w) codes[w] = f.codes(u, w, lane + v * kLanes);
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+      const Activation& a = x[r * x_stride];
+#pragma GCC unroll 2
+      for (int part = 0; part < F::kScales; ++part) {
+        constexpr int kWords = 8 / F::kScales;
+        vi dot = Dot::unit<F>(codes, a.q, part * kWords, (part + 1) * kWords);
+        if constexpr (kBias != 0) dot -= kBias * (F::kScales == 2 ? a.sum[part] : a.sum[0] + a.sum[1]);
+        acc[r][v] = fma(__builtin_convertvector(dot, vf), scale[part] * a.scale, acc[r][v]);
+      }
+      if constexpr (F::kOffset) {
+        acc[r][v] = fma(offset, splat(a.scale * static_cast<float>(a.sum[0] + a.sum[1])), acc[r][v]);
+      }
+    }
+  }
+}
+
+// y[r][…] for R rows of x and V vectors of weight rows; `cols` of them are real.
+template <class F, int R, int V>
+__attribute__((noinline)) void int8_tile(const F& f, int64_t units, int lane, int64_t cols, const Activation* x, const float* bias,
+                                         float* y, int64_t ldy) {
+  vf acc[R][V] = {};
+  for (int64_t u = 0; u < units; ++u) add_unit<F, R, V>(f, u, lane, x + u, units, acc);
+  for (int v = 0; v < V; ++v) {
+    const int64_t left = cols - v * kLanes;
+    if (left <= 0) break;
+    const int n = left < kLanes ? static_cast<int>(left) : kLanes;
+    for (int r = 0; r < R; ++r) {
+      const vf sum = bias == nullptr ? acc[r][v] : acc[r][v] + load_n(bias + v * kLanes, n);
+      store_n(y + r * ldy + v * kLanes, sum, n);
+    }
+  }
+}
+
+// One panel against n rows of x. One row takes all vectors of the panel at once, which reads it straight on; several rows
+// take one vector at a time, so that its codes are unpacked once for all of them.
+template <class F>
+TS_INLINE void int8_panel(const F& f, const QuantSpec& s, int64_t panel, int64_t n, const Activation* x, const float* bias, float* y) {
+  constexpr int kVectors = kPanelRows / kLanes;
+  const int64_t units = units_of(s), first = panel * kPanelRows, cols = s.rows - first;
+  const float* shift = bias == nullptr ? nullptr : bias + first;
+  if (n == 1) return int8_tile<F, 1, kVectors>(f, units, 0, cols, x, shift, y + first, s.rows);
+  for (int v = 0; v < kVectors && v * kLanes < cols; ++v) {
+    const int lane = v * kLanes;
+    const float* b = shift == nullptr ? nullptr : shift + lane;
+    for (int64_t i = 0; i < n;) {
+      const Activation* at = x + i * units;
+      float* out = y + i * s.rows + first + lane;
+      if (n - i >= 4) {
+        int8_tile<F, 4, 1>(f, units, lane, cols - lane, at, b, out, s.rows);
+        i += 4;
+      } else if (n - i >= 2) {
+        int8_tile<F, 2, 1>(f, units, lane, cols - lane, at, b, out, s.rows);
+        i += 2;
+      } else {
+        int8_tile<F, 1, 1>(f, units, lane, cols - lane, at, b, out, s.rows);
+        i += 1;
+      }
+    }
+  }
+}
+
+// 32 values (n of them real) as s · q: s = max |x| / 127, q = x · (1 / s) rounded half to even. A unit that holds a value
+// that is not finite gets the scale NaN; one whose scale is below the normal range is zero.
+TS_INLINE void quantize_unit(const float* x, int64_t n, Activation& out) {
+  constexpr int kParts = kUnit / kLanes;
+  vf values[kParts];
+  vu most{};
+  for (int p = 0; p < kParts; ++p) {
+    const int64_t left = n - p * kLanes;
+    values[p] = left >= kLanes ? load(x + p * kLanes) : load_n(x + p * kLanes, left > 0 ? static_cast<int>(left) : 0);
+    const vu size = bits<vu>(values[p]) & 0x7fffffffu;  // ordered as the magnitudes are, NaN last
+    most = size > most ? size : most;
+  }
+  uint32_t top = 0;
+  for (int i = 0; i < kLanes; ++i) top = most[i] > top ? most[i] : top;
+  const float scale = bits<float>(top) / 127.0f;
+  out = Activation{};
+  if (top >= 0x7f800000u) {
+    out.scale = __builtin_nanf("");
+    return;
+  }
+  if (scale < 1.17549435e-38f) return;
+  out.scale = scale;
+  const vf inverse = splat(1.0f / scale), magic = splat(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer
+  int8_t q[kUnit];
+  for (int p = 0; p < kParts; ++p) {
+    const vi code = bits<vi>(values[p] * inverse + magic) - bits<vi>(magic);
+    for (int i = 0; i < kLanes; ++i) {
+      q[p * kLanes + i] = static_cast<int8_t>(code[i]);
+      out.sum[(p * kLanes + i) / (kUnit / 2)] += code[i];
+    }
+  }
+  std::memcpy(out.q, q, sizeof q);
+}
+
+// Below this many bytes of codes a product stays on one thread.
+constexpr int64_t kInt8Parallel = 1 << 15;
+
+// y (n, rows) = x (n, cols) weightᵀ + bias, x rounded to int8.
+inline Status int8_product(const QuantSpec& s, const uint8_t* panels, const float* x, const float* bias, float* y, int64_t n) {
+  if (n == 0 || s.rows == 0) return Status::ok;
+  const int64_t units = units_of(s), count = panels_of(s);
+  Scratch scratch(static_cast<size_t>(n * units) * sizeof(Activation));
+  if (!scratch) return fail(Status::out_of_memory, "[quant_linear] no memory for %lld rows as int8", static_cast<long long>(n));
+  Activation* rounded = scratch.as<Activation>();
+  const auto round_rows = [&](int64_t begin, int64_t end, int) {
+    for (int64_t i = begin; i < end; ++i) {
+      for (int64_t u = 0; u < units; ++u) quantize_unit(x + i * s.cols + u * kUnit, s.cols - u * kUnit, rounded[i * units + u]);
+    }
+  };
+  // Rows of x in blocks that stay in the second-level cache while the panels pass by.
+  const int64_t block = div_up(int64_t{1} << 18, units * static_cast<int64_t>(sizeof(Activation)) + 1) * 4;
+  const auto multiply_panels = [&](int64_t begin, int64_t end, int) {
+    with_format(s.format, [&]<class F>() {
+      for (int64_t i = 0; i < n; i += block) {
+        const int64_t rows = n - i < block ? n - i : block;
+        for (int64_t p = begin; p < end; ++p) {
+          const F f(panels + p * panel_bytes(s), s);
+          int8_panel(f, s, p, rows, rounded + i * units, bias, y + i * s.rows);
+        }
+      }
+    });
+  };
+  if (n == 1) {
+    round_rows(0, 1, 0);
+  } else {
+    parallel_for(n, div_up(4096, s.cols + 1), round_rows);
+  }
+  if (n * count * panel_bytes(s) < kInt8Parallel) {
+    multiply_panels(0, count, 0);
+  } else {
+    parallel_for(count, 1, multiply_panels);
+  }
+  return Status::ok;
+}
+
+}  // namespace ts::TS_ISA
