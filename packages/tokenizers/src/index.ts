@@ -43,3 +43,9 @@ export {
 } from './tokenizer';
 export { trainBpe, type TrainBpeOptions } from './trainers/train-bpe';
 export type { CountPipeline, CountReport, TrainOptions, TrainProgress, WordCounts } from './trainers/word-counts';
+export { type SentencePieceOptions, tokenizerFromSentencePiece } from './load/sentencepiece';
+export { type Gpt2Files, tokenizerFromGpt2 } from './load/gpt2';
+export { type TiktokenEncoding, tiktokenEncodings, tokenizerFromTiktoken } from './load/tiktoken';
+export { type HuggingFaceFiles, type HuggingFaceTokenizer, tokenizerFromHuggingFace } from './load/huggingface';
+export type { GgufMetadata } from './load/gguf-metadata';
+export { tokenizerFromGguf } from './load/gguf';

@@ -6,7 +6,7 @@ import { Encoding } from './encode/encoding';
 import { type PaddingOptions, padRows } from './encode/padding';
 import type { Row, Rows } from './encode/rows';
 import { textRows } from './encode/text-rows';
-import { type TruncationOptions, truncateRows } from './encode/truncation';
+import { type TruncationOptions, checkTruncation, truncateRows } from './encode/truncation';
 import { TokenizerError } from './errors';
 import type { ByteBpe } from './fast/byte-bpe';
 import { fastEncoder } from './fast/create';
@@ -246,10 +246,13 @@ export class Tokenizer {
       pair,
       truncation = this.parts.truncation ?? null,
     } = options;
+    // Without a second text to cut, the first keeps its length, so that the error that follows tells it.
+    const limit = pair === undefined && truncation?.strategy === 'only_second' ? null : truncation;
     const texts = (pair === undefined ? [text] : [text, pair]).map((t, i) =>
-      textRows(this.parts, this.added, t, i, allowedSpecial, truncation),
+      textRows(this.parts, this.added, t, i, allowedSpecial, limit),
     );
     const processor = this.parts.postProcessor ?? null;
+    if (truncation !== null) checkTruncation(truncation, processor?.added(false) ?? 0);
     const added = addSpecialTokens ? (processor?.added(texts.length > 1) ?? 0) : 0;
     const cut =
       truncation === null ? texts.map((rows) => ({ rows, overflowing: [] })) : truncateRows(texts, truncation, added);
