@@ -1,3 +1,12 @@
+export { type ApplyChatTemplateOptions, applyChatTemplate, type ChatPrompt } from './chat/apply';
+export {
+  type ChatMessage,
+  ChatTemplate,
+  type RenderChatOptions,
+  type RenderedChat,
+  type Span,
+} from './chat/chat-template';
+export type { NamedTemplates } from './chat/template-files';
 export { createDecoder } from './decoders/create';
 export type { Decoder, TokenStream } from './decoders/decoder';
 export type { DecodeOptions, DecodeStream } from './decode-stream';

@@ -187,7 +187,10 @@ export class Tokenizer {
       }
       return;
     }
-    for (const { text: piece, token } of this.added.split(AlignedText.untracked(text), allowed)) {
+    // Only places need a text that remembers where it came from.
+    const given =
+      typeof allowed === 'object' && 'outside' in allowed ? AlignedText.of(text) : AlignedText.untracked(text);
+    for (const { text: piece, token } of this.added.split(given, allowed)) {
       if (token !== null) {
         out.push(token.id);
         continue;

@@ -20,8 +20,35 @@ export interface AddedToken {
   readonly normalized?: boolean;
 }
 
-/** Which special tokens are recognised in text: all, none, or these. */
-export type AllowedSpecial = 'all' | 'none' | readonly string[];
+/**
+ * Which special tokens are recognised in text: all, none, these, or those that have nothing in common with given
+ * stretches [start, end) of the text in UTF-16 units, which are in order and do not overlap.
+ */
+export type AllowedSpecial =
+  | 'all'
+  | 'none'
+  | readonly string[]
+  | { readonly outside: readonly (readonly [number, number])[] };
+
+/** Whether a token may be found at [from, to). */
+type Fits = (token: AddedToken, from: number, to: number) => boolean;
+
+/** Whether a stretch has anything in common with [from, to). */
+function touched(stretches: readonly (readonly [number, number])[], from: number, to: number): boolean {
+  let low = 0;
+  let high = stretches.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((stretches[middle] as readonly [number, number])[1] > from) high = middle;
+    else low = middle + 1;
+  }
+  return low < stretches.length && (stretches[low] as readonly [number, number])[0] < to;
+}
+
+function fitsOutside(allowed: AllowedSpecial): Fits | null {
+  if (typeof allowed === 'string' || !('outside' in allowed)) return null;
+  return (token, from, to) => !token.special || !touched(allowed.outside, from, to);
+}
 
 const wordChar = /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]/u;
 
@@ -61,7 +88,8 @@ class Finder {
     return starts.exec(text)?.index ?? -1;
   }
 
-  find(text: string, accept: (token: AddedToken) => boolean): Stretch[] {
+  /** @param fits Where it says no, a shorter token at the same place or a later one that overlaps may match. */
+  find(text: string, accept: (token: AddedToken) => boolean, fits: Fits | null = null): Stretch[] {
     const out: Stretch[] = [];
     let done = 0;
     if (this.starts !== null) {
@@ -71,8 +99,9 @@ class Finder {
         for (let node = 0, i = at; i < text.length; ) {
           node = this.trie.step(node, text.charCodeAt(i++));
           if (node < 0) break;
-          if (this.trie.value(node) < 0) continue;
-          best = this.trie.value(node);
+          const value = this.trie.value(node);
+          if (value < 0 || (fits !== null && !fits(this.tokens[value] as AddedToken, at, i))) continue;
+          best = value;
           end = i;
         }
         if (best < 0) {
@@ -140,20 +169,25 @@ export class AddedTokens {
   private accept(allowed: AllowedSpecial): (token: AddedToken) => boolean {
     if (allowed === 'all') return () => true;
     if (allowed === 'none') return (token) => !token.special;
+    if ('outside' in allowed) return () => true;
     const set = new Set(allowed);
     return (token) => !token.special || set.has(token.content);
   }
 
   /** Stretches of the given text by the tokens that are sought in it. */
   stretches(text: string, allowed: AllowedSpecial): Stretch[] {
-    return this.raw.find(text, this.accept(allowed));
+    return this.raw.find(text, this.accept(allowed), fitsOutside(allowed));
   }
 
   /** The text in parts, normalised between the tokens. */
   split(text: AlignedText, allowed: AllowedSpecial): Part[] {
     const accept = this.accept(allowed);
+    const fits = fitsOutside(allowed);
+    // Places in a text on its way are turned into places in the given one.
+    const within = (part: AlignedText): Fits | null =>
+      fits && ((token, from, to) => fits(token, ...part.range(from, to)));
     const out: Part[] = [];
-    for (const { from, to, token } of this.raw.find(text.text, accept)) {
+    for (const { from, to, token } of this.raw.find(text.text, accept, within(text))) {
       const piece = text.slice(from, to);
       if (token !== null) {
         out.push({ text: piece, token });
@@ -164,7 +198,8 @@ export class AddedTokens {
         if (made.length > 0) out.push({ text: made, token: null });
         continue;
       }
-      for (const s of this.normal.find(made.text, accept)) out.push({ text: made.slice(s.from, s.to), token: s.token });
+      for (const s of this.normal.find(made.text, accept, within(made)))
+        out.push({ text: made.slice(s.from, s.to), token: s.token });
     }
     return out;
   }

@@ -1,0 +1,101 @@
+import { methodOf } from './methods';
+import { MarkedText } from './marked-text';
+import type { Run } from './run';
+import {
+  Dict,
+  List,
+  Namespace,
+  Undefined,
+  type Value,
+  describe,
+  int,
+  iterate,
+  keyOf,
+  none,
+  numeric,
+  text,
+  typeName,
+} from './values';
+
+function itemOf(run: Run, object: Value, key: Value): Value | undefined {
+  if (object instanceof Dict) return object.entries.get(keyOf(run, key))?.[1];
+  const number = numeric(key);
+  if (number === null || !(object instanceof List || object instanceof MarkedText)) return undefined;
+  if (object instanceof List) return object.items.at(number.value);
+  const places = object.points();
+  const length = places === null ? object.length : places.length - 1;
+  const at = number.value < 0 ? number.value + length : number.value;
+  if (at < 0 || at >= length) return undefined;
+  return places === null ? object.slice(at, at + 1) : object.slice(places[at] as number, places[at + 1]);
+}
+
+function attributeOf(run: Run, object: Value, name: string): Value | undefined {
+  if (object instanceof Namespace) return object.fields.get(name);
+  return methodOf(run, object, name);
+}
+
+function missing(object: Value, name: string): Undefined {
+  return new Undefined(`'${typeName(object)} object' has no attribute '${name}'`);
+}
+
+/** `object.name`: methods first, then entries, as Jinja has it. */
+export function getAttribute(run: Run, object: Value, name: string): Value {
+  if (object instanceof Undefined) return run.fail(object.hint);
+  return attributeOf(run, object, name) ?? itemOf(run, object, text(name)) ?? missing(object, name);
+}
+
+/** `object[key]`: entries first. */
+export function getItem(run: Run, object: Value, key: Value): Value {
+  if (object instanceof Undefined) return run.fail(object.hint);
+  const name = key instanceof MarkedText ? key.text : null;
+  const item = itemOf(run, object, key) ?? (name === null ? undefined : attributeOf(run, object, name));
+  return item ?? missing(object, name ?? describe(key));
+}
+
+/** `object[start:stop:step]`. */
+export function slice(run: Run, object: Value, bounds: readonly [Value, Value, Value]): Value {
+  if (!(object instanceof List || object instanceof MarkedText)) {
+    return run.fail(
+      object instanceof Undefined ? object.hint : `expected a string or a list to slice, got ${describe(object)}`,
+    );
+  }
+  const [start, stop, step] = bounds.map((bound) => {
+    if (bound === none) return null;
+    const number = numeric(bound);
+    return number !== null && Number.isInteger(number.value)
+      ? number.value
+      : run.fail(`slice indices must be integers or None, not ${describe(bound)}`);
+  }) as [number | null, number | null, number | null];
+  const by = step ?? 1;
+  if (by === 0) return run.fail('slice step cannot be zero');
+  const places = object instanceof MarkedText ? object.points() : null;
+  const length = object instanceof List ? object.items.length : places === null ? object.length : places.length - 1;
+  const bound = (at: number | null, otherwise: number) =>
+    at === null
+      ? otherwise
+      : Math.min(Math.max(at < 0 ? at + length : at, by > 0 ? 0 : -1), by > 0 ? length : length - 1);
+  const from = bound(start, by > 0 ? 0 : length - 1);
+  const to = bound(stop, by > 0 ? length : -1);
+  if (object instanceof MarkedText && by === 1) {
+    const unit = (at: number) => places?.[at] ?? at;
+    return from < to ? object.slice(unit(from), unit(to)) : text('');
+  }
+  const items = iterate(run, object);
+  const out: Value[] = [];
+  for (let i = from; by > 0 ? i < to : i > to; i += by) out.push(items[i] as Value);
+  run.charge(out.length);
+  if (object instanceof List) return new List(out, object.tuple);
+  return MarkedText.concat(out as MarkedText[]);
+}
+
+/** `a.b.0` of filters. */
+export function attributePath(run: Run, value: Value, path: Value): Value {
+  const number = numeric(path);
+  if (number !== null) return getItem(run, value, number);
+  if (!(path instanceof MarkedText)) return run.fail(`expected a name as attribute, got ${describe(path)}`);
+  let at = value;
+  for (const part of path.text.split('.')) {
+    at = getItem(run, at, /^\d+$/.test(part) ? int(Number(part)) : text(part));
+  }
+  return at;
+}

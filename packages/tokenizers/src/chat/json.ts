@@ -1,0 +1,100 @@
+import { MarkedText, TextBuilder } from './marked-text';
+import { numberText } from './numbers';
+import type { Run } from './run';
+import { type Value, compareText, describe, none, numeric, text, typeName } from './values';
+
+/** Settings of Python's `json.dumps`. */
+export interface JsonStyle {
+  readonly indent: string | null;
+  readonly ensureAscii: boolean;
+  readonly itemSeparator: string;
+  readonly keySeparator: string;
+  readonly sortKeys: boolean;
+}
+
+const short = new Map([
+  ['"', '\\"'],
+  ['\\', '\\\\'],
+  ['\n', '\\n'],
+  ['\r', '\\r'],
+  ['\t', '\\t'],
+  ['\b', '\\b'],
+  ['\f', '\\f'],
+]);
+
+function escaped(char: string): string {
+  return short.get(char) ?? `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
+
+// Control characters have to be escaped.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters that JSON escapes
+const always = /["\\\u0000-\u001f]/g;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the same, and all that is not ASCII
+const notAscii = /["\\\u0000-\u001f\u007f-\uffff]/g;
+
+/** `json.dumps` without HTML escaping; what came from outside stays marked. */
+export function toJson(run: Run, value: Value, style: JsonStyle): MarkedText {
+  const out = new TextBuilder();
+  const plain = (made: string) => out.add(text(made));
+  const quoted = (string: MarkedText) => {
+    run.charge(string.length);
+    plain('"');
+    out.add(string.replaceMatches(style.ensureAscii ? notAscii : always, escaped));
+    plain('"');
+  };
+  const scalar = (item: Value): MarkedText | null => {
+    if (item === none) return MarkedText.user('null');
+    if (typeof item === 'boolean') return MarkedText.user(item ? 'true' : 'false');
+    const number = numeric(item);
+    if (number === null) return null;
+    const shown = numberText(number).replace('nan', 'NaN').replace('inf', 'Infinity');
+    return number.user ? MarkedText.user(shown) : text(shown);
+  };
+  const line = (depth: number) => {
+    if (style.indent !== null) plain(`\n${style.indent.repeat(depth)}`);
+  };
+  const list = (open: string, close: string, writers: readonly (() => void)[], depth: number) => {
+    plain(open);
+    writers.forEach((write, i) => {
+      if (i > 0) plain(style.itemSeparator);
+      line(depth + 1);
+      write();
+    });
+    if (writers.length > 0) line(depth);
+    plain(close);
+  };
+  const write = (item: Value, depth: number): void => {
+    run.charge(1 + (style.indent?.length ?? 0) * depth);
+    const simple = scalar(item);
+    if (simple !== null) out.add(simple);
+    else if (typeof item === 'boolean') return;
+    else if (item.kind === 'string') quoted(item);
+    else if (item.kind === 'list') {
+      list(
+        '[',
+        ']',
+        item.items.map((child) => () => write(child, depth + 1)),
+        depth,
+      );
+    } else if (item.kind === 'dict') {
+      const entries = [...item.entries.values()].map(([key, child]) => {
+        const name = key instanceof MarkedText ? key : scalar(key);
+        if (name === null) return run.fail(`keys must be str, int, float, bool or None, not ${typeName(key)}`);
+        return [name, child] as const;
+      });
+      if (style.sortKeys) entries.sort(([a], [b]) => compareText(a.text, b.text));
+      list(
+        '{',
+        '}',
+        entries.map(([name, child]) => () => {
+          quoted(name);
+          plain(style.keySeparator);
+          write(child, depth + 1);
+        }),
+        depth,
+      );
+    } else run.fail(`object of type ${describe(item)} is not JSON serializable`);
+  };
+  write(value, 0);
+  return out.done();
+}

@@ -1,0 +1,153 @@
+import { attributePath } from './access';
+import type { ArgReader } from './arguments';
+import { type Filter, lowered } from './filter';
+import { MarkedText } from './marked-text';
+import { binary } from './operators';
+import type { Run } from './run';
+import { applyTest } from './tests';
+import { List, Undefined, type Value, compare, concat, equal, int, iterate, none, str, text, truthy } from './values';
+
+/** `select`, `reject` and, with an attribute first, `selectattr` and `rejectattr`. */
+function selecting(wanted: boolean, byAttribute: boolean): Filter {
+  return (run, value, _, raw) => {
+    const [first, ...others] = raw.list;
+    const [test, args] = byAttribute ? [others[0], others.slice(1)] : [first, others];
+    if (byAttribute && first === undefined) return run.fail('Missing parameter for attribute name');
+    const kept = iterate(run, value).filter((item) => {
+      const asked = byAttribute ? attributePath(run, item, first as Value) : item;
+      run.charge(1);
+      if (test === undefined) return truthy(asked) === wanted;
+      return applyTest(run, str(run, test).text, asked, args) === wanted;
+    });
+    return new List(kept);
+  };
+}
+
+function keyed(run: Run, value: Value, a: ArgReader): { item: Value; key: Value }[] {
+  const attribute = a.get('attribute') ?? none;
+  const sensitive = a.flag('case_sensitive', false);
+  const items = iterate(run, value);
+  run.charge(items.length * 8);
+  return items.map((item) => ({
+    item,
+    key: lowered(attribute === none ? item : attributePath(run, item, attribute), sensitive),
+  }));
+}
+
+/** `min` and `max`. */
+function extreme(sign: number): Filter {
+  return (run, value, args) => {
+    const items = keyed(run, value, args('case_sensitive', 'attribute'));
+    const best = items.reduce<{ item: Value; key: Value } | null>(
+      (at, next) => (at === null || sign * compare(run, next.key, at.key) > 0 ? next : at),
+      null,
+    );
+    return best === null ? new Undefined('No aggregated item, sequence was empty.') : best.item;
+  };
+}
+
+function reverse(run: Run, value: Value): Value {
+  const items = [...iterate(run, value)].reverse();
+  if (value instanceof MarkedText) return MarkedText.concat(items as MarkedText[]);
+  return new List(items);
+}
+
+/** `slice`: so many columns, the first ones longer. */
+function columns(run: Run, value: Value, a: ArgReader): List {
+  const items = iterate(run, value);
+  const count = a.int('slices');
+  if (count < 1) return run.fail(`expected at least one slice, got ${count}`);
+  run.charge(items.length + count);
+  const fill = a.get('fill_with') ?? none;
+  const [base, longer] = [Math.floor(items.length / count), items.length % count];
+  return new List(
+    Array.from({ length: count }, (_, i) => {
+      const start = i * base + Math.min(i, longer);
+      const part = items.slice(start, start + base + (i < longer ? 1 : 0));
+      return new List(fill !== none && i >= longer && longer > 0 ? [...part, fill] : part);
+    }),
+  );
+}
+
+/** `batch`: rows of so many items. */
+function batch(run: Run, value: Value, a: ArgReader): List {
+  const items = iterate(run, value);
+  const size = a.int('linecount');
+  if (size < 1) return run.fail(`expected rows of at least one item, got ${size}`);
+  const fill = a.get('fill_with') ?? none;
+  run.charge(items.length + (fill === none ? 0 : size));
+  const rows: List[] = [];
+  for (let i = 0; i < items.length; i += size) {
+    const row = items.slice(i, i + size);
+    const missing = fill === none ? 0 : size - row.length;
+    rows.push(new List(missing > 0 ? [...row, ...Array.from({ length: missing }, () => fill)] : row));
+  }
+  return new List(rows);
+}
+
+/** Filters over lists. */
+export const listFilters: Readonly<Record<string, Filter>> = {
+  batch: (run, value, args) => batch(run, value, args('linecount', 'fill_with')),
+  first: (run, value) => iterate(run, value)[0] ?? new Undefined('No first item, sequence was empty.'),
+  groupby: (run, value, args) => {
+    const a = args('attribute', 'default', 'case_sensitive');
+    const items = keyed(run, value, a).map(({ item, key }) => ({
+      item,
+      key: key instanceof Undefined ? (a.get('default') ?? key) : key,
+    }));
+    items.sort((x, y) => compare(run, x.key, y.key));
+    const groups: { key: Value; first: Value; items: Value[] }[] = [];
+    for (const { item, key } of items) {
+      const last = groups.at(-1);
+      if (last !== undefined && equal(run, last.key, key)) last.items.push(item);
+      else groups.push({ key, first: attributePath(run, item, a.need('attribute')), items: [item] });
+    }
+    return new List(
+      groups.map((g) => new List([g.first instanceof Undefined ? g.key : g.first, new List(g.items)], true)),
+    );
+  },
+  join: (run, value, args) => {
+    const a = args('d', 'attribute');
+    const attribute = a.get('attribute') ?? none;
+    const between = str(run, a.get('d') ?? text(''));
+    const parts = iterate(run, value).map((item) =>
+      str(run, attribute === none ? item : attributePath(run, item, attribute)),
+    );
+    return concat(
+      run,
+      parts.flatMap((part, i) => (i === 0 ? [part] : [between, part])),
+    );
+  },
+  last: (run, value) => iterate(run, value).at(-1) ?? new Undefined('No last item, sequence was empty.'),
+  list: (run, value) => new List(iterate(run, value)),
+  max: extreme(1),
+  min: extreme(-1),
+  reject: selecting(false, false),
+  rejectattr: selecting(false, true),
+  reverse,
+  select: selecting(true, false),
+  selectattr: selecting(true, true),
+  slice: (run, value, args) => columns(run, value, args('slices', 'fill_with')),
+  sort: (run, value, args) => {
+    const a = args('reverse', 'case_sensitive', 'attribute');
+    const sign = a.flag('reverse', false) ? -1 : 1;
+    const items = keyed(run, value, a);
+    items.sort((x, y) => sign * compare(run, x.key, y.key));
+    return new List(items.map(({ item }) => item));
+  },
+  sum: (run, value, args) => {
+    const a = args('attribute', 'start');
+    const attribute = a.get('attribute') ?? none;
+    return iterate(run, value).reduce<Value>(
+      (sum, item) => binary(run, '+', sum, attribute === none ? item : attributePath(run, item, attribute)),
+      a.get('start') ?? int(0),
+    );
+  },
+  unique: (run, value, args) => {
+    const kept: { item: Value; key: Value }[] = [];
+    for (const next of keyed(run, value, args('case_sensitive', 'attribute'))) {
+      if (!kept.some(({ key }) => equal(run, key, next.key))) kept.push(next);
+    }
+    return new List(kept.map(({ item }) => item));
+  },
+};

@@ -1,0 +1,202 @@
+import { ArgReader } from './arguments';
+import { braceFormat, pad } from './format';
+import { MarkedText } from './marked-text';
+import type { Run } from './run';
+import { type Side, capitalize, count, pythonTitle, questions, replace, split, splitLines, strip } from './strings';
+import {
+  type Args,
+  Callable,
+  Dict,
+  List,
+  Undefined,
+  type Value,
+  concat,
+  describe,
+  equal,
+  int,
+  iterate,
+  keyOf,
+  none,
+  text,
+  typeName,
+} from './values';
+
+type Method<T> = (run: Run, self: T, args: (...parameters: string[]) => ArgReader, raw: Args) => Value;
+
+const sides: Readonly<Record<string, Side>> = { strip: 'both', lstrip: 'left', rstrip: 'right' };
+
+function affixed(run: Run, self: MarkedText, args: ArgReader, test: (part: string, affix: string) => boolean): boolean {
+  const range = self.points();
+  const length = range === null ? self.length : range.length - 1;
+  const place = (at: number) => Math.min(Math.max(at < 0 ? at + length : at, 0), length);
+  const unit = (at: number) => range?.[at] ?? at;
+  const [start, end] = [place(args.int('start', 0)), place(args.int('end', length))];
+  if (start > end) return false;
+  const part = self.text.slice(unit(start), unit(end));
+  const affix = args.need('affix');
+  const choices = affix instanceof List ? affix.items : [affix];
+  return choices.some((choice) => {
+    if (!(choice instanceof MarkedText))
+      return run.fail(`expected a string or a tuple of them, got ${describe(choice)}`);
+    return test(part, choice.text);
+  });
+}
+
+/** Code points before the first or last occurrence, or -1. */
+function find(self: MarkedText, args: ArgReader, last: boolean): number {
+  const places = self.points();
+  const length = places === null ? self.length : places.length - 1;
+  const place = (at: number) => Math.min(Math.max(at < 0 ? at + length : at, 0), length);
+  const unit = (at: number) => places?.[at] ?? at;
+  const [start, end] = [unit(place(args.int('start', 0))), unit(place(args.int('end', length)))];
+  const sought = args.text('sub').text;
+  const within = self.text.slice(start, Math.max(start, end));
+  const at = last ? within.lastIndexOf(sought) : within.indexOf(sought);
+  if (at < 0) return -1;
+  return places === null ? start + at : places.indexOf(start + at);
+}
+
+function partition(run: Run, self: MarkedText, separator: MarkedText, last: boolean): List {
+  if (separator.length === 0) return run.fail('empty separator');
+  const at = last ? self.text.lastIndexOf(separator.text) : self.text.indexOf(separator.text);
+  const empty = text('');
+  if (at < 0) return new List(last ? [empty, empty, self] : [self, empty, empty], true);
+  const end = at + separator.length;
+  return new List([self.slice(0, at), self.slice(at, end), self.slice(end)], true);
+}
+
+const stringMethods: Readonly<Record<string, Method<MarkedText>>> = {
+  upper: (_, self) => self.map((s) => s.toUpperCase()),
+  lower: (_, self) => self.map((s) => s.toLowerCase()),
+  casefold: (_, self) => self.map((s) => s.replaceAll('ß', 'ss').toLowerCase()),
+  swapcase: (_, self) =>
+    self.map((s) => s.replace(/\p{Cased}/gu, (c) => (c === c.toLowerCase() ? c.toUpperCase() : c.toLowerCase()))),
+  title: (_, self) => self.map(pythonTitle),
+  capitalize: (_, self) => self.map(capitalize),
+  startswith: (run, self, args) => affixed(run, self, args('affix', 'start', 'end'), (part, x) => part.startsWith(x)),
+  endswith: (run, self, args) => affixed(run, self, args('affix', 'start', 'end'), (part, x) => part.endsWith(x)),
+  split: (run, self, args) => {
+    const a = args('sep', 'maxsplit');
+    return new List(split(run, self, a.optionalText('sep'), a.int('maxsplit', -1)));
+  },
+  rsplit: (run, self, args) => {
+    const a = args('sep', 'maxsplit');
+    return new List(split(run, self, a.optionalText('sep'), a.int('maxsplit', -1), true));
+  },
+  splitlines: (run, self, args) => new List(splitLines(run, self, args('keepends').flag('keepends', false))),
+  partition: (run, self, args) => partition(run, self, args('sep').text('sep'), false),
+  rpartition: (run, self, args) => partition(run, self, args('sep').text('sep'), true),
+  replace: (run, self, args) => {
+    const a = args('old', 'new', 'count');
+    return replace(run, self, a.text('old'), a.text('new'), a.int('count', -1));
+  },
+  join: (run, self, args) => {
+    const items = iterate(run, args('iterable').need('iterable'));
+    const parts = items.map((item, i) => {
+      if (item instanceof MarkedText) return item;
+      return run.fail(`sequence item ${i}: expected str instance, ${describe(item)} found`);
+    });
+    return concat(
+      run,
+      parts.flatMap((part, i) => (i === 0 ? [part] : [self, part])),
+    );
+  },
+  find: (_, self, args) => int(find(self, args('sub', 'start', 'end'), false), self.tainted),
+  rfind: (_, self, args) => int(find(self, args('sub', 'start', 'end'), true), self.tainted),
+  index: (run, self, args) => {
+    const at = find(self, args('sub', 'start', 'end'), false);
+    return at < 0 ? run.fail('substring not found') : int(at, self.tainted);
+  },
+  rindex: (run, self, args) => {
+    const at = find(self, args('sub', 'start', 'end'), true);
+    return at < 0 ? run.fail('substring not found') : int(at, self.tainted);
+  },
+  count: (_, self, args) => int(count(self.text, args('sub').text('sub').text), self.tainted),
+  removeprefix: (_, self, args) => {
+    const prefix = args('prefix').text('prefix').text;
+    return self.text.startsWith(prefix) ? self.slice(prefix.length) : self;
+  },
+  removesuffix: (_, self, args) => {
+    const suffix = args('suffix').text('suffix').text;
+    return suffix !== '' && self.text.endsWith(suffix) ? self.slice(0, self.length - suffix.length) : self;
+  },
+  center: (run, self, args) => pad(run, self, args('width', 'fill').int('width'), '^'),
+  ljust: (run, self, args) =>
+    pad(run, self, args('width', 'fill').int('width'), '<', args('width', 'fill').text('fill', ' ').text),
+  rjust: (run, self, args) =>
+    pad(run, self, args('width', 'fill').int('width'), '>', args('width', 'fill').text('fill', ' ').text),
+  zfill: (run, self, args) => {
+    const sign = /^[+-]/.test(self.text) ? 1 : 0;
+    const filled = pad(run, self.slice(sign), args('width').int('width') - sign, '>', '0');
+    return concat(run, [self.slice(0, sign), filled]);
+  },
+  expandtabs: (_, self, args) => {
+    const size = Math.min(args('tabsize').int('tabsize', 8), 1000);
+    return self.derive(
+      self.text.replace(/([^\t\n\r]*)\t/g, (_, before: string) => before + ' '.repeat(size - (before.length % size))),
+    );
+  },
+  format: (run, self, _, raw) => braceFormat(run, self, raw),
+};
+
+const dictMethods: Readonly<Record<string, Method<Dict>>> = {
+  get: (run, self, args) => {
+    const a = args('key', 'default');
+    return self.entries.get(keyOf(run, a.need('key')))?.[1] ?? a.get('default') ?? none;
+  },
+  keys: (_, self) => new List(Array.from(self.entries.values(), ([key]) => key)),
+  values: (_, self) => new List(Array.from(self.entries.values(), ([, value]) => value)),
+  items: (_, self) => new List(Array.from(self.entries.values(), (entry) => new List(entry, true))),
+  copy: (_, self) => self,
+};
+
+const listMethods: Readonly<Record<string, Method<List>>> = {
+  index: (run, self, args) => {
+    const at = self.items.findIndex((item) => equal(run, item, args('value').need('value')));
+    return at < 0 ? run.fail('expected an item that is in the list, got another') : int(at);
+  },
+  count: (run, self, args) => int(self.items.filter((item) => equal(run, item, args('value').need('value'))).length),
+  copy: (_, self) => self,
+};
+
+// transformers renders in an immutable sandbox, where these are errors.
+const forbidden: Readonly<Record<string, readonly string[]>> = {
+  list: ['append', 'clear', 'extend', 'insert', 'pop', 'remove', 'reverse', 'sort'],
+  dict: ['clear', 'pop', 'popitem', 'setdefault', 'update'],
+};
+
+function bind<T extends Value>(run: Run, self: T, name: string, method: Method<T>): Callable {
+  return new Callable(name, (raw) => {
+    run.charge(1 + (self instanceof MarkedText ? self.length : 0));
+    return method(run, self, (...parameters) => new ArgReader(run, `${name}()`, raw, parameters), raw);
+  });
+}
+
+/** The method of a value, or undefined. */
+export function methodOf(run: Run, value: Value, name: string): Callable | Undefined | undefined {
+  if (value instanceof MarkedText) {
+    const side = Object.hasOwn(sides, name) ? sides[name] : undefined;
+    if (side !== undefined) {
+      return bind(run, value, name, (_, self, args) =>
+        strip(self, side, args('chars').optionalText('chars')?.text ?? null),
+      );
+    }
+    const question = Object.hasOwn(questions, name) ? questions[name] : undefined;
+    if (question !== undefined) return bind(run, value, name, (_, self) => question(self.text));
+    const method = Object.hasOwn(stringMethods, name) ? stringMethods[name] : undefined;
+    return method && bind(run, value, name, method);
+  }
+  if (value instanceof Dict || value instanceof List) {
+    const type = value instanceof Dict ? 'dict' : 'list';
+    if (forbidden[type]?.includes(name)) {
+      return new Undefined(`access to attribute '${name}' of '${typeName(value)}' object is unsafe`);
+    }
+    if (value instanceof Dict) {
+      const method = Object.hasOwn(dictMethods, name) ? dictMethods[name] : undefined;
+      return method && bind(run, value, name, method);
+    }
+    const method = Object.hasOwn(listMethods, name) ? listMethods[name] : undefined;
+    return method && bind(run, value, name, method);
+  }
+  return undefined;
+}

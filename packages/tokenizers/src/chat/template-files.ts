@@ -1,0 +1,45 @@
+import { isRecord, malformed } from '../config';
+
+/** Templates by name; the one of no other name is `default`. */
+export type NamedTemplates = Readonly<Record<string, string>>;
+
+/** The templates that `chat_template` of a tokenizer_config.json holds: one, or several with names. */
+export function readChatTemplates(value: unknown, place = 'chat_template'): NamedTemplates | null {
+  if (value === null || value === undefined) return null;
+  if (typeof value === 'string') return { default: value };
+  const named = new Map<string, string>();
+  if (Array.isArray(value)) {
+    value.forEach((item: unknown, i) => {
+      if (!isRecord(item) || typeof item.name !== 'string' || typeof item.template !== 'string') {
+        throw malformed(`${place}.${i}`, 'an object with name and template', item);
+      }
+      named.set(item.name, item.template);
+    });
+  } else if (isRecord(value)) {
+    for (const [name, source] of Object.entries(value)) {
+      if (typeof source !== 'string') throw malformed(`${place}.${name}`, 'a string', source);
+      named.set(name, source);
+    }
+  } else throw malformed(place, 'a string or a list of named templates', value);
+  return named.size === 0 ? null : Object.fromEntries(named);
+}
+
+const names = ['bos_token', 'eos_token', 'unk_token', 'sep_token', 'pad_token', 'cls_token', 'mask_token'];
+
+/** The special tokens of a tokenizer_config.json that templates see as variables. */
+export function readSpecialTokens(config: Readonly<Record<string, unknown>>): Readonly<Record<string, string>> {
+  const extra = isRecord(config.extra_special_tokens) ? Object.entries(config.extra_special_tokens) : [];
+  const found = new Map<string, string>();
+  for (const [name, value] of [...names.map((key) => [key, config[key]] as const), ...extra]) {
+    const content = isRecord(value) ? value.content : value;
+    if (content === null || content === undefined) continue;
+    if (typeof content !== 'string') throw malformed(name, 'a token', value);
+    found.set(name, content);
+  }
+  return Object.fromEntries(found);
+}
+
+/** True for names of variables that hold special tokens rather than text from outside. */
+export function isTokenName(name: string): boolean {
+  return names.includes(name);
+}
