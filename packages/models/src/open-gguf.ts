@@ -1,4 +1,5 @@
-import { type GgufReader, openGguf } from '@tessera-llm/formats';
+import { type GgufReader, ggufPlainMetadata, openGguf } from '@tessera-llm/formats';
+import { tokenizerFromGguf } from '@tessera-llm/tokenizers';
 import type { Blueprint } from './architecture';
 import { ModelsError } from './errors';
 import type { GgufBinding } from './gguf/binding';
@@ -56,6 +57,6 @@ function bindingOf(fields: GgufFields) {
   );
 }
 
-function tokenizerOf(_file: GgufReader): Tokenizer | null {
-  return null;
+function tokenizerOf({ metadata }: GgufReader): Tokenizer | null {
+  return metadata.has('tokenizer.ggml.tokens') ? tokenizerFromGguf(ggufPlainMetadata(metadata)) : null;
 }
