@@ -1,4 +1,4 @@
-import { type GgufReader, ggufPlainMetadata, openGguf } from '@tessera-llm/formats';
+import { type GgufReader, type GgufValue, ggufPlainMetadata, openGguf } from '@tessera-llm/formats';
 import { tokenizerFromGguf } from '@tessera-llm/tokenizers';
 import type { Blueprint } from './architecture';
 import { ModelsError } from './errors';
@@ -18,6 +18,7 @@ export interface GgufModel {
   readonly chatTemplate: string | null;
   /** Ids that end a turn or a message, beside the end of the sequence. */
   readonly turnEndIds: readonly number[];
+  readonly metadata: ReadonlyMap<string, GgufValue>;
 }
 
 /** Opens a GGUF file of a known architecture. @throws ModelsError, FormatsError */
@@ -33,6 +34,7 @@ export async function openGgufModel(path: string): Promise<GgufModel> {
       source: ggufWeights(file, binding, blueprint.config),
       tokenizer: tokenizerOf(file),
       chatTemplate: fields.string('tokenizer.chat_template') ?? null,
+      metadata: file.metadata,
       turnEndIds: turnEnds.filter((id) => id !== undefined),
     };
   } catch (error) {
