@@ -33,7 +33,7 @@ export interface RenderChatOptions {
   readonly variables?: Readonly<Record<string, unknown>>;
   /** Name of a template, or the source of another one. */
   readonly template?: string;
-  /** Steps after which a template is given up: default ten million, and 100 for each character of what it is given. */
+  /** Steps after which a template is given up: default five million, and 100 for each character of what it is given. */
   readonly stepLimit?: number;
   /** What `strftime_now` tells; default the present. */
   readonly now?: Date;
@@ -164,7 +164,7 @@ export class ChatTemplate {
     variables.set('tools', tools ? outside.convert(tools, 'tools') : none);
     variables.set('documents', documents ? outside.convert(documents, 'documents') : none);
     variables.set('add_generation_prompt', addGenerationPrompt);
-    const limit = options.stepLimit ?? 1e7 + 100 * outside.size;
+    const limit = options.stepLimit ?? 5e6 + 100 * outside.size;
     const made = interpret(program, new Run(name, limit, options.now ?? new Date()), variables);
     const done = open === null ? made : cutOpen(made, open);
     return { text: done.text, userSpans: spans(done.user), assistantSpans: spans(done.generated) };
