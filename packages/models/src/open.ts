@@ -1,4 +1,5 @@
 import { readConfig, readGenerationConfig } from '@tessera-llm/formats';
+import type { ChatTemplate } from '@tessera-llm/tokenizers';
 import type { Model } from './architecture';
 import { type GenerationConfig, idList, parseGenerationConfig } from './generation-config';
 import { architectureOf } from './registry';
@@ -13,8 +14,8 @@ export interface Opened {
   readonly model: Model;
   /** null if the folder has no tokenizer.json. */
   readonly tokenizer: Tokenizer | null;
-  /** Jinja source, or null. */
-  readonly chatTemplate: string | null;
+  /** Renders chats as prompts, alone or with the tokenizer by `applyChatTemplate`; null if the folder has none. */
+  readonly chatTemplate: ChatTemplate | null;
   readonly generationConfig: GenerationConfig;
   /** Ids that end generation: those of generation_config, config and tokenizer together. */
   readonly endIds: readonly number[];
@@ -22,7 +23,7 @@ export interface Opened {
 
 /**
  * Opens a model folder in Hugging Face layout: config.json (of transformers 4 or 5), model.safetensors or its shards in
- * float32, bfloat16 or float16, generation_config.json, tokenizer.json and tokenizer_config.json. Weights are float32
+ * float32, bfloat16 or float16, generation_config.json, tokenizer.json, tokenizer_config.json and chat templates. Weights are float32
  * in memory, whatever the file holds.
  *
  * @param path The folder.

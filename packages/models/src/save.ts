@@ -8,6 +8,7 @@ import {
   writeGenerationConfig,
 } from '@tessera-llm/formats';
 import { type FloatDType, type Tensor, cast } from '@tessera-llm/tensor';
+import { ChatTemplate } from '@tessera-llm/tokenizers';
 import type { Model } from './architecture';
 import { toJson } from './config';
 import { type GenerationConfig, parseGenerationConfig } from './generation-config';
@@ -18,8 +19,8 @@ import { type Tokenizer, writeTokenizer } from './tokenizer-files';
 export interface SaveContents {
   readonly model: Model;
   readonly tokenizer?: Tokenizer | null;
-  /** Jinja source of the chat template. */
-  readonly chatTemplate?: string | null;
+  /** Goes into tokenizer_config.json; written with a tokenizer only. */
+  readonly chatTemplate?: ChatTemplate | string | null;
   /** Default: the end and beginning ids of the configuration. */
   readonly generationConfig?: GenerationConfig;
   /** How weights are stored; float32 keeps every bit. */
@@ -27,6 +28,7 @@ export interface SaveContents {
 }
 
 const codes: Readonly<Record<'float32' | 'bfloat16', TensorToWrite['dtype']>> = { float32: 'F32', bfloat16: 'BF16' };
+const templateFiles = ['chat_template.jinja', 'additional_chat_templates'];
 const weightFile = /^model(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?$/;
 
 /**
@@ -64,13 +66,15 @@ export async function save(folder: string, contents: SaveContents): Promise<void
   try {
     await writeCheckpoint(staged, weights(model, dtype));
     await writeGenerationConfig(staged, toJson(generationConfig));
-    if (tokenizer !== null) await writeTokenizer(staged, { tokenizer, chatTemplate, config });
+    const template = typeof chatTemplate === 'string' ? new ChatTemplate(chatTemplate) : chatTemplate;
+    if (tokenizer !== null) await writeTokenizer(staged, { tokenizer, chatTemplate: template, config });
     await writeConfig(staged, { ...json, model_type: config.model_type, dtype, torch_dtype: dtype });
     const names = await readdir(staged);
     for (const name of names) await system(folder, () => rename(join(staged, name), join(folder, name)));
-    // Shards of an earlier, larger save would otherwise shadow the new weights.
+    // Shards of an earlier, larger save would otherwise shadow the new weights, and files the new chat template.
     for (const name of await readdir(folder)) {
-      if (weightFile.test(name) && !names.includes(name)) await rm(join(folder, name));
+      const stale = weightFile.test(name) || (tokenizer !== null && templateFiles.includes(name));
+      if (stale && !names.includes(name)) await rm(join(folder, name), { recursive: true });
     }
   } finally {
     await rm(staged, { recursive: true, force: true });

@@ -36,6 +36,12 @@ describe('ChatTemplate', () => {
     expect(template?.render(user, { template: '{{ 1 }}' }).text).toBe('1');
     expect(failure(() => template?.render(user, { template: 'tool' })).message).toContain('default, tool_use, rag');
     expect(ChatTemplate.fromConfig({})).toBeNull();
+    const again = ChatTemplate.fromConfig(JSON.parse(JSON.stringify(template?.toConfig())));
+    expect(again).toMatchObject({
+      templates: template?.templates,
+      specialTokens: { bos_token: '<s>', image_token: '<img>' },
+    });
+    expect(new ChatTemplate('x').toConfig()).toEqual({ chat_template: 'x' });
     expect(ChatTemplate.fromConfig(config, { default: 'f' })?.render(user, { tools: [] }).text).toBe('f');
     expect(failure(() => new ChatTemplate({ a: '', b: '' }).render(user)).code).toBe('invalid_argument');
     expect(failure(() => ChatTemplate.fromConfig({ chat_template: [{ name: 1 }] })).code).toBe('invalid_file');

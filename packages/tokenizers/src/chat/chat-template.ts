@@ -8,7 +8,13 @@ import { parseTemplate } from './parse';
 import { Run } from './run';
 import { strip } from './strings';
 import type { Program } from './syntax';
-import { type NamedTemplates, isTokenName, readChatTemplates, readSpecialTokens } from './template-files';
+import {
+  type NamedTemplates,
+  isTokenName,
+  readChatTemplates,
+  readSpecialTokens,
+  templatesToConfig,
+} from './template-files';
 import { Dict, List, type Value, none, text } from './values';
 
 /** A message of a chat in the form of Hugging Face and OpenAI: what a template reads, it may have. */
@@ -104,6 +110,11 @@ export class ChatTemplate {
     if (!isRecord(config)) throw malformed('tokenizer_config.json', 'an object', config);
     const templates = Object.keys(files).length > 0 ? files : readChatTemplates(config.chat_template);
     return templates && new ChatTemplate(templates, { specialTokens: readSpecialTokens(config) });
+  }
+
+  /** What a tokenizer_config.json holds of the templates and their special tokens; `fromConfig` reads it. */
+  toConfig(): Record<string, unknown> {
+    return templatesToConfig(this.templates, this.specialTokens);
   }
 
   /** Name and source of the template that the options choose. */
