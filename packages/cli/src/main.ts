@@ -110,7 +110,10 @@ function createProgram(environment: Environment, context: CommandContext): Comma
     .description('continue a prompt, or answer messages')
     .argument('<model>', 'model folder in Hugging Face format')
     .option('--prompt <text>', 'text to continue')
-    .option('--messages <file>', 'JSON file: an array of {role, content}, formatted by the model’s chat template')
+    .option(
+      '--messages <file>',
+      'JSON file: a list of {role, content}, or {messages, tools, documents}, for the model’s chat template',
+    )
     .option('--max-tokens <n>', 'most tokens to generate', wholeNumber(1), 128)
     .option('--temperature <t>', '0 takes the likeliest token', realNumber(0), 1)
     .option('--top-k <k>', 'sample among the k likeliest tokens', wholeNumber(1))

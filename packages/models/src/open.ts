@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { type GgufValue, readConfig, readGenerationConfig } from '@tessera-llm/formats';
+import type { ChatTemplate } from '@tessera-llm/tokenizers';
 import type { Model } from './architecture';
 import { type GenerationConfig, idList, parseGenerationConfig } from './generation-config';
 import { openGgufModel } from './open-gguf';
@@ -16,8 +17,8 @@ export interface Opened {
   readonly model: Model;
   /** null if the folder has no tokenizer.json, or the file no tokenizer. */
   readonly tokenizer: Tokenizer | null;
-  /** Jinja source, or null. */
-  readonly chatTemplate: string | null;
+  /** Renders chats as prompts, alone or with the tokenizer by `applyChatTemplate`; null if the folder has none. */
+  readonly chatTemplate: ChatTemplate | null;
   readonly generationConfig: GenerationConfig;
   /** Ids that end generation: those of generation_config, config and tokenizer (GGUF: also of the end of a turn) together. */
   readonly endIds: readonly number[];
@@ -27,7 +28,7 @@ export interface Opened {
 
 /**
  * Opens a model: a folder in Hugging Face layout (config.json of transformers 4 or 5, model.safetensors or its shards in
- * float32, bfloat16 or float16, generation_config.json, tokenizer.json and tokenizer_config.json), or a GGUF file, which
+ * float32, bfloat16 or float16, generation_config.json, tokenizer.json, tokenizer_config.json and chat templates), or a GGUF file, which
  * holds all of that in one, its weights in any of ggml's types.
  *
  * @param path The folder or the file.

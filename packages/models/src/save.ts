@@ -8,6 +8,7 @@ import {
   writeConfig,
   writeGenerationConfig,
 } from '@tessera-llm/formats';
+import { ChatTemplate } from '@tessera-llm/tokenizers';
 import type { Model } from './architecture';
 import { toJson } from './config';
 import { ModelsError } from './errors';
@@ -21,8 +22,8 @@ import { denseBytes } from './weight-bytes';
 export interface SaveContents {
   readonly model: Model;
   readonly tokenizer?: Tokenizer | null;
-  /** Jinja source of the chat template. */
-  readonly chatTemplate?: string | null;
+  /** Goes into tokenizer_config.json; written with a tokenizer only. */
+  readonly chatTemplate?: ChatTemplate | string | null;
   /** Default: the end and beginning ids of the configuration. */
   readonly generationConfig?: GenerationConfig;
   /**
@@ -38,6 +39,7 @@ export interface SaveContents {
 }
 
 const codes: Readonly<Record<'float32' | 'bfloat16', TensorToWrite['dtype']>> = { float32: 'F32', bfloat16: 'BF16' };
+const templateFiles = ['chat_template.jinja', 'additional_chat_templates'];
 const weightFile = /^model(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?$/;
 
 /**
@@ -76,7 +78,7 @@ export async function save(folder: string, contents: SaveContents): Promise<void
           'leave the tokenizer out, or save a folder',
       );
     }
-    return saveGguf(folder, { model, dtype, chatTemplate, metadata });
+    return saveGguf(folder, { model, dtype, chatTemplate: templateOf(chatTemplate), metadata });
   }
   if (dtype === 'packed') {
     throw new ModelsError('invalid_option', "[save] expected dtype float32 or bfloat16 for a folder, got 'packed'");
@@ -90,17 +92,22 @@ export async function save(folder: string, contents: SaveContents): Promise<void
   try {
     await writeCheckpoint(staged, weights(model, dtype));
     await writeGenerationConfig(staged, toJson(generationConfig));
-    if (tokenizer !== null) await writeTokenizer(staged, { tokenizer, chatTemplate, config });
+    if (tokenizer !== null) await writeTokenizer(staged, { tokenizer, chatTemplate: templateOf(chatTemplate), config });
     await writeConfig(staged, { ...json, model_type: config.model_type, dtype, torch_dtype: dtype });
     const names = await readdir(staged);
     for (const name of names) await system(folder, () => rename(join(staged, name), join(folder, name)));
-    // Shards of an earlier, larger save would otherwise shadow the new weights.
+    // Shards of an earlier, larger save would otherwise shadow the new weights, and files the new chat template.
     for (const name of await readdir(folder)) {
-      if (weightFile.test(name) && !names.includes(name)) await rm(join(folder, name));
+      const stale = weightFile.test(name) || (tokenizer !== null && templateFiles.includes(name));
+      if (stale && !names.includes(name)) await rm(join(folder, name), { recursive: true });
     }
   } finally {
     await rm(staged, { recursive: true, force: true });
   }
+}
+
+function templateOf(template: ChatTemplate | string | null): ChatTemplate | null {
+  return typeof template === 'string' ? new ChatTemplate(template) : template;
 }
 
 function* weights(model: Model, dtype: 'float32' | 'bfloat16'): Generator<[string, TensorToWrite]> {

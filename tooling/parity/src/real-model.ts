@@ -7,11 +7,15 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { read } from './model-case';
 
+const message = z.object({ role: z.string(), content: z.string() });
 const schema = z.object({
   model: z.string(),
   eos_token_id: z.int(),
   tolerance: z.object({ logits_atol: z.number(), token_logprobs_atol: z.number(), greedy_gap: z.number() }),
-  chats: z.record(z.string(), z.looseObject({ text: z.string(), smallest_gap: z.number() })),
+  chats: z.record(
+    z.string(),
+    z.looseObject({ messages: z.array(message), text: z.string(), smallest_gap: z.number() }),
+  ),
   passages: z.record(z.string(), z.looseObject({ text: z.string(), mean_nll: z.number(), perplexity: z.number() })),
 });
 
@@ -57,11 +61,18 @@ export class RealModel {
     });
   }
 
-  /** The tokenizer of the file: prompt ids of every chat and passage. */
-  checkPrompts({ tokenizer }: Opened): void {
+  /** The tokenizer of the file: prompt ids of every chat; passages end within a word, so these are decoded. */
+  checkPrompts({ tokenizer, chatTemplate }: Opened): void {
     if (tokenizer === null) throw new Error('the model has no tokenizer');
-    for (const [name, { text }] of Object.entries({ ...this.expected.chats, ...this.expected.passages })) {
+    for (const [name, { messages, text }] of Object.entries(this.expected.chats)) {
+      const rendered = chatTemplate?.render(messages, { addGenerationPrompt: true }).text;
+      if (rendered !== text)
+        throw new Error(`${name}: expected ${JSON.stringify(text)}, got ${JSON.stringify(rendered)}`);
       closeTo(`${name}.input_ids`, Array.from(tokenizer.encodeIds(text)), this.#ids(name, 'input_ids'), exactly);
+    }
+    for (const [name, { text }] of Object.entries(this.expected.passages)) {
+      const decoded = tokenizer.decode(this.#ids(name, 'input_ids'));
+      if (decoded !== text) throw new Error(`${name}: expected the passage's text when its tokens are decoded`);
     }
   }
 

@@ -1,6 +1,7 @@
 import { type GgufTensorToWrite, type GgufTensorType, type GgufValue, writeGguf } from '@tessera-llm/formats';
 import type { Weight } from '@tessera-llm/layers';
 import { isQuantizedWeight } from '@tessera-llm/tensor';
+import type { ChatTemplate } from '@tessera-llm/tokenizers';
 import type { Model } from '../architecture';
 import { ModelsError } from '../errors';
 import { architectureOf } from '../registry';
@@ -8,6 +9,7 @@ import { denseBytes } from '../weight-bytes';
 import type { GgufBinding } from './binding';
 import { ggufNameOf } from './names';
 import { permuteRows } from './rows';
+import { templateKey } from './chat-template';
 
 /** How weights are stored: `packed` keeps blocks and bfloat16 as the model has them in memory. */
 export type GgufDType = 'float32' | 'bfloat16' | 'packed';
@@ -16,8 +18,7 @@ export type GgufDType = 'float32' | 'bfloat16' | 'packed';
 export interface GgufSaveContents {
   readonly model: Model;
   readonly dtype: GgufDType;
-  /** Jinja source. */
-  readonly chatTemplate: string | null;
+  readonly chatTemplate: ChatTemplate | null;
   /** Metadata of the file that the model came from: its `general.*` and `tokenizer.*` are kept. */
   readonly metadata: ReadonlyMap<string, GgufValue>;
 }
@@ -74,7 +75,9 @@ export async function saveGguf(
   entries.set('general.architecture', { type: 'string', value: binding.name });
   entries.set('general.file_type', { type: 'uint32', value: fileTypes[most] ?? 0 });
   if (most.startsWith('Q')) entries.set('general.quantization_version', { type: 'uint32', value: 2 });
-  if (chatTemplate !== null) entries.set('tokenizer.chat_template', { type: 'string', value: chatTemplate });
+  for (const [name, value] of Object.entries(chatTemplate?.templates ?? {})) {
+    entries.set(templateKey(name), { type: 'string', value });
+  }
   await writeGguf(path, { metadata: entries, tensors });
 }
 

@@ -5,7 +5,6 @@ import { placeOf } from './run';
 import { type Segment, cut, endOfString } from './source';
 import { type Program, generationName, withName } from './syntax';
 
-
 const escapes: Readonly<Record<string, string>> = {
   n: '\n',
   t: '\t',
