@@ -98,14 +98,17 @@ function dryBuild(build: (init: Init) => Model, { weights, where }: WeightSource
     calls.set(placeholder, { order: calls.size, kind, shape: [...shape] });
     return placeholder;
   };
-  const model = build({ normal: ask('normal'), matrix: ask('matrix'), constant: ask('constant') });
-  const wanted = new Map<string, Wanted>();
-  for (const [path, weight] of model.namedWeights()) {
-    const call = isTensor(weight) ? calls.get(weight) : undefined;
-    if (call !== undefined) wanted.set(path, call);
+  try {
+    const model = build({ normal: ask('normal'), matrix: ask('matrix'), constant: ask('constant') });
+    const wanted = new Map<string, Wanted>();
+    for (const [path, weight] of model.namedWeights()) {
+      const call = isTensor(weight) ? calls.get(weight) : undefined;
+      if (call !== undefined) wanted.set(path, call);
+    }
+    return wanted;
+  } finally {
+    for (const placeholder of calls.keys()) placeholder.dispose();
   }
-  model.dispose();
-  return wanted;
 }
 
 /** Gives the weights in the order in which they are asked for. */

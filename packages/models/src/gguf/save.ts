@@ -68,13 +68,15 @@ export async function saveGguf(
     ]);
   }
   const [most] = [...bytesByType].sort(([, a], [, b]) => b - a)[0] ?? ['F32'];
-  const entries = new Map<string, GgufValue>([['general.architecture', { type: 'string', value: binding.name }]]);
+  const own: [string, GgufValue][] = [
+    ['general.architecture', { type: 'string', value: binding.name }],
+    ['general.file_type', { type: 'uint32', value: fileTypes[most] ?? 0 }],
+  ];
+  if (most.startsWith('Q')) own.push(['general.quantization_version', { type: 'uint32', value: 2 }]);
+  const entries = new Map(own);
   for (const [key, value] of metadata) if (/^(general|tokenizer)\./.test(key)) entries.set(key, value);
   entries.delete('general.alignment');
-  for (const [key, value] of [...head.metadata, ...idsOf(config)]) entries.set(key, value);
-  entries.set('general.architecture', { type: 'string', value: binding.name });
-  entries.set('general.file_type', { type: 'uint32', value: fileTypes[most] ?? 0 });
-  if (most.startsWith('Q')) entries.set('general.quantization_version', { type: 'uint32', value: 2 });
+  for (const [key, value] of [...own, ...head.metadata, ...idsOf(config)]) entries.set(key, value);
   for (const [name, value] of Object.entries(chatTemplate?.templates ?? {})) {
     entries.set(templateKey(name), { type: 'string', value });
   }
