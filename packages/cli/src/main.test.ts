@@ -1,8 +1,9 @@
 import { mkdir, mkdtemp, readFile, readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createModel, save } from '@tessera-llm/models';
 import { Tokenizer, trainBpe } from '@tessera-llm/tokenizers';
+import type { GgufValue } from '@tessera-llm/formats';
+import { createModel, open, save } from '@tessera-llm/models';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { main } from './main';
@@ -86,6 +87,7 @@ describe('the command line', () => {
     [['generate', 'x', '--temperature', '-1', '--prompt', 'y']],
     [['generate', 'x', '--compute', 'float8', '--prompt', 'y']],
     [['generate', 'x']],
+    [['generate', 'x', '--prompt', 'y', '--compute', 'int8', '--weights', 'bfloat16']],
   ])('%j is wrong usage: exit code 2, nothing on standard output', async (args) => {
     const { code, stdout, stderr } = await tessera(...args);
     expect([code, stdout]).toEqual([2, '']);
@@ -240,6 +242,36 @@ describe('train, info and generate', () => {
     const none = await tessera('generate', join(at('whole'), 'model'), '--messages', at('chat.json'));
     expect([none.code, none.stderr]).toEqual([2, expect.stringContaining('without a chat template')]);
     expect((await tessera('generate', at('chat'), '--messages', at('chat.json'), '--prompt', 'x')).code).toBe(2);
+  });
+
+  it('info and generate take a GGUF file', async () => {
+    const opened = await open(join(at('whole'), 'model'));
+    const file = at('model.gguf');
+    const strings = (value: string[]) => ({ type: 'array', itemType: 'string', value }) as const;
+    const metadata = new Map<string, GgufValue>([
+      ['general.name', { type: 'string', value: 'walks' }],
+      ['tokenizer.ggml.model', { type: 'string', value: 'gpt2' }],
+      ['tokenizer.ggml.pre', { type: 'string', value: 'gpt-2' }],
+      ['tokenizer.ggml.tokens', strings(Array.from({ length: 300 }, (_, i) => String.fromCodePoint(0x100 + i)))],
+      ['tokenizer.ggml.merges', strings([])],
+    ]);
+    await save(file, { model: opened.model, metadata });
+    const info = await tessera('info', file, '--json');
+    expect(JSON.parse(info.stdout)).toMatchObject({
+      format: 'gguf',
+      architecture: 'llama',
+      supported: true,
+      parameters: opened.model.parameterCount(),
+      tokenizer: { model: 'gpt2', vocabSize: 300 },
+      metadata: { 'llama.block_count': 1, 'tokenizer.ggml.tokens': { length: 300 } },
+    });
+    expect((await tessera('info', file)).stdout).toMatch(/name +walks\narchitecture +llama\n/);
+    const generated = await tessera('generate', file, '--prompt', '\u0001', '--max-tokens', '3', '--json');
+    expect(generated.stderr).toBe('');
+    expect(JSON.parse(generated.stdout).ids).toHaveLength(3);
+    const cut = at('cut.gguf');
+    await writeFile(cut, (await readFile(file)).subarray(0, 2000));
+    expect(await tessera('info', cut)).toMatchObject({ code: 1, stdout: '' });
   });
 
   it('a run that is interrupted exits with 130 and can be resumed', async () => {

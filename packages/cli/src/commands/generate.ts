@@ -17,7 +17,8 @@ export interface GenerateCommandOptions {
   readonly topP?: number;
   readonly minP?: number;
   readonly seed: number;
-  readonly compute: 'bfloat16' | 'float32';
+  readonly compute: 'bfloat16' | 'float32' | 'int8';
+  readonly weights?: 'bfloat16' | 'float32' | 'packed';
   readonly logprobs?: boolean;
   readonly backend?: string;
 }
@@ -68,8 +69,12 @@ export async function generateText(
   }
   if (options.backend !== undefined) setBackend(options.backend);
   const chat = messages === undefined ? null : await readChat(messages);
-  const { model, tokenizer, chatTemplate, endIds } = await open(folder, { compute });
-  if (tokenizer === null) throw new CliError('usage', `expected a tokenizer.json in ${folder}, got none`);
+  const { weights = folder.endsWith('.gguf') ? 'packed' : 'float32' } = options;
+  if (compute === 'int8' && weights !== 'packed') {
+    throw new CliError('usage', `expected --weights packed with --compute int8, got ${weights}`);
+  }
+  const { model, tokenizer, chatTemplate, endIds } = await open(folder, { compute, weights });
+  if (tokenizer === null) throw new CliError('usage', `expected a model with a tokenizer, got none in ${folder}`);
   if (chat !== null && chatTemplate === null) {
     throw new CliError('usage', `expected --prompt for a model without a chat template, got --messages and ${folder}`);
   }
