@@ -1,5 +1,6 @@
 import {
   type Compute,
+  type QuantizedWeight,
   type Tensor,
   div,
   isQuantizedWeight,
@@ -13,14 +14,14 @@ import type { Batch } from './batch';
 import type { KVCache } from './cache';
 import { checkIds } from './embedding';
 import { LayersError } from './errors';
+import { project } from './linear';
 import { Module } from './module';
 import { PagedKVCache } from './paged-cache';
-import { type Weight, project } from './weight';
 
 /** How hidden states become logits: softcap(scale * (transform(h) weightᵀ + bias)). */
 export interface Head {
-  /** (V, C) */
-  readonly weight: Weight;
+  /** (V, C); a quantised one is constant: losses give gradients to the hidden states and the bias. */
+  readonly weight: Tensor | QuantizedWeight;
   /** (V) */
   readonly bias?: Tensor;
   readonly scale?: number;
@@ -162,7 +163,6 @@ export function tokenLosses(
   const { transform, weight, ...head } = model.head;
   const hidden = transform === undefined ? rows : transform(rows);
   const settings = { ...head, temperature, ignoreIndex, labelSmoothing };
-  return isQuantizedWeight(weight)
-    ? quantizedLinearCrossEntropy(hidden, weight, targets, settings)
-    : linearCrossEntropy(hidden, weight, targets, { ...settings, compute: model.compute });
+  if (isQuantizedWeight(weight)) return quantizedLinearCrossEntropy(hidden, weight, targets, settings);
+  return linearCrossEntropy(hidden, weight, targets, { ...settings, compute: model.compute });
 }

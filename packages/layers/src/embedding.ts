@@ -1,8 +1,14 @@
-import { type Tensor, cast, embedding, isQuantizedWeight, quantizedRows } from '@tessera-llm/tensor';
+import {
+  type QuantizedWeight,
+  type Tensor,
+  cast,
+  embedding,
+  isQuantizedWeight,
+  quantizedRows,
+} from '@tessera-llm/tensor';
 import { LayersError, checkCount } from './errors';
 import type { Init } from './init';
 import { Module } from './module';
-import type { Weight } from './weight';
 
 /** Settings of Embedding. */
 export interface EmbeddingOptions {
@@ -13,6 +19,7 @@ export interface EmbeddingOptions {
 
 /**
  * A table of vectors: row i of the result is row ids[i] of `weight` (V, C). Also the learned positions of GPT-2.
+ * The table may be quantised (`setWeight`): rows are dequantised as they are looked up.
  *
  * @example
  * ```ts
@@ -22,7 +29,7 @@ export interface EmbeddingOptions {
  * ```
  */
 export class Embedding extends Module {
-  readonly weight: Weight; // (V, C)
+  readonly weight: Tensor | QuantizedWeight; // (V, C)
 
   constructor(count: number, width: number, { init, std }: EmbeddingOptions) {
     super();
@@ -42,6 +49,10 @@ export class Embedding extends Module {
     const rows = embedding(this.weight, ids);
     // The residual stream is float32 whatever the table is stored in.
     return rows.dtype === 'float32' ? rows : cast(rows, 'float32');
+  }
+
+  protected override takesQuantized(name: string): boolean {
+    return name === 'weight';
   }
 }
 

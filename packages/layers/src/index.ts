@@ -62,4 +62,4 @@ export {
   inverseFrequencies,
 } from './rope-scaling';
 export { Rotary, type RotaryOptions, type RotaryTables } from './rotary';
-export { type Weight, project } from './weight';
+export type { Weight } from './weight';

@@ -1,8 +1,28 @@
-import { type Compute, type Tensor, add, matmul } from '@tessera-llm/tensor';
+import {
+  type Compute,
+  type QuantizedWeight,
+  type Tensor,
+  add,
+  isQuantizedWeight,
+  linear,
+  matmul,
+  quantizedLinear,
+} from '@tessera-llm/tensor';
 import { LayersError, checkCount } from './errors';
 import type { Init } from './init';
 import { Module } from './module';
-import { type Weight, project } from './weight';
+
+/**
+ * @internal x Wᵀ + b for a weight of either kind. A quantised one says itself what becomes of x; `compute` is for dense ones.
+ */
+export function project(
+  x: Tensor,
+  weight: Tensor | QuantizedWeight,
+  options: { readonly bias: Tensor | null; readonly compute: Compute },
+): Tensor {
+  if (isQuantizedWeight(weight)) return quantizedLinear(x, weight, { bias: options.bias });
+  return linear(x, weight, options);
+}
 
 /** Settings of Linear and Conv1D. */
 export interface LinearOptions {
@@ -11,14 +31,15 @@ export interface LinearOptions {
   readonly bias?: boolean;
   /** Standard deviation of the new weight; default: the initializer's. */
   readonly std?: number;
-  /** Precision of the product's inputs; accumulation is always float32. A quantised weight declares its own. */
+  /** Precision of the product's inputs; accumulation is always float32. */
   readonly compute?: Compute;
 }
 
 /**
  * Affine map y = x Wᵀ + b with `weight` (out, in), PyTorch's layout.
  *
- * x (…, in) float32 gives (…, out) float32.
+ * x (…, in) float32 gives (…, out) float32. The weight may be quantised (`setWeight`): it is then constant, gradients flow
+ * to x and bias, and its own `activations` take the place of `compute`.
  *
  * @example
  * ```ts
@@ -29,7 +50,7 @@ export interface LinearOptions {
  * ```
  */
 export class Linear extends Module {
-  readonly weight: Weight; // (out, in)
+  readonly weight: Tensor | QuantizedWeight; // (out, in)
   readonly bias: Tensor | null; // (out)
   readonly #compute: Compute;
 
@@ -46,6 +67,10 @@ export class Linear extends Module {
   /** @throws TensorError `shape` if the last axis of x is not `in`. */
   forward(x: Tensor): Tensor {
     return project(x, this.weight, { bias: this.bias, compute: this.#compute });
+  }
+
+  protected override takesQuantized(name: string): boolean {
+    return name === 'weight';
   }
 }
 

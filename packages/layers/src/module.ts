@@ -1,6 +1,5 @@
-import { type Tensor, copyInPlace, isQuantizedWeight, isTensor } from '@tessera-llm/tensor';
+import { type QuantizedWeight, type Tensor, copyInPlace, isQuantizedWeight, isTensor } from '@tessera-llm/tensor';
 import { LayersError } from './errors';
-import type { Weight } from './weight';
 
 const brand = Symbol.for('tessera.layers.Module');
 
@@ -80,10 +79,13 @@ export abstract class Module {
     return found;
   }
 
-  /** Every weight by its checkpoint key, quantised ones too, in the order of declaration. One used twice appears once. */
-  namedWeights(): Map<string, Weight> {
-    const found = new Map<string, Weight>();
-    const seen = new Set<Weight>();
+  /**
+   * Every weight by its checkpoint key, in the order of declaration: parameters and quantised weights. One used twice
+   * appears once.
+   */
+  namedWeights(): Map<string, Tensor | QuantizedWeight> {
+    const found = new Map<string, Tensor | QuantizedWeight>();
+    const seen = new Set<unknown>();
     for (const [path, module] of this.namedModules()) {
       for (const [name, value] of Object.entries(module)) {
         if ((isTensor(value) || isQuantizedWeight(value)) && !seen.has(value)) {
@@ -95,7 +97,7 @@ export abstract class Module {
     return found;
   }
 
-  /** Every parameter by its checkpoint key: the weights that are tensors. */
+  /** As `namedWeights`, without the quantised ones, which are constant. */
   namedParameters(): Map<string, Tensor> {
     const found = new Map<string, Tensor>();
     for (const [key, weight] of this.namedWeights()) if (isTensor(weight)) found.set(key, weight);
@@ -107,7 +109,7 @@ export abstract class Module {
     return [...this.namedParameters().values()];
   }
 
-  /** Number of elements of all weights, quantised ones included. */
+  /** Number of elements of all weights. */
   parameterCount(): number {
     let count = 0;
     for (const { shape } of this.namedWeights().values()) count += shape.reduce((size, n) => size * n, 1);
@@ -146,23 +148,80 @@ export abstract class Module {
   }
 
   /**
-   * Copies values into the parameters, in place, converting to their dtype. Nothing changes if a check fails.
+   * Copies values into the parameters, in place, converting to their dtype; quantised weights are put in the place of what
+   * was there (`setWeight`), and so are tensors where a quantised weight was. Nothing changes if a check fails.
    *
-   * @param state A tensor for every parameter, as `namedParameters` of a module of the same architecture gives it.
-   * @throws LayersError `state` for missing or unexpected keys and shapes that differ, and for quantised weights, which
-   * are constant.
+   * @param state A weight for every key, as `namedWeights` of a module of the same architecture gives it.
+   * @throws LayersError `state` for missing or unexpected keys and shapes that differ; `value` where a weight can't be
+   *   quantised.
    */
-  load(state: ReadonlyMap<string, Tensor>): this {
+  load(state: ReadonlyMap<string, Tensor | QuantizedWeight>): this {
     this.checkState(new Map([...state].map(([key, value]) => [key, value.shape])));
-    const constant = [...this.namedWeights()].filter(([, weight]) => !isTensor(weight)).map(([key]) => key);
-    if (constant.length > 0) {
-      throw new LayersError('state', `[load] expected weights that can change, got quantised ones: ${list(constant)}`);
-    }
-    for (const [key, p] of this.namedParameters()) {
+    const weights = this.namedWeights();
+    for (const [key, source] of state) if (isQuantizedWeight(source)) this.#checkQuantizable(key);
+    for (const [key, p] of weights) {
       const source = state.get(key);
-      if (source !== undefined && source !== p) copyInPlace(p, source);
+      if (source === undefined || source === p) continue;
+      if (isTensor(p) && isTensor(source)) copyInPlace(p, source);
+      else this.setWeight(key, source);
     }
     return this;
+  }
+
+  /**
+   * Puts a weight in the place of the one at `key`, wherever that one is used, and gives the old one's memory back. This
+   * is how a model gets quantised weights, and dense ones again. A tensor should be a `parameter`.
+   *
+   * @param weight Of the same shape. Linear and Embedding take quantised ones.
+   * @throws LayersError `state` for a key or shape that does not fit; `value` where the weight can't be quantised.
+   *
+   * @example
+   * ```ts
+   * import { Linear, initializer } from '@tessera-llm/layers';
+   * import { isTensor, quantize } from '@tessera-llm/tensor';
+   * const layer = new Linear(64, 8, { init: initializer({ seed: 1 }) });
+   * if (isTensor(layer.weight)) layer.setWeight('weight', await quantize(layer.weight, 'Q8_0'));
+   * console.log([...layer.namedParameters().keys()]); // bias: the quantised weight is constant
+   * ```
+   */
+  setWeight(key: string, weight: Tensor | QuantizedWeight): this {
+    const old = this.namedWeights().get(key);
+    if (old === undefined || `${old.shape}` !== `${weight.shape}`) {
+      const wanted = old === undefined ? 'the key of a weight' : `a weight of shape (${old.shape.join(', ')})`;
+      throw new LayersError(
+        'state',
+        `[${this.constructor.name}] expected ${wanted}, got ${key} with shape (${weight.shape.join(', ')})`,
+      );
+    }
+    if (isQuantizedWeight(weight)) this.#checkQuantizable(key);
+    for (const [module, name] of this.#usesOf(old)) Reflect.set(module, name, weight);
+    if (old !== weight) old.dispose();
+    return this;
+  }
+
+  /** True for fields that a quantised weight may stand in; layers that multiply by one say so. */
+  protected takesQuantized(_name: string): boolean {
+    return false;
+  }
+
+  #usesOf(weight: unknown): [module: Module, name: string][] {
+    const uses: [Module, string][] = [];
+    for (const module of this.namedModules().values()) {
+      for (const [name, value] of Object.entries(module)) if (value === weight) uses.push([module, name]);
+    }
+    return uses;
+  }
+
+  #checkQuantizable(key: string): void {
+    for (const [module, name] of this.#usesOf(this.namedWeights().get(key))) {
+      if (!module.takesQuantized(name)) {
+        throw new LayersError(
+          'value',
+          `[${module.constructor.name}] expected a tensor for ${key}, got a quantised weight; ` +
+            'weights of Linear and Embedding can be quantised, dequantize() gives a tensor',
+        );
+      }
+    }
   }
 
   /** Gives the memory of all weights back. The module can't be used afterwards. */

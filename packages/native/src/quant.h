@@ -18,6 +18,8 @@ constexpr int kFormatCount = 6;
 constexpr int64_t kPanelRows = 16;
 // Values that kernels take at a time: every format's scales are constant over 32 values, Q6_K's over each half.
 constexpr int64_t kUnit = 32;
+// Longest row of int8: its units are counted in 16 bits.
+constexpr int64_t kMaxInt8Cols = (int64_t{1} << 16) * kUnit - 1;
 
 struct QuantSpec {
   Format format;
@@ -71,12 +73,15 @@ TS_INLINE vf byte_number(vu words, int i) {
   return __builtin_convertvector(bits<vi>((words >> (8 * i)) & 0xffu), vf);
 }
 
+// kTails: the last unit may be short.
 struct Signed {
+  static constexpr bool kTails = false;
   static constexpr bool kSigned = true;
   static constexpr int kBias = 0;
 };
 template <int Bias>
 struct Unsigned {
+  static constexpr bool kTails = false;
   static constexpr bool kSigned = false;
   static constexpr int kBias = Bias;
 };
@@ -171,15 +176,17 @@ struct Q6_K : Unsigned<32> {
 };
 
 struct Int8 : Signed {
+  static constexpr bool kTails = true;
   static constexpr int kScales = 1;
   static constexpr bool kOffset = false;
   const uint8_t* scales_at;
   const uint8_t* codes_at;
-  int32_t units_per_group;
+  uint64_t inverse;  // of the units per group: (u * inverse) >> 32 is the quotient while u and the divisor are below 2^16
   TS_INLINE Int8(const uint8_t* p, const QuantSpec& s)
-      : scales_at(p), codes_at(p + groups_of(s) * 4 * kPanelRows), units_per_group(static_cast<int32_t>(div_up(s.group, kUnit))) {}
+      : scales_at(p), codes_at(p + groups_of(s) * 4 * kPanelRows),
+        inverse((uint64_t{1} << 32) / static_cast<uint64_t>(div_up(s.group, kUnit)) + 1) {}
   TS_INLINE void scales(int64_t u, int lane, vf (&scale)[1], vf&) const {
-    scale[0] = bits<vf>(words_at(scales_at, static_cast<int32_t>(u) / units_per_group, lane));
+    scale[0] = bits<vf>(words_at(scales_at, static_cast<int64_t>((static_cast<uint64_t>(u) * inverse) >> 32), lane));
   }
   TS_INLINE vu codes(int64_t u, int w, int lane) const { return words_at(codes_at, u * 8 + w, lane); }
 };

@@ -7,6 +7,7 @@
 #include "gemm.h"
 #include "kernels/gemm_tile.h"
 #include "kernels/quant_dot.h"
+#include "kernels/quant_gemv.h"
 
 namespace ts::TS_ISA {
 namespace {
@@ -25,7 +26,10 @@ bool read_spec(const Args& args, int at, QuantSpec& s) {
   if (format < 0 || format >= kFormatCount) return false;
   s = {static_cast<Format>(format), args.size(at + 1), args.size(at + 2), args.size(at + 3)};
   if (s.rows < 0 || s.cols < 0) return false;
-  if (s.format == Format::int8) return s.group > 0 && (s.group % kUnit == 0 || s.group >= s.cols);
+  if (s.format == Format::int8) {
+    if (s.group >= s.cols) s.group = kMaxInt8Cols + 1;  // one scale per row, whatever the number says
+    return s.group > 0 && s.cols <= kMaxInt8Cols && s.group % kUnit == 0;
+  }
   return s.cols % kBlockShapes[format].values == 0;
 }
 Status bad_spec(const char* kernel) { return fail(Status::value, "[%s] format, shape and group size do not fit", kernel); }
@@ -206,6 +210,12 @@ Status quant_linear(Args& args) {
   if (activations == 2) {
     if (dtype != DType::float32) return fail(Status::dtype, "[quant_linear] expected float32 for int8 activations");
     return int8_product(s, weight.data, args.ptr<const float>(0), args.ptr<const float>(2), args.ptr<float>(3), n);
+  }
+  if (n > 0 && n <= kGemvRows && s.rows > 0) {
+    const float* bias = args.ptr<const float>(2);
+    float* y = args.ptr<float>(3);
+    return activations == 1 ? gemv_product<BFloat16>(s, weight.data, args.ptr<void>(0), dtype, bias, y, n)
+                            : gemv_product<Float32>(s, weight.data, args.ptr<void>(0), dtype, bias, y, n);
   }
   const PanelSource source{fill, &weight};
   return multiply({n, s.rows, s.cols, Matrix{args.ptr<void>(0), dtype, s.cols, 1}, Matrix{nullptr, DType::float32, 1, 1}, nullptr,

@@ -17,118 +17,126 @@ struct Activation {
   int32_t unused;
 };
 
-// ---- acc[lane] += the products of four codes with four int8 values, summed exactly. Integers of up to 32 bits.
-struct Dot {
+// dot[r] = Σ code · q over words [kFirst, kLast) of unit u of kLanes weight rows, for R rows of x (x_stride units apart), exact
+// in 32-bit integers. Codes are taken as they are stored, or with kSignedBias added to signed ones.
 #if defined(__AVX512VNNI__)
-  // vpdpbusd takes unsigned codes: 128 is added to signed ones, and 128 Σ q taken off at the end.
-  static constexpr int kSignedBias = 128;
-  template <class F>
-  static TS_INLINE vi unit(const vu (&codes)[8], const uint32_t* q, int first, int last) {
-    __m512i acc = _mm512_setzero_si512();
+constexpr int kSignedBias = 128;  // vpdpbusd takes unsigned codes
+template <class F, int R, int kFirst, int kLast>
+TS_INLINE void dot_words(const F& f, int64_t u, int lane, const Activation* x, int64_t x_stride, vi (&dot)[R]) {
 #pragma GCC unroll 8
-    for (int w = first; w < last; ++w) {
-      acc = _mm512_dpbusd_epi32(acc, (__m512i)(F::kSigned ? codes[w] ^ 0x80808080u : codes[w]), _mm512_set1_epi32(static_cast<int>(q[w])));
+  for (int w = kFirst; w < kLast; ++w) {
+    const vu stored = f.codes(u, w, lane), codes = F::kSigned ? stored ^ 0x80808080u : stored;
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+      dot[r] = (vi)_mm512_dpbusd_epi32((__m512i)dot[r], (__m512i)codes, _mm512_set1_epi32(static_cast<int>(x[r * x_stride].q[w])));
     }
-    return (vi)acc;
   }
+}
 #elif defined(TS_ISA_avx2)
-  static constexpr int kSignedBias = 0;
-  template <class F>
-  static TS_INLINE vi unit(const vu (&codes)[8], const uint32_t* q, int first, int last) {
-    const __m256i ones = _mm256_set1_epi16(1);
-    if constexpr (F::kSigned) {
+constexpr int kSignedBias = 0;
+template <class F, int R, int kFirst, int kLast>
+TS_INLINE void dot_words(const F& f, int64_t u, int lane, const Activation* x, int64_t x_stride, vi (&dot)[R]) {
+  const __m256i ones = _mm256_set1_epi16(1);
+  if constexpr (F::kSigned) {
+#pragma GCC unroll 8
+    for (int w = kFirst; w < kLast; ++w) {
       // maddubs wants one unsigned operand: |code| and q with the code's sign. 128 * 127 * 2 fits in 16 bits.
-      __m256i acc = _mm256_setzero_si256();
+      const __m256i code = (__m256i)f.codes(u, w, lane), size = _mm256_abs_epi8(code);
 #pragma GCC unroll 8
-      for (int w = first; w < last; ++w) {
-        const __m256i code = (__m256i)codes[w], x = _mm256_set1_epi32(static_cast<int>(q[w]));
-        const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(code), _mm256_sign_epi8(x, code));
-        acc = _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, ones));
+      for (int r = 0; r < R; ++r) {
+        const __m256i q = _mm256_set1_epi32(static_cast<int>(x[r * x_stride].q[w]));
+        dot[r] += (vi)_mm256_madd_epi16(_mm256_maddubs_epi16(size, _mm256_sign_epi8(q, code)), ones);
       }
-      return (vi)acc;
-    } else {
-      // Codes below 16: eight words of pairs fit in 16 bits (8 * 2 * 15 * 127); codes below 64: two do.
-      constexpr int kRun = F::kBias == 32 ? 2 : 8;
-      __m256i acc = _mm256_setzero_si256();
+    }
+  } else {
+    // Codes below 16: eight words of pairs fit in 16 bits (8 * 2 * 15 * 127); codes below 64: two do.
+    constexpr int kRun = F::kBias == 32 ? 2 : kLast - kFirst;
+    __m256i codes[kLast - kFirst];
 #pragma GCC unroll 8
-      for (int w = first; w < last; w += kRun) {
+    for (int w = kFirst; w < kLast; ++w) codes[w - kFirst] = (__m256i)f.codes(u, w, lane);
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 4
+      for (int start = kFirst; start < kLast; start += kRun) {
         __m256i pairs = _mm256_setzero_si256();
 #pragma GCC unroll 8
-        for (int i = 0; i < kRun; ++i) {
-          pairs = _mm256_add_epi16(pairs, _mm256_maddubs_epi16((__m256i)codes[w + i], _mm256_set1_epi32(static_cast<int>(q[w + i]))));
+        for (int w = start; w < start + kRun; ++w) {
+          const __m256i q = _mm256_set1_epi32(static_cast<int>(x[r * x_stride].q[w]));
+          pairs = _mm256_add_epi16(pairs, _mm256_maddubs_epi16(codes[w - kFirst], q));
         }
-        acc = _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, ones));
+        dot[r] += (vi)_mm256_madd_epi16(pairs, ones);
       }
-      return (vi)acc;
     }
   }
+}
 #elif defined(__AVX512BW__)
-  static constexpr int kSignedBias = 0;
-  template <class F>
-  static TS_INLINE vi unit(const vu (&codes)[8], const uint32_t* q, int first, int last) {
-    const __m512i ones = _mm512_set1_epi16(1);
-    __m512i acc = _mm512_setzero_si512();
+constexpr int kSignedBias = 0;
+template <class F, int R, int kFirst, int kLast>
+TS_INLINE void dot_words(const F& f, int64_t u, int lane, const Activation* x, int64_t x_stride, vi (&dot)[R]) {
+  const __m512i ones = _mm512_set1_epi16(1);
 #pragma GCC unroll 8
-    for (int w = first; w < last; ++w) {
-      __m512i code = (__m512i)codes[w], x = _mm512_set1_epi32(static_cast<int>(q[w]));
-      if constexpr (F::kSigned) {
-        x = _mm512_mask_sub_epi8(x, _mm512_movepi8_mask(code), _mm512_setzero_si512(), x);
-        code = _mm512_abs_epi8(code);
-      }
-      acc = _mm512_add_epi32(acc, _mm512_madd_epi16(_mm512_maddubs_epi16(code, x), ones));
+  for (int w = kFirst; w < kLast; ++w) {
+    const __m512i code = (__m512i)f.codes(u, w, lane);
+    const __m512i size = F::kSigned ? _mm512_abs_epi8(code) : code;
+    const __mmask64 negative = F::kSigned ? _mm512_movepi8_mask(code) : 0;
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+      __m512i q = _mm512_set1_epi32(static_cast<int>(x[r * x_stride].q[w]));
+      if constexpr (F::kSigned) q = _mm512_mask_sub_epi8(q, negative, _mm512_setzero_si512(), q);
+      dot[r] += (vi)_mm512_madd_epi16(_mm512_maddubs_epi16(size, q), ones);
     }
-    return (vi)acc;
   }
+}
 #elif defined(__aarch64__)
-  static constexpr int kSignedBias = 0;
-  template <class F>
-  static TS_INLINE vi unit(const vu (&codes)[8], const uint32_t* q, int first, int last) {
-    int32x4_t acc = vdupq_n_s32(0);
+constexpr int kSignedBias = 0;
+template <class F, int R, int kFirst, int kLast>
+TS_INLINE void dot_words(const F& f, int64_t u, int lane, const Activation* x, int64_t x_stride, vi (&dot)[R]) {
 #pragma GCC unroll 8
-    for (int w = first; w < last; ++w) {
-      const int8x16_t code = vreinterpretq_s8_u32((uint32x4_t)codes[w]), x = vreinterpretq_s8_u32(vdupq_n_u32(q[w]));
-      const int16x8_t low = vmull_s8(vget_low_s8(code), vget_low_s8(x)), high = vmull_high_s8(code, x);
-      acc = vpadalq_s16(acc, vpaddq_s16(low, high));
+  for (int w = kFirst; w < kLast; ++w) {
+    const int8x16_t code = vreinterpretq_s8_u32((uint32x4_t)f.codes(u, w, lane));
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+      const int8x16_t q = vreinterpretq_s8_u32(vdupq_n_u32(x[r * x_stride].q[w]));
+      const int16x8_t low = vmull_s8(vget_low_s8(code), vget_low_s8(q)), high = vmull_high_s8(code, q);
+      dot[r] = (vi)vpadalq_s16((int32x4_t)dot[r], vpaddq_s16(low, high));
     }
-    return (vi)acc;
   }
+}
 #else
-  static constexpr int kSignedBias = 0;
-  template <class F>
-  static TS_INLINE vi unit(const vu (&codes)[8], const uint32_t* q, int first, int last) {
-    vi acc{};
-    for (int w = first; w < last; ++w) {
-      for (int i = 0; i < 4; ++i) {
-        const vu top = codes[w] << (24 - 8 * i);
-        const vi code = F::kSigned ? bits<vi>(top) >> 24 : bits<vi>(top >> 24);
-        acc += code * static_cast<int8_t>(q[w] >> (8 * i));
-      }
+constexpr int kSignedBias = 0;
+template <class F, int R, int kFirst, int kLast>
+TS_INLINE void dot_words(const F& f, int64_t u, int lane, const Activation* x, int64_t x_stride, vi (&dot)[R]) {
+  for (int w = kFirst; w < kLast; ++w) {
+    const vu codes = f.codes(u, w, lane);
+    for (int i = 0; i < 4; ++i) {
+      const vu top = codes << (24 - 8 * i);
+      const vi code = F::kSigned ? bits<vi>(top) >> 24 : bits<vi>(top >> 24);
+      for (int r = 0; r < R; ++r) dot[r] += code * static_cast<int8_t>(x[r * x_stride].q[w] >> (8 * i));
     }
-    return acc;
   }
+}
 #endif
-};
 
-// acc[r][v] += unit u of R rows of x against V vectors of weight rows. Rows of x are x_stride units apart.
+// acc[r][v] += unit u of R rows of x against V vectors of weight rows.
 template <class F, int R, int V>
 TS_INLINE void add_unit(const F& f, int64_t u, int lane, const Activation* x, int64_t x_stride, vf (&acc)[R][V]) {
-  constexpr int kBias = F::kSigned ? Dot::kSignedBias : F::kBias;
+  constexpr int kBias = F::kSigned ? kSignedBias : F::kBias;
 #pragma GCC unroll 4
   for (int v = 0; v < V; ++v) {
+    const int at = lane + v * kLanes;
     vf scale[F::kScales], offset{};
-    f.scales(u, lane + v * kLanes, scale, offset);
-    vu codes[8];
-#pragma GCC unroll 8
-    for (int w = 0; w < 8; ++w) codes[w] = f.codes(u, w, lane + v * kLanes);
+    f.scales(u, at, scale, offset);
+    vi dot[F::kScales][R] = {};
+    dot_words<F, R, 0, 8 / F::kScales>(f, u, at, x, x_stride, dot[0]);
+    if constexpr (F::kScales == 2) dot_words<F, R, 4, 8>(f, u, at, x, x_stride, dot[1]);
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
       const Activation& a = x[r * x_stride];
 #pragma GCC unroll 2
       for (int part = 0; part < F::kScales; ++part) {
-        constexpr int kWords = 8 / F::kScales;
-        vi dot = Dot::unit<F>(codes, a.q, part * kWords, (part + 1) * kWords);
-        if constexpr (kBias != 0) dot -= kBias * (F::kScales == 2 ? a.sum[part] : a.sum[0] + a.sum[1]);
-        acc[r][v] = fma(__builtin_convertvector(dot, vf), scale[part] * a.scale, acc[r][v]);
+        vi sum = dot[part][r];
+        if constexpr (kBias != 0) sum -= kBias * (F::kScales == 2 ? a.sum[part] : a.sum[0] + a.sum[1]);
+        acc[r][v] = fma(__builtin_convertvector(sum, vf), scale[part] * a.scale, acc[r][v]);
       }
       if constexpr (F::kOffset) {
         acc[r][v] = fma(offset, splat(a.scale * static_cast<float>(a.sum[0] + a.sum[1])), acc[r][v]);
