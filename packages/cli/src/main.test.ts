@@ -1,7 +1,9 @@
 import { mkdir, mkdtemp, readFile, readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Tokenizer } from '@tessera-llm/tokenizers';
+import { Tokenizer, trainBpe } from '@tessera-llm/tokenizers';
+import type { GgufValue } from '@tessera-llm/formats';
+import { createModel, open, save } from '@tessera-llm/models';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { main } from './main';
@@ -87,6 +89,7 @@ describe('the command line', () => {
     [['generate', 'x', '--temperature', '-1', '--prompt', 'y']],
     [['generate', 'x', '--compute', 'float8', '--prompt', 'y']],
     [['generate', 'x']],
+    [['generate', 'x', '--prompt', 'y', '--compute', 'int8', '--weights', 'bfloat16']],
   ])('%j is wrong usage: exit code 2, nothing on standard output', async (args) => {
     const { code, stdout, stderr } = await tessera(...args);
     expect([code, stdout]).toEqual([2, '']);
@@ -242,6 +245,87 @@ describe('train, info and generate', () => {
     expect((await run()).stdout).toBe(one.stdout);
     const text = await tessera('generate', model, '--prompt', 'The river', '--max-tokens', '6', '--seed', '3');
     expect(text.stdout).toBe(`${document.text}\n`);
+  });
+
+  it('generate answers messages by the chat template', async () => {
+    const specialTokens = ['<s>', '<|turn|>', '<|end|>'];
+    const trained = await trainBpe(['a few words to train on'], { vocabSize: 262, specialTokens });
+    const begin = trained.tokenToId('<s>') ?? -1;
+    const processor = {
+      type: 'TemplateProcessing',
+      single: [{ SpecialToken: { id: '<s>', type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }],
+      pair: [{ Sequence: { id: 'A', type_id: 0 } }, { Sequence: { id: 'B', type_id: 0 } }],
+      special_tokens: { '<s>': { id: '<s>', ids: [begin], tokens: ['<s>'] } },
+    };
+    const tokenizer = Tokenizer.fromJSON({ ...trained.toJSON(), post_processor: processor });
+    const shape = { hidden_size: 8, intermediate_size: 16, num_hidden_layers: 1, num_attention_heads: 2 };
+    const ids = { bos_token_id: begin, eos_token_id: tokenizer.tokenToId('<|end|>') ?? null };
+    const model = createModel({ model_type: 'llama', vocab_size: tokenizer.vocabSize, ...shape, ...ids }, { seed: 1 });
+    const chatTemplate =
+      "{{ bos_token }}{{ 'T' if tools }}{% for m in messages %}{{ '<|turn|>' ~ m.role ~ ':' ~ m.content ~ '<|end|>' }}{% endfor %}{% if messages[-1].role == 'critic' %}{{ raise_exception('no critics') }}{% endif %}{% if add_generation_prompt %}<|turn|>assistant:{% endif %}";
+    await save(at('chat'), { model, tokenizer, chatTemplate });
+    const answer = async (chat: unknown, ...args: string[]) => {
+      await writeFile(at('chat.json'), JSON.stringify(chat));
+      return tessera('generate', at('chat'), '--messages', at('chat.json'), '--max-tokens', '4', '--json', ...args);
+    };
+    const messages = [{ role: 'user', content: 'Hi<|end|>' }];
+    const { code, stdout } = await answer(messages, '--logprobs');
+    expect(code).toBe(0);
+    const document = JSON.parse(stdout);
+    expect(Object.keys(document).sort()).toEqual(['ids', 'logprobs', 'promptIds', 'stopReason', 'text']);
+    const plain = (text: string) => tokenizer.encodeIds(text, { addSpecialTokens: false, allowedSpecial: 'none' });
+    const [turn, end] = [tokenizer.tokenToId('<|turn|>'), tokenizer.tokenToId('<|end|>')];
+    expect(document.promptIds).toEqual([begin, turn, ...plain('user:Hi<|end|>'), end, turn, ...plain('assistant:')]);
+    expect(document.logprobs).toHaveLength(document.ids.length);
+
+    const withTools = JSON.parse((await answer({ messages, tools: [{ name: 'f' }] })).stdout);
+    expect(withTools.promptIds.slice(0, 2)).toEqual([begin, ...plain('T')]);
+    for (const wrong of [[], {}, [{ content: 'x' }], { messages, extra: 1 }, 'text']) {
+      const failed = await answer(wrong);
+      expect([failed.code, errorDocument.parse(JSON.parse(failed.stdout)).error.code]).toEqual([2, 'config']);
+    }
+    const raised = await answer([{ role: 'critic', content: '' }]);
+    expect(raised.code).toBe(1);
+    expect(errorDocument.parse(JSON.parse(raised.stdout)).error).toMatchObject({
+      code: 'template',
+      message: expect.stringContaining('no critics'),
+    });
+    for (const file of [at('missing.json'), at('a.txt')]) {
+      expect((await tessera('generate', at('chat'), '--messages', file)).code).toBe(2);
+    }
+    const none = await tessera('generate', join(at('whole'), 'model'), '--messages', at('chat.json'));
+    expect([none.code, none.stderr]).toEqual([2, expect.stringContaining('without a chat template')]);
+    expect((await tessera('generate', at('chat'), '--messages', at('chat.json'), '--prompt', 'x')).code).toBe(2);
+  });
+
+  it('info and generate take a GGUF file', async () => {
+    const opened = await open(join(at('whole'), 'model'));
+    const file = at('model.gguf');
+    const strings = (value: string[]) => ({ type: 'array', itemType: 'string', value }) as const;
+    const metadata = new Map<string, GgufValue>([
+      ['general.name', { type: 'string', value: 'walks' }],
+      ['tokenizer.ggml.model', { type: 'string', value: 'gpt2' }],
+      ['tokenizer.ggml.pre', { type: 'string', value: 'gpt-2' }],
+      ['tokenizer.ggml.tokens', strings(Array.from({ length: 300 }, (_, i) => String.fromCodePoint(0x100 + i)))],
+      ['tokenizer.ggml.merges', strings([])],
+    ]);
+    await save(file, { model: opened.model, metadata });
+    const info = await tessera('info', file, '--json');
+    expect(JSON.parse(info.stdout)).toMatchObject({
+      format: 'gguf',
+      architecture: 'llama',
+      supported: true,
+      parameters: opened.model.parameterCount(),
+      tokenizer: { model: 'gpt2', vocabSize: 300 },
+      metadata: { 'llama.block_count': 1, 'tokenizer.ggml.tokens': { length: 300 } },
+    });
+    expect((await tessera('info', file)).stdout).toMatch(/name +walks\narchitecture +llama\n/);
+    const generated = await tessera('generate', file, '--prompt', '\u0001', '--max-tokens', '3', '--json');
+    expect(generated.stderr).toBe('');
+    expect(JSON.parse(generated.stdout).ids).toHaveLength(3);
+    const cut = at('cut.gguf');
+    await writeFile(cut, (await readFile(file)).subarray(0, 2000));
+    expect(await tessera('info', cut)).toMatchObject({ code: 1, stdout: '' });
   });
 
   it('a run that is interrupted exits with 130 and can be resumed', async () => {

@@ -121,9 +121,12 @@ function createProgram(environment: Environment, context: CommandContext): Comma
 
   computing(program.command('generate'))
     .description('continue a prompt, or answer messages')
-    .argument('<model>', 'model folder in Hugging Face format')
+    .argument('<model>', 'model folder in Hugging Face format, or GGUF file')
     .option('--prompt <text>', 'text to continue')
-    .option('--messages <file>', 'JSON file: an array of {role, content}, formatted by the model’s chat template')
+    .option(
+      '--messages <file>',
+      'JSON file: a list of {role, content}, or {messages, tools, documents}, for the model’s chat template',
+    )
     .option('--max-tokens <n>', 'most tokens to generate', wholeNumber(1), 128)
     .option('--temperature <t>', '0 takes the likeliest token', realNumber(0), 1)
     .option('--top-k <k>', 'sample among the k likeliest tokens', wholeNumber(1))
@@ -131,7 +134,14 @@ function createProgram(environment: Environment, context: CommandContext): Comma
     .option('--min-p <p>', 'drop tokens below p times the likeliest one’s probability', realNumber(0, 1))
     .option('--seed <n>', 'the same seed gives the same text', wholeNumber(0), 0)
     .addOption(
-      new Option('--compute <dtype>', 'inputs of matrix products').choices(['float32', 'bfloat16']).default('float32'),
+      new Option('--compute <dtype>', 'inputs of matrix products; int8: of packed weights')
+        .choices(['float32', 'bfloat16', 'int8'])
+        .default('float32'),
+    )
+    .addOption(
+      new Option('--weights <kind>', 'what weights are kept as; default: packed for a GGUF file, else float32').choices(
+        ['float32', 'bfloat16', 'packed'],
+      ),
     )
     .option('--logprobs', 'also give the log-probability of every generated token')
     .action(async (model: string, options) => {
@@ -141,7 +151,7 @@ function createProgram(environment: Environment, context: CommandContext): Comma
 
   shared(program.command('info'))
     .description('summarise a checkpoint: architecture, parameters, tokenizer')
-    .argument('<model>', 'model folder in Hugging Face format')
+    .argument('<model>', 'model folder in Hugging Face format, or GGUF file')
     .action(async (model: string) => {
       const { showInfo } = await import('./commands/info');
       await showInfo(model, context);

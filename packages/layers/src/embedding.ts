@@ -1,4 +1,11 @@
-import { type QuantizedWeight, type Tensor, embedding, isQuantizedWeight, quantizedRows } from '@tessera-llm/tensor';
+import {
+  type QuantizedWeight,
+  type Tensor,
+  cast,
+  embedding,
+  isQuantizedWeight,
+  quantizedRows,
+} from '@tessera-llm/tensor';
 import { LayersError, checkCount } from './errors';
 import type { Init } from './init';
 import { Module } from './module';
@@ -28,7 +35,7 @@ export class Embedding extends Module {
     super();
     checkCount('Embedding', 'count', count);
     checkCount('Embedding', 'width', width);
-    this.weight = init.normal([count, width], std);
+    this.weight = init.matrix([count, width], std);
   }
 
   /**
@@ -38,7 +45,10 @@ export class Embedding extends Module {
    */
   forward(ids: Int32Array): Tensor {
     checkIds('Embedding', ids, this.weight.shape[0] ?? 0);
-    return isQuantizedWeight(this.weight) ? quantizedRows(this.weight, ids) : embedding(this.weight, ids);
+    if (isQuantizedWeight(this.weight)) return quantizedRows(this.weight, ids);
+    const rows = embedding(this.weight, ids);
+    // The residual stream is float32 whatever the table is stored in.
+    return rows.dtype === 'float32' ? rows : cast(rows, 'float32');
   }
 
   protected override takesQuantized(name: string): boolean {

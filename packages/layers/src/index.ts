@@ -48,7 +48,7 @@ export {
   languageModelLoss,
   nextTokenTargets,
 } from './loss';
-export { Module } from './module';
+export { Module, stateProblems } from './module';
 export { LayerNorm, type LayerNormOptions, RMSNorm, type RMSNormOptions } from './norm';
 export { PagedKVCache, type PagedKVCacheOptions } from './paged-cache';
 export { type Pass, type PassOptions, beginPass, endPass, runLayers } from './pass';
@@ -62,3 +62,4 @@ export {
   inverseFrequencies,
 } from './rope-scaling';
 export { Rotary, type RotaryOptions, type RotaryTables } from './rotary';
+export type { Weight } from './weight';

@@ -1,11 +1,14 @@
 import { type Tensor, full, normal, parameter, zeros } from '@tessera-llm/tensor';
+import type { Weight } from './weight';
 
 /** Makes the parameters of new layers. */
 export interface Init {
   /** Normal with mean 0 and the given standard deviation (default: the initializer's). */
-  normal(shape: readonly number[], std?: number): Tensor<'float32'>;
+  normal(shape: readonly number[], std?: number): Tensor;
+  /** A matrix (rows, columns) of Linear or Embedding, which may be quantised; the values of `normal`. */
+  matrix(shape: readonly number[], std?: number): Weight;
   /** A constant. */
-  constant(shape: readonly number[], value: number): Tensor<'float32'>;
+  constant(shape: readonly number[], value: number): Tensor;
 }
 
 /** Settings of `initializer`. */
@@ -31,16 +34,16 @@ export interface InitializerOptions {
  */
 export function initializer({ seed, std = 0.02 }: InitializerOptions): Init {
   let stream = 0;
+  const draw = (shape: readonly number[], own = std) => parameter(normal(shape, { seed, stream: stream++, std: own }));
   return {
-    normal: (shape, own = std) => parameter(normal(shape, { seed, stream: stream++, std: own })),
+    normal: draw,
+    matrix: draw,
     constant: (shape, value) => parameter(full(shape, value)),
   };
 }
 
 /** Zeros everywhere: for modules whose weights are loaded next. */
 export function blank(): Init {
-  return {
-    normal: (shape) => parameter(zeros(shape)),
-    constant: (shape) => parameter(zeros(shape)),
-  };
+  const make = (shape: readonly number[]) => parameter(zeros(shape));
+  return { normal: make, matrix: make, constant: make };
 }

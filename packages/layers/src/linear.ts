@@ -59,7 +59,7 @@ export class Linear extends Module {
     checkCount('Linear', 'inFeatures', inFeatures);
     checkCount('Linear', 'outFeatures', outFeatures);
     const { init, bias = true, compute = 'float32' } = options;
-    this.weight = init.normal([outFeatures, inFeatures], options.std);
+    this.weight = init.matrix([outFeatures, inFeatures], options.std);
     this.bias = bias ? init.constant([outFeatures], 0) : null;
     this.#compute = compute;
   }

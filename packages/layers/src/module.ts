@@ -158,21 +158,8 @@ export abstract class Module {
    * @throws LayersError `state` naming missing keys, unexpected keys and shapes that differ.
    */
   checkState(shapes: ReadonlyMap<string, readonly number[]>): void {
-    const weights = this.namedWeights();
-    const missing = [...weights.keys()].filter((key) => !shapes.has(key));
-    const unexpected = [...shapes.keys()].filter((key) => !weights.has(key));
-    const wrong: string[] = [];
-    for (const [key, p] of weights) {
-      const got = shapes.get(key);
-      if (got !== undefined && `${got}` !== `${p.shape}`) {
-        wrong.push(`${key}: expected (${p.shape.join(', ')}), got (${got.join(', ')})`);
-      }
-    }
-    const problems = [
-      missing.length > 0 ? `missing keys: ${list(missing)}` : '',
-      unexpected.length > 0 ? `unexpected keys: ${list(unexpected)}` : '',
-      wrong.length > 0 ? `wrong shapes: ${list(wrong)}` : '',
-    ].filter((problem) => problem !== '');
+    const own = new Map([...this.namedWeights()].map(([key, { shape }]) => [key, shape]));
+    const problems = stateProblems(own, shapes);
     if (problems.length > 0) {
       throw new LayersError(
         'state',
@@ -287,6 +274,32 @@ function announced(module: Module, run: () => unknown): unknown {
   } finally {
     running.pop();
   }
+}
+
+/**
+ * What is wrong with a state of these shapes for weights of those; empty: nothing.
+ *
+ * @param expected Shape of every weight by key.
+ * @param got Shape of every tensor by key.
+ */
+export function stateProblems(
+  expected: ReadonlyMap<string, readonly number[]>,
+  got: ReadonlyMap<string, readonly number[]>,
+): string[] {
+  const missing = [...expected.keys()].filter((key) => !got.has(key));
+  const unexpected = [...got.keys()].filter((key) => !expected.has(key));
+  const wrong: string[] = [];
+  for (const [key, want] of expected) {
+    const shape = got.get(key);
+    if (shape !== undefined && `${shape}` !== `${want}`) {
+      wrong.push(`${key}: expected (${want.join(', ')}), got (${shape.join(', ')})`);
+    }
+  }
+  return [
+    missing.length > 0 ? `missing keys: ${list(missing)}` : '',
+    unexpected.length > 0 ? `unexpected keys: ${list(unexpected)}` : '',
+    wrong.length > 0 ? `wrong shapes: ${list(wrong)}` : '',
+  ].filter((problem) => problem !== '');
 }
 
 function join(path: string, name: string): string {

@@ -9,7 +9,9 @@ export type ModelsErrorCode =
   /** Weights that lack tensors, hold unknown ones, or have other shapes than the configuration asks for. */
   | 'invalid_checkpoint'
   /** Weights stored in a dtype that can't be loaded. */
-  | 'unsupported_dtype';
+  | 'unsupported_dtype'
+  /** Options that contradict each other, or that a file's format lacks. */
+  | 'invalid_option';
 
 /**
  * Every error that this package throws on purpose. Files that can't be read or aren't well formed throw the

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { isFormatsError, writeCheckpoint, writeJsonFile } from '@tessera-llm/formats';
 import { LayersError, batchFromSequences, languageModelLoss } from '@tessera-llm/layers';
 import { memory, scope, valueAndGrad } from '@tessera-llm/tensor';
-import { Tokenizer, byteAlphabet } from '@tessera-llm/tokenizers';
+import { Tokenizer, applyChatTemplate, byteAlphabet } from '@tessera-llm/tokenizers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Model, type ModelConfigInput, ModelsError, createModel, open, save } from './index';
 
@@ -194,10 +194,25 @@ describe('save and open', () => {
       model: { type: 'BPE', vocab, merges: [] },
     });
     const model = createModel({ ...llama, vocab_size: 257, eos_token_id: 256, bos_token_id: null }, { seed: 1 });
-    await save(folder, { model, tokenizer, chatTemplate: '{{ messages }}' });
+    await mkdir(join(folder, 'additional_chat_templates'), { recursive: true });
+    await writeFile(join(folder, 'chat_template.jinja'), 'old');
+    await save(folder, { model, tokenizer, chatTemplate: '{{ eos_token }}{{ messages[0].content }}' });
     const opened = await open(folder);
     expect(opened.tokenizer?.encodeIds('hé')).toEqual(tokenizer.encodeIds('hé'));
-    expect(opened.chatTemplate).toBe('{{ messages }}');
+    const chat = [{ role: 'user', content: 'hé</s>' }];
+    expect(opened.chatTemplate?.render(chat).text).toBe('</s>hé</s>');
+    expect(
+      opened.tokenizer &&
+        opened.chatTemplate && [...applyChatTemplate(opened.tokenizer, opened.chatTemplate, chat).ids],
+    ).toEqual([256, ...tokenizer.encodeIds('hé</s>', { allowedSpecial: 'none' })]);
+    await mkdir(join(folder, 'additional_chat_templates'));
+    await writeFile(join(folder, 'chat_template.jinja'), 'from the file');
+    await writeFile(join(folder, 'additional_chat_templates', 'tool_use.jinja'), 'with tools');
+    const files = (await open(folder)).chatTemplate;
+    expect([files?.render(chat).text, files?.render(chat, { tools: [{}] }).text]).toEqual([
+      'from the file',
+      'with tools',
+    ]);
     expect(opened.endIds).toEqual([256]);
   });
 

@@ -1,7 +1,9 @@
-import { type GgufReader, openGguf } from '@tessera-llm/formats';
+import { type GgufReader, type GgufValue, ggufPlainMetadata, openGguf } from '@tessera-llm/formats';
+import { type ChatTemplate, tokenizerFromGguf } from '@tessera-llm/tokenizers';
 import type { Blueprint } from './architecture';
 import { ModelsError } from './errors';
 import type { GgufBinding } from './gguf/binding';
+import { chatTemplateOf } from './gguf/chat-template';
 import { GgufFields } from './gguf/fields';
 import { ggufWeights } from './gguf/source';
 import { architectures } from './registry';
@@ -14,9 +16,10 @@ export interface GgufModel {
   readonly source: WeightSource;
   /** null if the file has none. */
   readonly tokenizer: Tokenizer | null;
-  readonly chatTemplate: string | null;
+  readonly chatTemplate: ChatTemplate | null;
   /** Ids that end a turn or a message, beside the end of the sequence. */
   readonly turnEndIds: readonly number[];
+  readonly metadata: ReadonlyMap<string, GgufValue>;
 }
 
 /** Opens a GGUF file of a known architecture. @throws ModelsError, FormatsError */
@@ -31,7 +34,8 @@ export async function openGgufModel(path: string): Promise<GgufModel> {
       blueprint,
       source: ggufWeights(file, binding, blueprint.config),
       tokenizer: tokenizerOf(file),
-      chatTemplate: fields.string('tokenizer.chat_template') ?? null,
+      chatTemplate: chatTemplateOf(file),
+      metadata: file.metadata,
       turnEndIds: turnEnds.filter((id) => id !== undefined),
     };
   } catch (error) {
@@ -56,6 +60,6 @@ function bindingOf(fields: GgufFields) {
   );
 }
 
-function tokenizerOf(_file: GgufReader): Tokenizer | null {
-  return null;
+function tokenizerOf({ metadata }: GgufReader): Tokenizer | null {
+  return metadata.has('tokenizer.ggml.tokens') ? tokenizerFromGguf(ggufPlainMetadata(metadata)) : null;
 }

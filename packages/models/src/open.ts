@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
-import { readConfig, readGenerationConfig } from '@tessera-llm/formats';
+import { type GgufValue, readConfig, readGenerationConfig } from '@tessera-llm/formats';
+import type { ChatTemplate } from '@tessera-llm/tokenizers';
 import type { Model } from './architecture';
 import { type GenerationConfig, idList, parseGenerationConfig } from './generation-config';
 import { openGgufModel } from './open-gguf';
@@ -16,16 +17,18 @@ export interface Opened {
   readonly model: Model;
   /** null if the folder has no tokenizer.json, or the file no tokenizer. */
   readonly tokenizer: Tokenizer | null;
-  /** Jinja source, or null. */
-  readonly chatTemplate: string | null;
+  /** Renders chats as prompts, alone or with the tokenizer by `applyChatTemplate`; null if the folder has none. */
+  readonly chatTemplate: ChatTemplate | null;
   readonly generationConfig: GenerationConfig;
   /** Ids that end generation: those of generation_config, config and tokenizer (GGUF: also of the end of a turn) together. */
   readonly endIds: readonly number[];
+  /** Metadata of a GGUF file with its types, for `save`; null for a folder. */
+  readonly metadata: ReadonlyMap<string, GgufValue> | null;
 }
 
 /**
  * Opens a model: a folder in Hugging Face layout (config.json of transformers 4 or 5, model.safetensors or its shards in
- * float32, bfloat16 or float16, generation_config.json, tokenizer.json and tokenizer_config.json), or a GGUF file, which
+ * float32, bfloat16 or float16, generation_config.json, tokenizer.json, tokenizer_config.json and chat templates), or a GGUF file, which
  * holds all of that in one, its weights in any of ggml's types.
  *
  * @param path The folder or the file.
@@ -66,15 +69,15 @@ async function openFolder(path: string, options: OpenOptions): Promise<Opened> {
   const { tokenizer, chatTemplate, eosId } = await readTokenizer(path);
   const model = await loadModel(await openFolderWeights(path, blueprint), blueprint, options);
   const endIds = endIdsOf(generationConfig.eos_token_id, blueprint.config.eos_token_id, eosId);
-  return { model, tokenizer, chatTemplate, generationConfig, endIds };
+  return { model, tokenizer, chatTemplate, generationConfig, endIds, metadata: null };
 }
 
 async function openFile(path: string, options: OpenOptions): Promise<Opened> {
-  const { blueprint, source, tokenizer, chatTemplate, turnEndIds } = await openGgufModel(path);
+  const { blueprint, source, tokenizer, chatTemplate, turnEndIds, metadata } = await openGgufModel(path);
   const model = await loadModel(source, blueprint, options);
   const { bos_token_id, eos_token_id, pad_token_id } = blueprint.config;
   const generationConfig = parseGenerationConfig({ bos_token_id, eos_token_id, pad_token_id });
-  return { model, tokenizer, chatTemplate, generationConfig, endIds: endIdsOf(eos_token_id, turnEndIds) };
+  return { model, tokenizer, chatTemplate, generationConfig, endIds: endIdsOf(eos_token_id, turnEndIds), metadata };
 }
 
 /** The union of ids, each a number, a list or nothing. */

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readJsonFile, writeFileAtomic, writeJsonFile } from '@tessera-llm/formats';
-import { Tokenizer } from '@tessera-llm/tokenizers';
+import { readJsonFile, writeJsonFile } from '@tessera-llm/formats';
+import { ChatTemplate, type NamedTemplates, Tokenizer } from '@tessera-llm/tokenizers';
 import { z } from 'zod';
 import type { ModelConfig } from './architecture';
 import { ModelsError } from './errors';
@@ -13,14 +13,13 @@ export type { Tokenizer };
 const token = z
   .union([z.string(), z.looseObject({ content: z.string() }).transform(({ content }) => content)])
   .nullish();
-const template = z.union([z.string(), z.array(z.looseObject({ name: z.string(), template: z.string() }))]);
-const configSchema = z.looseObject({ bos_token: token, eos_token: token, chat_template: template.nullish() });
+const configSchema = z.looseObject({ bos_token: token, eos_token: token });
 
 /** What a folder says of its tokenizer. */
 export interface TokenizerFiles {
   /** null if the folder has no tokenizer.json. */
   readonly tokenizer: Tokenizer | null;
-  readonly chatTemplate: string | null;
+  readonly chatTemplate: ChatTemplate | null;
   /** Id of tokenizer_config's eos_token. */
   readonly eosId: number | null;
 }
@@ -36,13 +35,22 @@ async function readTokenizerConfig(folder: string): Promise<z.output<typeof conf
   );
 }
 
-/** Reads tokenizer.json, tokenizer_config.json and chat_template.jinja of a folder, as far as they exist. */
+/** chat_template.jinja as `default`, and the files of additional_chat_templates by their names. */
+async function readTemplateFiles(folder: string): Promise<NamedTemplates> {
+  const found: Record<string, string> = {};
+  const jinja = join(folder, 'chat_template.jinja');
+  if (existsSync(jinja)) found.default = await readFile(jinja, 'utf8');
+  const more = join(folder, 'additional_chat_templates');
+  for (const name of existsSync(more) ? (await readdir(more)).sort() : []) {
+    if (name.endsWith('.jinja')) found[name.slice(0, -'.jinja'.length)] = await readFile(join(more, name), 'utf8');
+  }
+  return found;
+}
+
+/** Reads tokenizer.json, tokenizer_config.json and the files of chat templates of a folder, as far as they exist. */
 export async function readTokenizer(folder: string): Promise<TokenizerFiles> {
   const config = await readTokenizerConfig(folder);
-  const jinja = join(folder, 'chat_template.jinja');
-  const inConfig = config?.chat_template;
-  const named = Array.isArray(inConfig) ? inConfig.find(({ name }) => name === 'default')?.template : inConfig;
-  const chatTemplate = existsSync(jinja) ? await readFile(jinja, 'utf8') : (named ?? null);
+  const chatTemplate = ChatTemplate.fromConfig(config ?? {}, await readTemplateFiles(folder));
   const file = join(folder, 'tokenizer.json');
   if (!existsSync(file)) return { tokenizer: null, chatTemplate, eosId: null };
   const tokenizer = Tokenizer.fromJSON(await readJsonFile(file));
@@ -58,7 +66,7 @@ function firstToken(tokenizer: Tokenizer, ids: unknown): string | null {
 /** Writes what `readTokenizer` and transformers read. */
 export async function writeTokenizer(
   folder: string,
-  contents: { readonly tokenizer: Tokenizer; readonly chatTemplate: string | null; readonly config: ModelConfig },
+  contents: { readonly tokenizer: Tokenizer; readonly chatTemplate: ChatTemplate | null; readonly config: ModelConfig },
 ): Promise<void> {
   const { tokenizer, chatTemplate, config } = contents;
   await writeJsonFile(join(folder, 'tokenizer.json'), z.record(z.string(), z.json()).parse(tokenizer.toJSON()));
@@ -69,6 +77,6 @@ export async function writeTokenizer(
     clean_up_tokenization_spaces: false,
     ...(bos !== null && { bos_token: bos }),
     ...(eos !== null && { eos_token: eos }),
+    ...(chatTemplate !== null && z.record(z.string(), z.json()).parse(chatTemplate.toConfig())),
   });
-  if (chatTemplate !== null) await writeFileAtomic(join(folder, 'chat_template.jinja'), chatTemplate);
 }

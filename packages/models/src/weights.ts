@@ -1,9 +1,9 @@
-import { dequantizeGguf } from '@tessera-llm/formats';
-import { type Init, LayersError } from '@tessera-llm/layers';
-import { type Tensor, copyInPlace, fromBytes, parameter, zeros } from '@tessera-llm/tensor';
+import { type Compute, type QuantizeFormat, type Tensor, isTensor, zeros } from '@tessera-llm/tensor';
+import { type Init, type Weight as LayerWeight, stateProblems } from '@tessera-llm/layers';
 import type { Blueprint, ComputeOptions, Model } from './architecture';
 import { ModelsError } from './errors';
-import type { Weight, WeightSource } from './weight-source';
+import { storageOf, storedWeight } from './weight-storage';
+import type { WeightSource } from './weight-source';
 
 /** Bytes read so far, for a progress display. */
 export interface LoadProgress {
@@ -12,86 +12,128 @@ export interface LoadProgress {
 }
 
 /** Settings of reading weights. */
-export interface WeightsOptions extends ComputeOptions {
+export interface WeightsOptions extends Omit<ComputeOptions, 'compute'> {
+  /**
+   * What matrices are kept as in memory; vectors (norms, biases) are float32 always.
+   *
+   * - `float32` (default): every bit that the file holds.
+   * - `bfloat16`: half the memory and half the time to read it in decoding; rounds what the file holds with more bits.
+   * - `packed`: the file's own blocks where the kernels multiply with them (Q8_0, Q4_0, Q4_1, Q4_K, Q6_K). They can't be
+   *   trained. Matrices of other types become `format`, or dense: float32 with compute float32, else bfloat16.
+   */
+  readonly weights?: 'float32' | 'bfloat16' | 'packed';
+  /** With `weights: 'packed'`: what matrices that aren't packed in the file are quantised to. Default: they stay dense. */
+  readonly format?: QuantizeFormat;
+  /**
+   * Precision of the inputs of matrix products and attention, and of the KV cache; accumulation, norms, softmax and the
+   * residual stream are float32 always. Default float32. `int8` needs packed weights: their products round the
+   * activations to 8 bits for each row and group of 32, and attention and the cache are bfloat16.
+   */
+  readonly compute?: Compute | 'int8';
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: LoadProgress) => void;
 }
 
 /**
- * Builds a model and fills it from a source, one tensor at a time. Names and shapes of all tensors are checked before
- * the first one is read. Closes the source.
+ * Builds a model of the weights of a source, one tensor in memory beside it at a time. Names and shapes of all tensors
+ * are checked before the first one is read. Closes the source.
  */
 export async function loadModel(source: WeightSource, blueprint: Blueprint, options: WeightsOptions): Promise<Model> {
-  const { signal, onProgress, ...compute } = options;
-  const made: Tensor[] = [];
+  const made: LayerWeight[] = [];
   try {
-    const model = blueprint.build({ ...compute, init: budgeted(source, made) });
-    checkShapes(model, source);
-    const parameters = model.namedParameters();
+    const storage = storageOf(options);
+    const { signal, onProgress, compat } = options;
+    const build = (init: Init): Model =>
+      blueprint.build({ compute: storage.compute, ...(compat !== undefined && { compat }), init });
+    const wanted = dryBuild(build, source);
+    checkShapes(wanted, source);
     let totalBytes = 0;
     for (const { byteLength } of source.weights.values()) totalBytes += byteLength;
     let loadedBytes = 0;
-    for (const [path, { byteLength }] of source.weights) {
+    for (const [path, { shape, byteLength }] of source.weights) {
       signal?.throwIfAborted();
-      const target = parameters.get(path);
-      if (target === undefined) continue; // excluded by the checks above
-      fill(target, await source.read(path));
+      const { order, kind } = wanted.get(path) ?? { order: 0, kind: 'constant' }; // none is missing: checked above
+      made[order] = await storedWeight(await source.read(path), { shape, kind, storage });
       loadedBytes += byteLength;
       onProgress?.({ loadedBytes, totalBytes });
     }
-    return model;
+    return build(replayed(made));
   } catch (error) {
-    for (const parameter of made) parameter.dispose();
+    for (const weight of made) weight?.dispose();
     throw error;
   } finally {
     await source.close();
   }
 }
 
-function fill(target: Tensor, weight: Weight): void {
-  const { shape, backend } = target;
-  const source =
-    'dtype' in weight
-      ? fromBytes(weight.bytes, shape, weight.dtype, { backend })
-      : fromBytes(bytesOf(dequantizeGguf({ type: weight.blocks, bytes: weight.bytes })), shape, 'float32', { backend });
-  copyInPlace(target, source);
-  source.dispose();
+/** What an initializer is asked for. */
+export type WeightKind = 'normal' | 'matrix' | 'constant';
+
+interface Wanted {
+  /** Number of the call that asks the initializer for it. */
+  readonly order: number;
+  readonly kind: WeightKind;
+  readonly shape: readonly number[];
 }
 
-const bytesOf = (values: Float32Array): Uint8Array =>
-  new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+const sizeOf = (shape: readonly number[]): number => shape.reduce((size, n) => size * n, 1);
 
-function checkShapes(model: Model, { weights, where }: WeightSource): void {
-  const shapes = new Map<string, readonly number[]>();
-  for (const [path, { shape }] of weights) shapes.set(path, shape);
-  try {
-    model.checkState(shapes);
-  } catch (cause) {
-    if (!(cause instanceof LayersError)) throw cause;
-    throw new ModelsError(
-      'invalid_checkpoint',
-      `[open] expected the weights that the configuration of ${where} describes; ${cause.message}`,
-      { cause },
-    );
-  }
-}
-
-/** Zeros, but never more of them than the file has elements: a wrong configuration must not take all memory. */
-function budgeted({ weights }: WeightSource, made: Tensor[]): Init {
-  const sizeOf = (shape: readonly number[]): number => shape.reduce((size, n) => size * n, 1);
+/**
+ * Builds the model of empty tensors to learn which call of the initializer makes which parameter: nothing is allocated
+ * on the word of a configuration, and a model larger than the file is given up at once.
+ */
+function dryBuild(build: (init: Init) => Model, { weights, where }: WeightSource): Map<string, Wanted> {
   let left = 0;
   for (const { shape } of weights.values()) left += sizeOf(shape);
-  const make = (shape: readonly number[]) => {
+  const calls = new Map<Tensor, Wanted>();
+  const ask = (kind: WeightKind) => (shape: readonly number[]) => {
     left -= sizeOf(shape);
     if (left < 0) {
       throw new ModelsError(
         'invalid_checkpoint',
-        '[open] expected as many weights as the configuration describes, got fewer; do they belong together?',
+        `[open] expected as many weights as the configuration describes, got fewer in ${where}; do they belong together?`,
       );
     }
-    const p = parameter(zeros(shape));
-    made.push(p);
-    return p;
+    const placeholder = zeros([0]);
+    calls.set(placeholder, { order: calls.size, kind, shape: [...shape] });
+    return placeholder;
   };
-  return { normal: make, constant: make };
+  try {
+    const model = build({ normal: ask('normal'), matrix: ask('matrix'), constant: ask('constant') });
+    const wanted = new Map<string, Wanted>();
+    for (const [path, weight] of model.namedWeights()) {
+      const call = isTensor(weight) ? calls.get(weight) : undefined;
+      if (call !== undefined) wanted.set(path, call);
+    }
+    return wanted;
+  } finally {
+    for (const placeholder of calls.keys()) placeholder.dispose();
+  }
+}
+
+/** Gives the weights in the order in which they are asked for. */
+function replayed(made: readonly LayerWeight[]): Init {
+  let order = 0;
+  const next = (): LayerWeight => {
+    const weight = made[order++];
+    if (weight === undefined) throw new ModelsError('invalid_checkpoint', '[open] expected one weight more, got none');
+    return weight;
+  };
+  const dense = (): Tensor => {
+    const weight = next();
+    if (isTensor(weight)) return weight;
+    throw new ModelsError('invalid_checkpoint', '[open] expected a dense weight, got a quantised one');
+  };
+  return { normal: dense, matrix: next, constant: dense };
+}
+
+function checkShapes(wanted: ReadonlyMap<string, Wanted>, { weights, where }: WeightSource): void {
+  const shapes = <T extends { readonly shape: readonly number[] }>(map: ReadonlyMap<string, T>) =>
+    new Map([...map].map(([path, { shape }]) => [path, shape]));
+  const problems = stateProblems(shapes(wanted), shapes(weights));
+  if (problems.length === 0) return;
+  throw new ModelsError(
+    'invalid_checkpoint',
+    `[open] expected the weights that the configuration of ${where} describes; ${problems.join('; ')}`,
+  );
 }

@@ -1,6 +1,9 @@
+import { readFile } from 'node:fs/promises';
 import { generate } from '@tessera-llm/generation';
 import { open } from '@tessera-llm/models';
 import { setBackend } from '@tessera-llm/tensor';
+import { type ChatTemplate, type Tokenizer, applyChatTemplate } from '@tessera-llm/tokenizers';
+import { z } from 'zod';
 import { CliError } from '../errors';
 import type { CommandContext } from '../main';
 
@@ -14,12 +17,43 @@ export interface GenerateCommandOptions {
   readonly topP?: number;
   readonly minP?: number;
   readonly seed: number;
-  readonly compute: 'bfloat16' | 'float32';
+  readonly compute: 'bfloat16' | 'float32' | 'int8';
+  readonly weights?: 'bfloat16' | 'float32' | 'packed';
   readonly logprobs?: boolean;
   readonly backend?: string;
 }
 
-/** `tessera generate`: continues a prompt. */
+const list = z.array(z.looseObject({ role: z.string() })).min(1);
+const objects = z.array(z.record(z.string(), z.json()));
+const chatFile = z.union([
+  list.transform((messages) => ({ messages })),
+  z.strictObject({ messages: list, tools: objects.optional(), documents: objects.optional() }),
+]);
+type Chat = z.output<typeof chatFile>;
+
+async function readChat(file: string): Promise<Chat> {
+  let json: unknown;
+  try {
+    json = JSON.parse(await readFile(file, 'utf8'));
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new CliError('config', `expected a JSON file in --messages, got ${file}: ${message}`, { cause: error });
+  }
+  const parsed = chatFile.safeParse(json);
+  if (parsed.success) return parsed.data;
+  throw new CliError(
+    'config',
+    `expected ${file} to hold a list of {role, content} or {messages, tools?, documents?}, got:\n${z.prettifyError(parsed.error)}`,
+  );
+}
+
+/** The prompt after which the assistant's answer comes; the template writes all special tokens itself. */
+function chatIds(tokenizer: Tokenizer, template: ChatTemplate, chat: Chat): Int32Array {
+  const { messages, tools = null, documents = null } = { tools: undefined, documents: undefined, ...chat };
+  return applyChatTemplate(tokenizer, template, messages, { tools, documents, addGenerationPrompt: true }).ids;
+}
+
+/** `tessera generate`: continues a prompt, or answers messages. */
 export async function generateText(
   folder: string,
   options: GenerateCommandOptions,
@@ -34,15 +68,18 @@ export async function generateText(
     );
   }
   if (options.backend !== undefined) setBackend(options.backend);
-  const { model, tokenizer, chatTemplate, endIds } = await open(folder, { compute });
-  if (tokenizer === null) throw new CliError('usage', `expected a tokenizer.json in ${folder}, got none`);
-  if (prompt === undefined) {
-    // The renderer of chat templates comes with the tokenizers package; nothing is guessed in its place.
-    const got =
-      chatTemplate === null ? 'a model without a chat template' : 'a chat template, which this version does not render';
-    throw new CliError('usage', `expected --prompt, got --messages and ${got}`);
+  const chat = messages === undefined ? null : await readChat(messages);
+  const { weights = folder.endsWith('.gguf') ? 'packed' : 'float32' } = options;
+  if (compute === 'int8' && weights !== 'packed') {
+    throw new CliError('usage', `expected --weights packed with --compute int8, got ${weights}`);
   }
-  const promptIds = tokenizer.encodeIds(prompt);
+  const { model, tokenizer, chatTemplate, endIds } = await open(folder, { compute, weights });
+  if (tokenizer === null) throw new CliError('usage', `expected a model with a tokenizer, got none in ${folder}`);
+  if (chat !== null && chatTemplate === null) {
+    throw new CliError('usage', `expected --prompt for a model without a chat template, got --messages and ${folder}`);
+  }
+  const promptIds =
+    chat !== null && chatTemplate !== null ? chatIds(tokenizer, chatTemplate, chat) : tokenizer.encodeIds(prompt ?? '');
   const result = await generate(model, promptIds, {
     maxTokens,
     temperature,

@@ -30,7 +30,7 @@ function itemOf(run: Run, object: Value, key: Value): Value | undefined {
 }
 
 function attributeOf(run: Run, object: Value, name: string): Value | undefined {
-  if (object instanceof Namespace) return object.fields.get(name);
+  if (object instanceof Namespace) return object.field(name);
   return methodOf(run, object, name);
 }
 
@@ -78,6 +78,7 @@ export function slice(run: Run, object: Value, bounds: readonly [Value, Value, V
   const to = bound(stop, by > 0 ? length : -1);
   if (object instanceof MarkedText && by === 1) {
     const unit = (at: number) => places?.[at] ?? at;
+    run.charge(Math.max(0, to - from));
     return from < to ? object.slice(unit(from), unit(to)) : text('');
   }
   const items = iterate(run, object);

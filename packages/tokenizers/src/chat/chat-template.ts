@@ -8,7 +8,13 @@ import { parseTemplate } from './parse';
 import { Run } from './run';
 import { strip } from './strings';
 import type { Program } from './syntax';
-import { type NamedTemplates, isTokenName, readChatTemplates, readSpecialTokens } from './template-files';
+import {
+  type NamedTemplates,
+  isTokenName,
+  readChatTemplates,
+  readSpecialTokens,
+  templatesToConfig,
+} from './template-files';
 import { Dict, List, type Value, none, text } from './values';
 
 /** A message of a chat in the form of Hugging Face and OpenAI: what a template reads, it may have. */
@@ -33,7 +39,7 @@ export interface RenderChatOptions {
   readonly variables?: Readonly<Record<string, unknown>>;
   /** Name of a template, or the source of another one. */
   readonly template?: string;
-  /** Steps after which a template is given up: default ten million, and 100 for each character of what it is given. */
+  /** Steps after which a template is given up: default five million, and 100 for each character of what it is given. */
   readonly stepLimit?: number;
   /** What `strftime_now` tells; default the present. */
   readonly now?: Date;
@@ -106,6 +112,11 @@ export class ChatTemplate {
     return templates && new ChatTemplate(templates, { specialTokens: readSpecialTokens(config) });
   }
 
+  /** What a tokenizer_config.json holds of the templates and their special tokens; `fromConfig` reads it. */
+  toConfig(): Record<string, unknown> {
+    return templatesToConfig(this.templates, this.specialTokens);
+  }
+
   /** Name and source of the template that the options choose. */
   private choose({ template, tools }: RenderChatOptions): { name: string; source: string } {
     const names = Object.keys(this.templates);
@@ -164,7 +175,7 @@ export class ChatTemplate {
     variables.set('tools', tools ? outside.convert(tools, 'tools') : none);
     variables.set('documents', documents ? outside.convert(documents, 'documents') : none);
     variables.set('add_generation_prompt', addGenerationPrompt);
-    const limit = options.stepLimit ?? 1e7 + 100 * outside.size;
+    const limit = options.stepLimit ?? 5e6 + 100 * outside.size;
     const made = interpret(program, new Run(name, limit, options.now ?? new Date()), variables);
     const done = open === null ? made : cutOpen(made, open);
     return { text: done.text, userSpans: spans(done.user), assistantSpans: spans(done.generated) };

@@ -2,10 +2,9 @@ import { attributePath } from './access';
 import { ArgReader } from './arguments';
 import type { Filter } from './filter';
 import { listFilters } from './list-filters';
-import { MarkedText } from './marked-text';
 import type { Run } from './run';
 import { scalarFilters } from './scalar-filters';
-import { type Args, List, Undefined, type Value, iterate, str } from './values';
+import { type Args, List, Undefined, type Value, iterate, sizeOf, str } from './values';
 
 const map: Filter = (run, value, _, raw: Args) => {
   const attribute = raw.named.get('attribute');
@@ -29,7 +28,7 @@ const filters: Readonly<Record<string, Filter>> = { ...scalarFilters, ...listFil
 
 /** @throws TokenizerError `template` for a filter that there is not. */
 export function applyFilter(run: Run, name: string, value: Value, raw: Args): Value {
-  run.charge(1 + (value instanceof MarkedText ? value.length : 0));
+  run.charge(1 + sizeOf(value));
   const filter = Object.hasOwn(filters, name) ? filters[name] : undefined;
   if (filter === undefined) return run.fail(`No filter named '${name}'.`);
   return filter(run, value, (...parameters) => new ArgReader(run, `the filter ${name}`, raw, parameters), raw);

@@ -32,7 +32,7 @@ function formatNumber(run: Run, number: Num, type: string, precision: number | n
   return number.user ? MarkedText.user(shown) : text(shown);
 }
 
-const percent = /%(?:\((\w+)\))?([-+ 0#]*)(\d+)?(?:\.(\d+))?([a-zA-Z%])/g;
+const percent = /%(?:\((\w+)\))?([-+ 0#]{0,5})(\d{1,10})?(?:\.(\d{1,10}))?([a-zA-Z%])/g;
 
 /** `pattern % values`. */
 export function percentFormat(run: Run, pattern: MarkedText, values: Value): MarkedText {

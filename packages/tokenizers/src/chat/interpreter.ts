@@ -1,6 +1,7 @@
 import { getAttribute, getItem, slice } from './access';
 import { applyFilter } from './filters';
 import { globals, setField, undefinedName } from './globals';
+import { Loop, type LoopMemory } from './loop';
 import { type MarkedText, TextBuilder } from './marked-text';
 import { binary, unary } from './operators';
 import type { Run } from './run';
@@ -26,13 +27,11 @@ import {
   Callable,
   Dict,
   List,
-  Namespace,
   Num,
   Undefined,
   type Value,
   describe,
   dict,
-  equal,
   int,
   iterate,
   none,
@@ -190,46 +189,15 @@ export class Interpreter {
       });
     }
     if (items.length === 0) return this.block(node.defaultBlock, new Scope(scope), out);
-    const changed: { last: Value | undefined } = { last: undefined };
+    const changed: LoopMemory = { last: undefined };
     for (let i = 0; i < items.length; i++) {
       const inner = new Scope(scope);
-      inner.set('loop', this.loopInfo(items, i, changed));
+      inner.set('loop', new Loop(run, items, i, changed));
       this.bind(node.loopvar, items[i] as Value, inner);
-      run.charge(1);
+      run.charge(4);
       if (this.block(node.body, inner, out) === 'break') break;
     }
     return 'end';
-  }
-
-  private loopInfo(items: readonly Value[], i: number, changed: { last: Value | undefined }): Namespace {
-    const { length } = items;
-    const fields = new Map<string, Value>([
-      ['index', int(i + 1)],
-      ['index0', int(i)],
-      ['revindex', int(length - i)],
-      ['revindex0', int(length - i - 1)],
-      ['first', i === 0],
-      ['last', i === length - 1],
-      ['length', int(length)],
-      ['depth', int(1)],
-      ['depth0', int(0)],
-      ['previtem', items[i - 1] ?? new Undefined('there is no previous item')],
-      ['nextitem', items[i + 1] ?? new Undefined('there is no next item')],
-      [
-        'cycle',
-        new Callable('cycle', ({ list }) => list[i % list.length] ?? this.run.fail('no items for cycling given')),
-      ],
-      [
-        'changed',
-        new Callable('changed', ({ list }) => {
-          const now = new List(list, true);
-          const same = changed.last !== undefined && equal(this.run, changed.last, now);
-          changed.last = now;
-          return !same;
-        }),
-      ],
-    ]);
-    return new Namespace(fields, 'loop');
   }
 
   /** A macro, or the body of a call block as a function. */

@@ -27,9 +27,7 @@ function escaped(char: string): string {
 }
 
 // Control characters have to be escaped.
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters that JSON escapes
 const always = /["\\\u0000-\u001f]/g;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: the same, and all that is not ASCII
 const notAscii = /["\\\u0000-\u001f\u007f-\uffff]/g;
 
 /** `json.dumps` without HTML escaping; what came from outside stays marked. */

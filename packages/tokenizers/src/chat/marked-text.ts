@@ -7,7 +7,7 @@ const none: Marks = [];
 function clip(marks: Marks, from: number, to: number): Marks {
   if (marks.length === 0) return none;
   const out: number[] = [];
-  for (let i = 0; i < marks.length; i += 2) {
+  for (let i = 2 * firstAfter(marks, from); i < marks.length && (marks[i] as number) < to; i += 2) {
     const start = Math.max(marks[i] as number, from);
     const end = Math.min(marks[i + 1] as number, to);
     if (start < end) out.push(start - from, end - from);
@@ -15,9 +15,8 @@ function clip(marks: Marks, from: number, to: number): Marks {
   return out;
 }
 
-/** True if a mark has a unit in common with [from, to). */
-export function touches(marks: Marks, from: number, to: number): boolean {
-  // The first mark that ends after `from`.
+/** Number of the first mark that ends after `from`. */
+function firstAfter(marks: Marks, from: number): number {
   let low = 0;
   let high = marks.length / 2;
   while (low < high) {
@@ -25,7 +24,13 @@ export function touches(marks: Marks, from: number, to: number): boolean {
     if ((marks[2 * middle + 1] as number) > from) high = middle;
     else low = middle + 1;
   }
-  return 2 * low < marks.length && (marks[2 * low] as number) < to;
+  return low;
+}
+
+/** True if a mark has a unit in common with [from, to). */
+export function touches(marks: Marks, from: number, to: number): boolean {
+  const at = 2 * firstAfter(marks, from);
+  return at < marks.length && (marks[at] as number) < to;
 }
 
 /**
@@ -35,6 +40,7 @@ export function touches(marks: Marks, from: number, to: number): boolean {
  */
 export class MarkedText {
   readonly kind = 'string';
+  private places: readonly number[] | 'units' | null = null;
 
   constructor(
     readonly text: string,
@@ -111,8 +117,13 @@ export class MarkedText {
   }
 
   /** Where each code point begins, and the end; null if code points and units are the same. */
-  points(): number[] | null {
-    if (!/[\ud800-\udbff]/.test(this.text)) return null;
+  points(): readonly number[] | null {
+    this.places ??= this.countPoints();
+    return this.places === 'units' ? null : this.places;
+  }
+
+  private countPoints(): readonly number[] | 'units' {
+    if (!/[\ud800-\udbff]/.test(this.text)) return 'units';
     const places: number[] = [];
     for (let i = 0; i < this.text.length; i += (this.text.codePointAt(i) as number) > 0xffff ? 2 : 1) places.push(i);
     places.push(this.text.length);

@@ -17,6 +17,7 @@ import {
   iterate,
   keyOf,
   none,
+  sizeOf,
   text,
   typeName,
 } from './values';
@@ -130,12 +131,6 @@ const stringMethods: Readonly<Record<string, Method<MarkedText>>> = {
     const filled = pad(run, self.slice(sign), args('width').int('width') - sign, '>', '0');
     return concat(run, [self.slice(0, sign), filled]);
   },
-  expandtabs: (_, self, args) => {
-    const size = Math.min(args('tabsize').int('tabsize', 8), 1000);
-    return self.derive(
-      self.text.replace(/([^\t\n\r]*)\t/g, (_, before: string) => before + ' '.repeat(size - (before.length % size))),
-    );
-  },
   format: (run, self, _, raw) => braceFormat(run, self, raw),
 };
 
@@ -167,7 +162,7 @@ const forbidden: Readonly<Record<string, readonly string[]>> = {
 
 function bind<T extends Value>(run: Run, self: T, name: string, method: Method<T>): Callable {
   return new Callable(name, (raw) => {
-    run.charge(1 + (self instanceof MarkedText ? self.length : 0));
+    run.charge(1 + sizeOf(self));
     return method(run, self, (...parameters) => new ArgReader(run, `${name}()`, raw, parameters), raw);
   });
 }

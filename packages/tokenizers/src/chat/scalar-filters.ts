@@ -107,6 +107,25 @@ function dictSort(run: Run, value: Value, a: ArgReader): List {
   return new List(entries.map((entry) => new List(entry, true)));
 }
 
+/** Text without tags and comments, in linear time. */
+function withoutTags(html: string): string {
+  let out = '';
+  let done = 0;
+  let comments = true;
+  for (let at = html.indexOf('<'); at >= 0; at = html.indexOf('<', done)) {
+    let end = -1;
+    if (comments && html.startsWith('<!--', at)) {
+      end = html.indexOf('-->', at + 4) + 2;
+      if (end < 2) comments = false;
+    }
+    if (end < 2) end = html.indexOf('>', at);
+    if (end < 0) break;
+    out += html.slice(done, at);
+    done = end + 1;
+  }
+  return out + html.slice(done);
+}
+
 /** Filters over single values. */
 export const scalarFilters: Readonly<Record<string, Filter>> = {
   abs: (run, value) => {
@@ -159,13 +178,7 @@ export const scalarFilters: Readonly<Record<string, Filter>> = {
   string: (run, value) => str(run, value),
   striptags: (run, value) => {
     const given = str(run, value);
-    return given.derive(
-      given.text
-        .replace(/<!--.*?-->|<[^>]*>/gs, '')
-        .split(/\s+/)
-        .filter(Boolean)
-        .join(' '),
-    );
+    return given.derive(withoutTags(given.text).split(/\s+/).filter(Boolean).join(' '));
   },
   title: (run, value) =>
     str(run, value).map((s) =>

@@ -133,7 +133,7 @@ export function count(value: string, sought: string): number {
 
 /** `str.title`: letters after what is no cased letter become capitals. */
 export function pythonTitle(value: string): string {
-  return value.replace(/\p{Cased}+|\p{Cased}/gu, (word) => {
+  return value.replace(/\p{Cased}+/gu, (word) => {
     const first = String.fromCodePoint(word.codePointAt(0) as number);
     return first.toUpperCase() + word.slice(first.length).toLowerCase();
   });

@@ -24,13 +24,13 @@ export function readChatTemplates(value: unknown, place = 'chat_template'): Name
   return named.size === 0 ? null : Object.fromEntries(named);
 }
 
-const names = ['bos_token', 'eos_token', 'unk_token', 'sep_token', 'pad_token', 'cls_token', 'mask_token'];
+const tokenNames = ['bos_token', 'eos_token', 'unk_token', 'sep_token', 'pad_token', 'cls_token', 'mask_token'];
 
 /** The special tokens of a tokenizer_config.json that templates see as variables. */
 export function readSpecialTokens(config: Readonly<Record<string, unknown>>): Readonly<Record<string, string>> {
   const extra = isRecord(config.extra_special_tokens) ? Object.entries(config.extra_special_tokens) : [];
   const found = new Map<string, string>();
-  for (const [name, value] of [...names.map((key) => [key, config[key]] as const), ...extra]) {
+  for (const [name, value] of [...tokenNames.map((key) => [key, config[key]] as const), ...extra]) {
     const content = isRecord(value) ? value.content : value;
     if (content === null || content === undefined) continue;
     if (typeof content !== 'string') throw malformed(name, 'a token', value);
@@ -41,5 +41,21 @@ export function readSpecialTokens(config: Readonly<Record<string, unknown>>): Re
 
 /** True for names of variables that hold special tokens rather than text from outside. */
 export function isTokenName(name: string): boolean {
-  return names.includes(name);
+  return tokenNames.includes(name);
+}
+
+/** What a tokenizer_config.json holds of templates and special tokens. */
+export function templatesToConfig(
+  templates: NamedTemplates,
+  specialTokens: Readonly<Record<string, string>>,
+): Record<string, unknown> {
+  const tokens = Object.entries(specialTokens);
+  const extra = tokens.filter(([name]) => !isTokenName(name));
+  const named = Object.entries(templates);
+  const single = named.length === 1 ? templates.default : undefined;
+  return {
+    ...Object.fromEntries(tokens.filter(([name]) => isTokenName(name))),
+    ...(extra.length > 0 && { extra_special_tokens: Object.fromEntries(extra) }),
+    chat_template: single ?? named.map(([name, template]) => ({ name, template })),
+  };
 }

@@ -33,7 +33,7 @@ export class Dict {
   }
 }
 
-/** `namespace(…)`, whose fields can be set, and `loop`, whose can't. */
+/** `namespace(…)`, whose fields can be set, and objects of Jinja, whose can't. */
 export class Namespace {
   readonly kind = 'namespace';
 
@@ -41,6 +41,10 @@ export class Namespace {
     readonly fields: Map<string, Value>,
     readonly name = 'namespace',
   ) {}
+
+  field(name: string): Value | undefined {
+    return this.fields.get(name);
+  }
 }
 
 /** Arguments of a call. */
@@ -120,7 +124,11 @@ export function equal(run: Run, a: Value, b: Value): boolean {
   const [x, y] = [numeric(a), numeric(b)];
   if (x !== null && y !== null) return x.value === y.value;
   if (typeof a === 'boolean' || typeof b === 'boolean') return false;
-  if (a.kind === 'string' && b.kind === 'string') return a.text === b.text;
+  if (a.kind === 'string' && b.kind === 'string') {
+    if (a.length !== b.length) return false;
+    run.charge(a.length >> 3);
+    return a.text === b.text;
+  }
   if (a.kind === 'list' && b.kind === 'list') {
     return (
       a.tuple === b.tuple &&
@@ -159,7 +167,10 @@ export function compare(run: Run, a: Value, b: Value): number {
   run.charge(1);
   const [x, y] = [numeric(a), numeric(b)];
   if (x !== null && y !== null) return x.value < y.value ? -1 : x.value > y.value ? 1 : 0;
-  if (a instanceof MarkedText && b instanceof MarkedText) return compareText(a.text, b.text);
+  if (a instanceof MarkedText && b instanceof MarkedText) {
+    run.charge(Math.min(a.length, b.length));
+    return compareText(a.text, b.text);
+  }
   if (a instanceof List && b instanceof List) {
     for (let i = 0; i < a.items.length && i < b.items.length; i++) {
       const [left, right] = [a.items[i] as Value, b.items[i] as Value];
@@ -196,6 +207,7 @@ export function keyOf(run: Run, value: Value): string {
 export function dict(run: Run, pairs: Iterable<readonly [Value, Value]>): Dict {
   const entries = new Map<string, readonly [Value, Value]>();
   for (const [key, value] of pairs) {
+    run.charge(1);
     const place = keyOf(run, key);
     entries.set(place, [entries.get(place)?.[0] ?? key, value]);
   }
@@ -223,6 +235,13 @@ export function iterate(run: Run, value: Value): readonly Value[] {
     }
   }
   return run.fail(`'${typeName(value)}' object is not iterable`);
+}
+
+/** Steps that going through a value once takes. */
+export function sizeOf(value: Value): number {
+  if (value instanceof MarkedText) return value.length + value.user.length;
+  if (value instanceof List) return value.items.length;
+  return value instanceof Dict ? value.entries.size : 0;
 }
 
 /** Number of items, or of code points. */

@@ -1,0 +1,191 @@
+import { describe, expect, it } from 'vitest';
+import { type ChatMessage, ChatTemplate, type RenderChatOptions, TokenizerError } from '../index';
+
+const user: ChatMessage[] = [{ role: 'user', content: 'Hello' }];
+
+function render(source: string, messages: readonly ChatMessage[] = user, options: RenderChatOptions = {}): string {
+  return new ChatTemplate(source).render(messages, options).text;
+}
+
+function failure(run: () => unknown): TokenizerError {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof TokenizerError) return error;
+    throw error;
+  }
+  throw new Error('expected an error, got none');
+}
+
+describe('ChatTemplate', () => {
+  it('chooses among named templates as transformers does', () => {
+    const config = {
+      bos_token: { content: '<s>' },
+      pad_token: null,
+      extra_special_tokens: { image_token: '<img>' },
+      chat_template: [
+        { name: 'default', template: 'd{{ bos_token }}{{ image_token }}{{ pad_token is defined }}' },
+        { name: 'tool_use', template: 't' },
+        { name: 'rag', template: 'r' },
+      ],
+    };
+    const template = ChatTemplate.fromConfig(config);
+    expect(template?.render(user).text).toBe('d<s><img>False');
+    expect(template?.render(user, { tools: [] }).text).toBe('t');
+    expect(template?.render(user, { template: 'rag', tools: [] }).text).toBe('r');
+    expect(template?.render(user, { template: '{{ 1 }}' }).text).toBe('1');
+    expect(failure(() => template?.render(user, { template: 'tool' })).message).toContain('default, tool_use, rag');
+    expect(ChatTemplate.fromConfig({})).toBeNull();
+    const again = ChatTemplate.fromConfig(JSON.parse(JSON.stringify(template?.toConfig())));
+    expect(again).toMatchObject({
+      templates: template?.templates,
+      specialTokens: { bos_token: '<s>', image_token: '<img>' },
+    });
+    expect(new ChatTemplate('x').toConfig()).toEqual({ chat_template: 'x' });
+    expect(ChatTemplate.fromConfig(config, { default: 'f' })?.render(user, { tools: [] }).text).toBe('f');
+    expect(failure(() => new ChatTemplate({ a: '', b: '' }).render(user)).code).toBe('invalid_argument');
+    expect(failure(() => ChatTemplate.fromConfig({ chat_template: [{ name: 1 }] })).code).toBe('invalid_file');
+  });
+
+  it('shows templates the real strings', () => {
+    const seen =
+      "{{ m == 'a b' }}{{ m.startswith('a') }}{{ ' ' in m }}{{ m | length }}{{ m.split(' ') | length }}{{ m[0] == 'a' }}";
+    expect(render(`{% set m = messages[0].content %}${seen}`, [{ role: 'user', content: 'a b' }])).toBe(
+      'TrueTrueTrue32True',
+    );
+  });
+
+  it('follows strings to their places', () => {
+    const source =
+      "{{ ('<' ~ messages[0].content | trim ~ '>') | upper }}{{ messages[0].content[::-1] | replace('l', '--') }}";
+    const { text, userSpans } = new ChatTemplate(source).render([{ role: 'user', content: ' Hello ' }]);
+    expect(text).toBe('<HELLO> o----eH ');
+    expect(userSpans.map(([from, to]) => text.slice(from, to))).toEqual(['HELLO', ' o', 'eH ']);
+  });
+
+  it('leaves the final message open', () => {
+    const source = "{% for m in messages %}{{ '[' ~ m.role ~ ']' ~ m.content | trim ~ '[end]' }}{% endfor %}";
+    const chat = [...user, { role: 'assistant', content: ' An answer ' }];
+    expect(render(source, chat, { continueFinalMessage: true })).toBe('[user]Hello[end][assistant]An answer');
+    expect(render(source.replace(' | trim', ''), chat, { continueFinalMessage: true })).toBe(
+      '[user]Hello[end][assistant] An answer ',
+    );
+    const parts = [
+      { role: 'assistant', content: [{ type: 'text', text: 'a' }, { type: 'text', text: 'b' }, { type: 'image' }] },
+    ];
+    expect(
+      render('{% for p in messages[0].content %}({{ p.text }}){% endfor %}', parts, { continueFinalMessage: true }),
+    ).toBe('(a)(b');
+    const thinking = [{ role: 'assistant', reasoning: 'so' }];
+    expect(render('<{{ messages[0].reasoning_content }}>', thinking, { continueFinalMessage: 'reasoning' })).toBe(
+      '<so',
+    );
+    for (const options of [
+      { continueFinalMessage: true, addGenerationPrompt: true },
+      { continueFinalMessage: 'nothing' },
+    ]) {
+      expect(failure(() => render(source, chat, options)).code).toBe('invalid_argument');
+    }
+    expect(failure(() => render('content', chat, { continueFinalMessage: true })).code).toBe('invalid_argument');
+  });
+
+  it('drops keys without a value, and has tools and documents as none', () => {
+    expect(render('{{ messages[0].content is defined }}', [{ role: 'user', content: null }])).toBe('False');
+    expect(render('{{ tools is none }}{{ documents is none }}{{ add_generation_prompt }}')).toBe('TrueTrueFalse');
+  });
+
+  it('tells the time that it is given', () => {
+    const now = new Date(2024, 6, 6, 9, 5, 3);
+    expect(render("{{ strftime_now('%d %b %Y %-d %H:%M:%S %A %j %p %%') }}", user, { now })).toBe(
+      '06 Jul 2024 6 09:05:03 Saturday 188 AM %',
+    );
+  });
+
+  it('carries the message that a template raises, and the place', () => {
+    const error = failure(() =>
+      render("{% for m in messages %}\n{{ raise_exception('roles must ' ~ 'alternate') }}{% endfor %}"),
+    );
+    expect([error.code, error.message]).toEqual(['template', '[chat template "default", line 2] roles must alternate']);
+    expect(error.cause).toMatchObject({ message: 'roles must alternate' });
+  });
+
+  it.each([
+    ['{% if true %}\na', 2],
+    ['a\n{{ 1 + }}', 2],
+    ['a\n\n{% unknown %}', 3],
+    ['{{ "a }}', 1],
+    ['\n{{ 1', 2],
+    ['\n\n{# never', 3],
+    ['{% raw %}{{', 1],
+    ['{% for x in [1] %}\n{% endif %}', 2],
+    ['{% set x = %}', 1],
+    [`{{ ${'('.repeat(50_000)} }}`, 1],
+  ])('names the line of a syntax error: %#', (source, line) => {
+    const error = failure(() => render(source));
+    expect(error.code).toBe('template');
+    expect(error.message).toContain(`line ${line}]`);
+  });
+
+  it.each([
+    ['macros', '{% macro f() %}{{ f() }}{% endmacro %}\n{{ f() }}'],
+    [
+      'macros in turn',
+      '{% macro f(n) %}{{ g(n) }}{% endmacro %}{% macro g(n) %}{{ f(n + 1) }}{% endmacro %}{{ f(0) }}',
+    ],
+    ['ranges', '{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}'],
+    ['a huge range', '{{ range(10 ** 12) | length }}'],
+    [
+      'growing text',
+      "{% set ns = namespace(s='ab') %}{% for i in range(100) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}",
+    ],
+    ['repetition', "{{ 'ab' * 10 ** 10 }}"],
+    [
+      'growing lists',
+      '{% set ns = namespace(l=[1]) %}{% for i in range(100) %}{% set ns.l = ns.l + ns.l %}{% endfor %}',
+    ],
+    [
+      'nested lists',
+      '{% set ns = namespace(l=[]) %}{% for i in range(200000) %}{% set ns.l = [ns.l] %}{% endfor %}{{ ns.l }}',
+    ],
+    ['width', "{{ 'a'.ljust(10 ** 10) }}"],
+    ['format width', "{{ '%999999999d' % 1 }}"],
+    [
+      'replacement',
+      "{% set ns = namespace(s='aaaa') %}{% for i in range(100) %}{% set ns.s = ns.s | replace('a', 'aaaa') %}{% endfor %}",
+    ],
+    ['fill', '{{ [1] | batch(10 ** 10, 0) | list | length }}'],
+  ])('ends a template that does not end by itself: %s', (_, source) => {
+    const error = failure(() => render(source));
+    expect(error.code).toBe('step_limit');
+    expect(error.message).toMatch(/^\[chat template "default", line \d+\]/);
+  });
+
+  it('takes the step limit that it is given', () => {
+    const source = '{% for i in range(1000) %}{{ i }}{% endfor %}';
+    expect(failure(() => render(source, user, { stepLimit: 100 })).code).toBe('step_limit');
+    expect(render(source, user, { stepLimit: 100_000 })).toContain('999');
+  });
+
+  it('refuses what is no JSON', () => {
+    let deep: unknown = 'x';
+    for (let i = 0; i < 5000; i++) deep = [deep];
+    const cyclic: Record<string, unknown> = {};
+    cyclic.self = cyclic;
+    for (const content of [deep, cyclic, new Date(), () => 1, 10n, Symbol('x')]) {
+      expect(failure(() => render('', [{ role: 'user', content }])).code).toBe('invalid_argument');
+    }
+    expect(failure(() => render('', [])).code).toBe('invalid_argument');
+  });
+
+  it('reads a message named like a method, and one without a prototype', () => {
+    const message = Object.assign(Object.create(null) as object, {
+      role: 'user',
+      content: 'a',
+      items: 'b',
+      __proto__x: 1,
+    });
+    expect(
+      render("{{ messages[0]['items'] }}{{ messages[0].content }}{{ messages[0].constructor is defined }}", [message]),
+    ).toBe('baFalse');
+  });
+});
