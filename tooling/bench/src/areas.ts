@@ -1,0 +1,9 @@
+import type { Area } from './area';
+import { attention } from './areas/attention';
+import { batch, decode, long, prefill } from './areas/generate';
+import { lora } from './areas/lora';
+import { matmul } from './areas/matmul';
+import { train } from './areas/train';
+
+/** Every area, in the order in which a whole run measures them. */
+export const areas: readonly Area[] = [matmul, attention, train, lora, prefill, decode, batch, long];

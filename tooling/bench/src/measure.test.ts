@@ -1,0 +1,92 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, it } from 'vitest';
+
+const folder = mkdtempSync(join(tmpdir(), 'tessera-bench-test-'));
+const main = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+const area = ['attention', '--case', 'Llama 1x512 9/3 float32 forward', '--repeat', '1'];
+const bench = (...args: string[]) => spawnSync(process.execPath, [main, ...args], { encoding: 'utf8' });
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** A Python that answers the protocol with the given seconds, whatever it is asked to do. */
+function fakePython(answers: string): string {
+  const script = join(folder, `python-${Math.random()}.mjs`);
+  const wrapper = `${script}.sh`;
+  writeFileSync(
+    script,
+    `import { createInterface } from 'node:readline';
+    for await (const line of createInterface({ input: process.stdin })) {
+      const asked = JSON.parse(line);
+      console.log('chatter of a library');
+      ${answers}
+    }`,
+  );
+  writeFileSync(wrapper, `#!/bin/sh\nexec ${process.execPath} ${script}\n`, { mode: 0o755 });
+  return wrapper;
+}
+
+describe('the command', () => {
+  it('measures without a peer and writes rows with peer null', () => {
+    const json = join(folder, 'rows.json');
+    const { status, stdout, stderr } = bench(...area, '--json', json);
+    expect(stderr).toContain('no PyTorch SDPA: give --python');
+    expect(status).toBe(0);
+    expect(stdout).toContain('ceilings on');
+    const rows: unknown = JSON.parse(readFileSync(json, 'utf8'));
+    expect(rows).toHaveLength(2);
+    expect(rows).toMatchObject([
+      {
+        area: 'attention',
+        dtype: 'float32',
+        compute: 'float32',
+        unit: 'GFLOP/s',
+        peer: null,
+        peerValue: null,
+        ratio: null,
+      },
+      { area: 'attention' },
+    ]);
+    const [row] = rows as { value: number; ceilingShare: number; peakBytes: number }[];
+    expect(row?.value).toBeGreaterThan(0);
+    expect(row?.ceilingShare).toBeGreaterThan(0);
+    expect(row?.peakBytes).toBeGreaterThan(2 ** 20);
+  });
+
+  it.skipIf(process.platform === 'win32')('puts a peer beside ours, passing over what its libraries print', () => {
+    const python = fakePython(`
+      if ('open' in asked) console.log(JSON.stringify({ ready: 'Fake 1.0' }));
+      else if ('run' in asked) console.log(JSON.stringify({ seconds: { '': 1e9 } }));
+      else console.log(JSON.stringify({ peakBytes: 5 * 2 ** 20 }));`);
+    const json = join(folder, 'beside.json');
+    expect(bench(...area, '--python', python, '--json', json).status).toBe(0);
+    const [row] = JSON.parse(readFileSync(json, 'utf8')) as {
+      peer: string;
+      value: number;
+      peerValue: number;
+      ratio: number;
+    }[];
+    expect(row?.peer).toBe('Fake 1.0');
+    expect(row?.peerValue).toBeLessThan(1e-6);
+    expect(row?.ratio).toBeCloseTo((row?.value ?? 0) / (row?.peerValue ?? 1), 5);
+  });
+
+  it.skipIf(process.platform === 'win32')('measures alone beside a peer that fails, and says why', () => {
+    const python = fakePython(`process.stderr.write('no module named torch\\n', () => process.exit(3)); break;`);
+    const json = join(folder, 'failing.json');
+    const { status, stderr } = bench(...area, '--python', python, '--json', json);
+    expect(status).toBe(0);
+    expect(stderr).toContain('no module named torch');
+    expect(JSON.parse(readFileSync(json, 'utf8'))).toMatchObject([{ peer: null }, { peer: null }]);
+  });
+
+  it('lists without measuring, and refuses what it does not know', () => {
+    expect(bench('matmul', '--list').stdout).toContain('1024x50257x768 bfloat16');
+    const { status, stderr } = bench('matmal');
+    expect(status).toBe(1);
+    expect(stderr).toContain('[bench] expected areas out of matmul');
+  });
+});

@@ -1,0 +1,3 @@
+import { tests } from '@tessera-llm/config/vitest';
+
+export default tests();
