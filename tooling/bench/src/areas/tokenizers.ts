@@ -121,36 +121,14 @@ function encodeCase(name: Encoding | 'own', textName: TextName, workers: number,
   };
 }
 
-function trainCase(nodePeers: string | null): Case {
-  const text = nodePeers === null ? '' : texts.English(nodePeers);
-  return {
-    name: `train English ${ownSize}`,
-    dtype: '-',
-    compute: '-',
-    figures: [{ name: '', unit: 'MB/s', work: megabytes('English', nodePeers) }],
-    peers: [{ name: 'HF tokenizers', program: 'python', script: 'train_tokenizer.py', args: { text, size: ownSize } }],
-    async open() {
-      const lines = readText(placeOf('English', nodePeers)).text.split('\n');
-      return {
-        async run() {
-          const start = performance.now();
-          await trainBpe(lines, { vocabSize: ownSize });
-          return { '': (performance.now() - start) / 1000 };
-        },
-      };
-    },
-  };
-}
-
-/** Text to ids, and training; both sides on the same published rank files. */
+/** Text to ids; both sides on the same published rank files. */
 export const tokenizers: Area = {
   name: 'tokenizers',
-  about: 'byte-level BPE: the first pass over a text on one core and on two workers; training',
+  about: 'byte-level BPE: the first pass over a text on one core and on two workers',
   cases: ({ nodePeers }) => [
     ...(['English', 'code', 'Chinese'] as const).flatMap((text) =>
       (['r50k_base', 'cl100k_base', 'own'] as const).map((name) => encodeCase(name, text, 0, nodePeers)),
     ),
     ...[1, 2].map((workers) => encodeCase('cl100k_base', 'English', workers, nodePeers)),
-    trainCase(nodePeers),
   ],
 };
