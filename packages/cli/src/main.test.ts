@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, readFile, readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Tokenizer } from '@tessera-llm/tokenizers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { main } from './main';
@@ -81,6 +82,8 @@ describe('the command line', () => {
     [['info']],
     [['info', 'x', '--unknown']],
     [['tokenizer', 'train', 'a.txt', '--out', 'x', '--vocab-size', 'many']],
+    [['tokenizer', 'train', 'a.txt', '--out', 'x', '--vocab-size', '9', '--model', 'gru']],
+    [['tokenizer', 'train', 'a.txt', '--out', 'x', '--vocab-size', '9', '--model', 'unigram', '--min-frequency', '2']],
     [['generate', 'x', '--temperature', '-1', '--prompt', 'y']],
     [['generate', 'x', '--compute', 'float8', '--prompt', 'y']],
     [['generate', 'x']],
@@ -114,7 +117,12 @@ describe('tokenizer train', () => {
       '--json',
     );
     expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toEqual({ file: out, vocabSize: 300, files: [at('a.txt'), at('b.txt')] });
+    expect(JSON.parse(stdout)).toEqual({
+      file: out,
+      model: 'byte-bpe',
+      vocabSize: 300,
+      files: [at('a.txt'), at('b.txt')],
+    });
     expect(JSON.parse(await readFile(out, 'utf8'))).toMatchObject({ model: { type: 'BPE' } });
   });
 
@@ -128,6 +136,53 @@ describe('tokenizer train', () => {
     expect(code).toBe(1);
     expect(stderr).toMatch(message);
     expect(await readdir(folder)).not.toContain('refused.json');
+  });
+});
+
+describe('tokenizer train --model', () => {
+  const train = (out: string, ...more: (string | { signal: AbortSignal })[]) =>
+    tessera('tokenizer', 'train', at('a.txt'), at('b.txt'), '--out', at(out), ...more);
+  const load = async (out: string) => Tokenizer.fromJSON(JSON.parse(await readFile(at(out), 'utf8')));
+
+  it.each([
+    ['bpe', 60, ['<s>'], []],
+    ['wordpiece', 60, ['[CLS]'], ['[SEP]']],
+    ['unigram', 40, ['<s>'], ['</s>']],
+    ['wordlevel', 30, [], []],
+  ])('%s: encodes and decodes, with its special tokens around', async (model, size, before, after) => {
+    const { code } = await train(`${model}.json`, '--vocab-size', String(size), '--model', model);
+    expect(code).toBe(0);
+    const tokenizer = await load(`${model}.json`);
+    const { tokens, ids } = tokenizer.encode('the river');
+    expect(tokens.slice(0, before.length)).toEqual(before);
+    expect(tokens.slice(tokens.length - after.length)).toEqual(after);
+    expect(tokenizer.decode(ids)).toBe('the river');
+  });
+
+  it('takes special tokens, an unknown one before them, and a least frequency', async () => {
+    const options = ['--vocab-size', '200', '--model', 'wordlevel', '--special-tokens', '<x>', '<y>'];
+    await train('all.json', ...options);
+    await train('frequent.json', ...options, '--min-frequency', '12');
+    const [all, frequent] = [await load('all.json'), await load('frequent.json')];
+    expect([0, 1, 2].map((id) => all.idToToken(id))).toEqual(['<unk>', '<x>', '<y>']);
+    // Each of the 80 lines has `th` of `3th`, seven of them each number.
+    expect(all.tokenToId('5th')).toBeDefined();
+    expect(frequent.tokenToId('person')).toBeDefined();
+    expect(frequent.vocabSize).toBeLessThan(all.vocabSize);
+  });
+
+  it('gives the same file whatever the number of threads', async () => {
+    await train('one.json', '--vocab-size', '300', '--threads', '1');
+    await train('two.json', '--vocab-size', '300', '--threads', '2');
+    expect(await readFile(at('two.json'), 'utf8')).toBe(await readFile(at('one.json'), 'utf8'));
+  });
+
+  it('leaves nothing behind when it is interrupted', async () => {
+    const { code, stdout } = await train('stopped.json', '--vocab-size', '300', {
+      signal: AbortSignal.abort(new Error('interrupted')),
+    });
+    expect([code, stdout]).toEqual([130, '']);
+    expect((await readdir(folder)).filter((name) => name.startsWith('stopped'))).toEqual([]);
   });
 });
 

@@ -1,5 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { CliError, describeError, exitCodes } from './errors';
+import { tokenizerModels } from './commands/tokenizer-models';
 import { Output, type Streams } from './output';
 
 /** Where a command runs: streams, and the signal that Ctrl-C raises. */
@@ -80,12 +81,24 @@ function createProgram(environment: Environment, context: CommandContext): Comma
 
   const tokenizer = configure(program.command('tokenizer')).description('work with tokenizers');
   shared(tokenizer.command('train'))
-    .description('train a byte-level BPE tokenizer on text files and write a tokenizer.json')
+    .description('train a tokenizer on text files and write a tokenizer.json')
     .argument('<files...>', 'UTF-8 text files')
     .requiredOption('--vocab-size <n>', 'entries of the vocabulary, special tokens included', wholeNumber(1))
     .requiredOption('--out <file>', 'the tokenizer.json to write')
-    .option('--special <token...>', 'special tokens; the first one begins every document', ['<|endoftext|>'])
-    .option('--min-frequency <n>', 'pairs that are rarer are not merged', wholeNumber(0), 0)
+    .addOption(new Option('--model <kind>', 'what to train').choices(tokenizerModels).default('byte-bpe'))
+    .option(
+      '--special-tokens <token...>',
+      'special tokens, the first ids; default: the usual ones of the model. With byte-bpe the first begins every text',
+    )
+    .option(
+      '--min-frequency <n>',
+      'rarer pairs are not merged, rarer words (wordlevel) left out; not for unigram; default 0',
+      wholeNumber(0),
+    )
+    .addOption(
+      new Option('--unit <unit>', 'what is one text; default: file with byte-bpe, else line').choices(['file', 'line']),
+    )
+    .option('--threads <n>', 'threads that count words; default: 1 for small files, else all', wholeNumber(1))
     .action(async (files: string[], options) => {
       const { trainTokenizer } = await import('./commands/tokenizer-train');
       await trainTokenizer(files, options, context);

@@ -120,24 +120,3 @@ describe('tokenizer.json', () => {
     expect(() => tokenizer.decode([300])).toThrow('ids from 0 to 299');
   });
 });
-
-describe('trainBpe', () => {
-  it('refuses no text and vocabularies too small for the bytes', async () => {
-    await expect(trainBpe([], { vocabSize: 300 })).rejects.toThrow('at least one character');
-    await expect(trainBpe(['a'], { vocabSize: 10 })).rejects.toThrow('at least 256');
-  });
-
-  it('takes async iterables and reports progress', async () => {
-    async function* texts() {
-      yield* corpus;
-    }
-    const stages: string[] = [];
-    const other = await trainBpe(texts(), {
-      vocabSize: 300,
-      specialTokens: ['<|end|>'],
-      onProgress: (p) => stages.push(p.stage),
-    });
-    expect(other.toJSON()).toEqual(tokenizer.toJSON());
-    expect(stages.at(-1)).toBe('merging');
-  });
-});

@@ -1,3 +1,4 @@
+import { TokenizerError } from '../errors';
 import { WordLevel } from '../models/word-level';
 import { createPreTokenizer } from '../pre-tokenizers/create';
 import type { Tokenizer } from '../tokenizer';
@@ -39,6 +40,11 @@ export async function trainWordLevel(texts: Texts, options: TrainWordLevelOption
     specialTokens: options.specialTokens ?? [unkToken],
   };
   const specialTokens = contentsOf(filled.specialTokens);
+  if (specialTokens.length > vocabSize)
+    throw new TokenizerError(
+      'invalid_argument',
+      `[train] vocabSize: expected at least ${specialTokens.length} for the special tokens, got ${vocabSize}`,
+    );
   const counted = await countWords(texts, filled);
   const { chars, starts } = charsOf(counted);
   const { counts } = counted;

@@ -1,0 +1,141 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type Tokenizer, type TrainBpeOptions, createPreTokenizer, metaspace, trainBpe } from '../index';
+
+const texts = [
+  'The cat sat on the mat; the cat ate the rat.',
+  'A rat, a cat and a bat: that is that!',
+  'Élan vital — l’élan, 狐狸 and 狐 🦊🦊, 12 of 123.',
+  'the the the cat cat dog Dog',
+];
+const spaces = createPreTokenizer({ type: 'WhitespaceSplit' });
+const vocabOf = (t: Tokenizer) => Array.from({ length: t.vocabSize }, (_, id) => t.idToToken(id) as string);
+const mergesOf = (t: Tokenizer) => (t.toJSON().model as { merges: [string, string][] }).merges;
+
+/** The rule as the literature has it: all pairs counted anew before each merge. */
+function byHand(words: readonly string[], vocabSize: number, prefix: string, suffix: string, least: number) {
+  const alphabet = [...new Set(words.join(''))].sort((a, b) => (a.codePointAt(0) ?? 0) - (b.codePointAt(0) ?? 0));
+  const spelled = words.map((word) => {
+    const chars = [...word];
+    return chars.map((c, i) => (i > 0 ? prefix : '') + c + (i === chars.length - 1 ? suffix : ''));
+  });
+  const forms = alphabet.flatMap((c) => [c, c + suffix, prefix + c, prefix + c + suffix]);
+  const seen = new Set(spelled.flat());
+  const vocab = [...new Set([...alphabet, ...forms.filter((form) => seen.has(form))])];
+  const merges: [string, string][] = [];
+  while (vocab.length < vocabSize) {
+    const counts = new Map<string, number>();
+    for (const word of spelled)
+      for (let i = 0; i + 1 < word.length; i++) {
+        const key = `${vocab.indexOf(word[i] as string)} ${vocab.indexOf(word[i + 1] as string)}`;
+        counts.set(key, (counts.get(key) ?? 0) + 1);
+      }
+    const best = [...counts].map(([key, count]) => ({ count, ids: key.split(' ').map(Number) as [number, number] }));
+    best.sort((x, y) => y.count - x.count || x.ids[0] - y.ids[0] || x.ids[1] - y.ids[1]);
+    const top = best[0];
+    if (top === undefined || top.count < Math.max(1, least)) break;
+    const [a, b] = top.ids.map((id) => vocab[id] as string) as [string, string];
+    const made = a + (prefix && b.startsWith(prefix) ? b.slice(prefix.length) : b);
+    merges.push([a, b]);
+    if (!vocab.includes(made)) vocab.push(made);
+    for (const word of spelled)
+      for (let i = 0; i + 1 < word.length; i++) if (word[i] === a && word[i + 1] === b) word.splice(i, 2, made);
+  }
+  return { vocab, merges };
+}
+
+describe('trainBpe', () => {
+  const words = fc.array(fc.string({ unit: fc.constantFrom('a', 'b', 'c', 'é', '🦊'), minLength: 1, maxLength: 6 }), {
+    minLength: 1,
+    maxLength: 30,
+  });
+
+  it.each([
+    ['', '', 0],
+    ['', '', 3],
+    ['##', '', 0],
+    ['', '</w>', 2],
+    ['@@', '</w>', 0],
+  ])('makes the merges of the definition: prefix %j, suffix %j, least frequency %d', async (prefix, suffix, least) => {
+    await fc.assert(
+      fc.asyncProperty(words, fc.integer({ min: 25, max: 45 }), async (list, vocabSize) => {
+        const trained = await trainBpe([list.join(' ')], {
+          vocabSize,
+          minFrequency: least,
+          initialAlphabet: [],
+          preTokenizer: spaces,
+          continuingSubwordPrefix: prefix || null,
+          endOfWordSuffix: suffix || null,
+        });
+        const expected = byHand(list, vocabSize, prefix, suffix, least);
+        expect(vocabOf(trained)).toEqual(expected.vocab);
+        expect(mergesOf(trained)).toEqual(expected.merges);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('gives what Hugging Face’s trainer gives: special tokens that are merged, initial alphabet, longest token', async () => {
+    const trained = await trainBpe(texts, {
+      vocabSize: 60,
+      maxTokenLength: 4,
+      initialAlphabet: ['z', 'Ж'],
+      specialTokens: ['the', '<unk>'],
+      preTokenizer: metaspace(),
+    });
+    const alphabet = '!,.123:;ADTabcdefghilmnorstvzÉéЖ—’▁狐狸🦊';
+    const made = 'at th ▁th cat an 12 lan og rat ▁a ▁o ▁狐 ▁an ▁12 3. Dog Th al bat dog'.split(' ');
+    expect(vocabOf(trained)).toEqual(['the', '<unk>', ...alphabet, ...made]);
+    expect(mergesOf(trained).slice(0, 4).flat()).toEqual(['a', 't', 't', 'h', '▁', 'th', 'c', 'at']);
+  });
+
+  it('keeps the most frequent characters, and the initial ones', async () => {
+    const trained = await trainBpe(['aaab bbbc ccdé'], {
+      vocabSize: 4,
+      limitAlphabet: 3,
+      initialAlphabet: ['x'],
+      preTokenizer: spaces,
+    });
+    expect(vocabOf(trained)).toEqual(['a', 'b', 'x', 'aa']);
+  });
+
+  it('gives added tokens their flags', async () => {
+    const mask = { content: '<mask>', lstrip: true, special: true };
+    const trained = await trainBpe(texts, { vocabSize: 300, specialTokens: ['<s>', mask, '<s>'] });
+    expect(trained.toJSON().added_tokens).toMatchObject([
+      { id: 0, content: '<s>', special: true, lstrip: false },
+      { id: 1, content: '<mask>', special: true, lstrip: true },
+    ]);
+    expect(trained.encode('a <mask>').tokens).toEqual(['a', ' <mask>']);
+  });
+
+  it('refuses no text, malformed text and settings that make no sense', async () => {
+    const failing = (options: Partial<TrainBpeOptions>, input: readonly string[] = texts) =>
+      expect(trainBpe(input, { vocabSize: 300, ...options })).rejects;
+    await failing({}, []).toThrow('at least one character');
+    await failing({}, ['ok', 'no\ud800pe']).toThrow('place 2 of text 1');
+    await failing({ vocabSize: 10 }).toThrow('at least 256');
+    await failing({ vocabSize: 1.5 }).toThrow('whole number');
+    await failing({ minFrequency: -1 }).toThrow('minFrequency');
+    await failing({ maxTokenLength: 0 }).toThrow('maxTokenLength');
+    await failing({ limitAlphabet: Number.NaN }).toThrow('limitAlphabet');
+    await failing({ specialTokens: [''] }).toThrow('specialTokens');
+    await failing({ maxWords: 3 }).toThrow('maxWords');
+  });
+
+  it('takes async iterables, reports progress, and stops when asked', async () => {
+    async function* slowly() {
+      yield* texts;
+    }
+    const stages: string[] = [];
+    const onProgress = (p: { stage: string }) => stages.push(p.stage);
+    const other = await trainBpe(slowly(), { vocabSize: 300, onProgress });
+    expect(other.toJSON()).toEqual((await trainBpe(texts, { vocabSize: 300 })).toJSON());
+    expect(stages).toEqual(['counting', 'merging']);
+    const signal = AbortSignal.abort(new Error('enough'));
+    await expect(trainBpe(texts, { vocabSize: 300, signal })).rejects.toThrow('enough');
+    const later = new AbortController();
+    const training = trainBpe(texts, { vocabSize: 300, signal: later.signal, onProgress: () => later.abort() });
+    await expect(training).rejects.toThrow(/abort/);
+  });
+});
