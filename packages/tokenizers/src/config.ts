@@ -82,7 +82,13 @@ export function shown(value: unknown): string {
 }
 
 export function malformed(place: string, expected: string, got: unknown): TokenizerError {
-  return new TokenizerError('invalid_file', `[tokenizer] ${place}: expected ${expected}, got ${shown(got)}`);
+  return malformedAs(place, expected, shown(got));
+}
+
+/** The same with words of one's own for what came. */
+export function malformedAs(place: string, expected: string, got: string): TokenizerError {
+  const where = place === '' ? 'tokenizer.json' : place;
+  return new TokenizerError('invalid_file', `[tokenizer] ${where}: expected ${expected}, got ${got}`);
 }
 
 /** Vocabulary: an object from token to id, ids whole and each given once. */
@@ -107,7 +113,7 @@ export function invertVocab(vocab: ReadonlyMap<string, number>, place: string): 
   for (const [token, id] of vocab) {
     const other = tokens[id];
     if (other !== undefined) {
-      throw malformed(place, 'each id once', `${id} for both ${JSON.stringify(other)} and ${JSON.stringify(token)}`);
+      throw malformedAs(place, 'each id once', `${id} for both ${JSON.stringify(other)} and ${JSON.stringify(token)}`);
     }
     tokens[id] = token;
   }

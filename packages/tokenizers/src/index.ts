@@ -56,3 +56,10 @@ export type {
   WordCounting,
 } from './trainers/options';
 export type { AlphabetOptions } from './trainers/alphabet';
+export { type SentencePieceOptions, tokenizerFromSentencePiece } from './load/sentencepiece';
+export { type Gpt2Files, tokenizerFromGpt2 } from './load/gpt2';
+export { type TiktokenEncoding, tiktokenEncodings, tokenizerFromTiktoken } from './load/tiktoken';
+export { type HuggingFaceFiles, type HuggingFaceTokenizer, tokenizerFromHuggingFace } from './load/huggingface';
+export type { GgufMetadata } from './load/gguf-metadata';
+export { tokenizerFromGguf } from './load/gguf';
+export { type GgufTokenizerMetadata, type ToGgufOptions, tokenizerToGguf } from './load/to-gguf';

@@ -1,6 +1,6 @@
-import { Reader } from './config';
+import { Reader, isRecord } from './config';
 import { createDecoder } from './decoders/create';
-import { addedTokenToJson, readAddedTokens } from './encode/added-tokens';
+import { type AddedToken, addedTokenToJson, assignedId, readAddedTokens } from './encode/added-tokens';
 import { paddingToJson, readPadding } from './encode/padding';
 import { readTruncation, truncationToJson } from './encode/truncation';
 import { createModel } from './models/create';
@@ -16,29 +16,51 @@ export function readTokenizer(json: unknown): TokenizerParts {
     const config = top.get(key) ?? null;
     return config === null ? null : create(config, key);
   };
+  const model = createModel(top.get('model'), 'model');
   return {
     truncation: readTruncation(top.get('truncation')),
     padding: readPadding(top.get('padding')),
-    addedTokens: readAddedTokens(top.get('added_tokens')),
+    addedTokens: readAddedTokens(top.get('added_tokens'), model.vocab),
     normalizer: part('normalizer', createNormalizer),
     preTokenizer: part('pre_tokenizer', createPreTokenizer),
     postProcessor: part('post_processor', createPostProcessor),
     decoder: part('decoder', createDecoder),
-    model: createModel(top.get('model'), 'model'),
+    model,
   };
+}
+
+/**
+ * Hugging Face's library gives an added token that the model lacks the next free id, whatever the file says. Where that
+ * is another one, the vocabulary of the model takes the tokens in.
+ */
+function keepIds(model: Record<string, unknown>, added: readonly AddedToken[]): Record<string, unknown> {
+  const { vocab } = model;
+  if (!isRecord(vocab)) return model;
+  const size = Object.keys(vocab).length;
+  let largest = -1;
+  const kept = added.every(({ id, content }) => {
+    const own = Object.hasOwn(vocab, content) ? Number(vocab[content]) : undefined;
+    const given = assignedId(own, size, largest);
+    largest = Math.max(largest, given);
+    return given === id;
+  });
+  if (kept) return model;
+  const ids = new Map<string, unknown>([...Object.entries(vocab), ...added.map((t) => [t.content, t.id] as const)]);
+  return { ...model, vocab: Object.fromEntries([...ids].sort((a, b) => Number(a[1]) - Number(b[1]))) };
 }
 
 /** The content of a tokenizer.json that describes these parts. */
 export function tokenizerToJson(parts: TokenizerParts): Record<string, unknown> {
+  const added = [...(parts.addedTokens ?? [])].sort((a, b) => a.id - b.id);
   return {
     version: '1.0',
     truncation: truncationToJson(parts.truncation ?? null),
     padding: paddingToJson(parts.padding ?? null),
-    added_tokens: [...(parts.addedTokens ?? [])].sort((a, b) => a.id - b.id).map(addedTokenToJson),
+    added_tokens: added.map(addedTokenToJson),
     normalizer: parts.normalizer?.toJSON() ?? null,
     pre_tokenizer: parts.preTokenizer?.toJSON() ?? null,
     post_processor: parts.postProcessor?.toJSON() ?? null,
     decoder: parts.decoder?.toJSON() ?? null,
-    model: parts.model.toJSON(),
+    model: keepIds(parts.model.toJSON(), added),
   };
 }

@@ -1,8 +1,15 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { dumpJson, fixtureCase, fixturesDir, loadJson, subfolders } from '@tessera-llm/testing';
 import { afterAll, describe, expect, it } from 'vitest';
-import { type Encoding, type PaddingOptions, Tokenizer, type TruncationOptions } from './index';
+import {
+  type Encoding,
+  type PaddingOptions,
+  Tokenizer,
+  type TruncationOptions,
+  tokenizerFromHuggingFace,
+  tokenizerFromSentencePiece,
+} from './index';
 
 // The files are our own fixtures; their structure is described in their README.
 type Row = Record<string, unknown>;
@@ -129,6 +136,13 @@ const compute: Readonly<Record<string, (tokenizer: Tokenizer, row: Row) => Row>>
     ),
 };
 
+/** What SentencePiece's own library makes of a text, from the model file. */
+function sentencePieceRow(tokenizer: Tokenizer, row: Row): Row {
+  // Like the library, nothing is added and special pieces are not found in text.
+  const { ids, tokens } = tokenizer.encode(row.text as string, { addSpecialTokens: false, allowedSpecial: 'none' });
+  return { ids: [...ids], pieces: tokens, decoded: tokenizer.decode(ids) };
+}
+
 /** What a row gives; everything else in it is computed, so that no expectation is compared with itself. */
 const inputs = new Set([
   'add_special_tokens',
@@ -159,6 +173,41 @@ describe.skipIf(folder === null)('fixtures/tokenizers (skipped where the fixture
             expect(Object.keys(row).filter((key) => !(key in computed || inputs.has(key)))).toEqual([]);
             const got = { ...row, ...computed };
             dump[section]?.push(got);
+            expect(got).toEqual(row);
+          }));
+      });
+    }
+    // transformers 4 and 5 lay out the same settings differently.
+    for (const place of ['.', 'v5']) {
+      const file = join(folder ?? '', name, place, 'tokenizer_config.json');
+      if (!existsSync(file)) continue;
+      it(`${name}: ${place}/tokenizer_config.json adds nothing to tokenizer.json, and names tokens of it`, () =>
+        fixtureCase('tokenizers', `${name}/config/${place}`, () => {
+          const map = join(folder ?? '', name, 'special_tokens_map.json');
+          const made = tokenizerFromHuggingFace({
+            tokenizer: loadJson(join(folder ?? '', name, 'tokenizer.json')),
+            config: loadJson(file),
+            ...(place === '.' && existsSync(map) && { specialTokensMap: loadJson(map) }),
+          });
+          for (const row of (cases.encode as Row[]).slice(0, 60)) {
+            const options = { addSpecialTokens: row.add_special_tokens as boolean };
+            expect([...made.tokenizer.encode(row.text as string, options).ids]).toEqual(row.ids);
+          }
+          expect(made.tokenizer.vocabSize).toBe(loaded().vocabSize);
+          expect(Object.keys(made.specialTokens).length).toBeGreaterThan(0);
+          for (const token of Object.values(made.specialTokens)) expect(loaded().tokenToId(token)).toBeDefined();
+        }));
+    }
+    const model = join(folder ?? '', name, 'spm.model');
+    if (Array.isArray(cases.sentencepiece) && existsSync(model)) {
+      dump.sentencepiece = [];
+      let fromModel: Tokenizer | null = null;
+      (cases.sentencepiece as Row[]).forEach((row, i) => {
+        it(`${name}: sentencepiece ${i}`, () =>
+          fixtureCase('tokenizers', `${name}/sentencepiece/${i}`, () => {
+            fromModel ??= tokenizerFromSentencePiece(readFileSync(model));
+            const got = { text: row.text, ...sentencePieceRow(fromModel, row) };
+            dump.sentencepiece?.push(got);
             expect(got).toEqual(row);
           }));
       });

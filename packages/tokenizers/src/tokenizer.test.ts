@@ -72,6 +72,16 @@ describe('special tokens', () => {
     const end = tokenizer.tokenToId('<|end|>') as number;
     expect(tokenizer.encodeIds('low<|end|>')).toContain(end);
     expect(tokenizer.encodeIds('low<|end|>', { allowedSpecial: 'none' })).not.toContain(end);
+    expect(tokenizer.encodeIds('low<|end|>', { allowedSpecial: ['<|end|>'], disallowedSpecial: 'all' })).toContain(end);
+    for (const options of [
+      { allowedSpecial: 'none', disallowedSpecial: 'all' },
+      { allowedSpecial: [], disallowedSpecial: 'all' },
+      { disallowedSpecial: ['<|end|>'] },
+    ] as const) {
+      expect(() => tokenizer.encodeIds('low<|end|>', options)).toThrow(/expected a text without "<\|end\|>"/);
+      expect(() => tokenizer.encode('low', { ...options, pair: 'x<|end|>' })).toThrow(/expected a text without/);
+      expect(tokenizer.encodeIds('low', options)).not.toContain(end);
+    }
     expect(tokenizer.decode([end])).toBe('');
     expect(tokenizer.decode([end], { skipSpecialTokens: false })).toBe('<|end|>');
   });
@@ -109,7 +119,7 @@ describe('tokenizer.json', () => {
     const model = { type: 'BPE', vocab: { a: 0, b: 1, ab: 2 }, merges: ['a b'] };
     const pre_tokenizer = { type: 'ByteLevel', add_prefix_space: false };
     expect(code({ model, pre_tokenizer })).toBe('no error');
-    expect(code({ model: { ...model, merges: ['a c'] }, pre_tokenizer })).toMatch(/invalid_file.*merges\.0/);
+    expect(code({ model: { ...model, merges: ['a c'] }, pre_tokenizer })).toMatch(/invalid_file.*merges\[0\]/);
     expect(code({ model: { ...model, vocab: { a: 0, b: 0, ab: 2 } }, pre_tokenizer })).toMatch(/0 for both/);
     expect(code({ model, pre_tokenizer: { type: 'Magic' } })).toMatch(/unsupported.*pre_tokenizer.*Magic/);
     expect(code({ model: { ...model, vocab: { a: -1 } }, pre_tokenizer })).toMatch(/model\.vocab\["a"\]/);

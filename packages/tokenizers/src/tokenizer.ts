@@ -6,7 +6,7 @@ import { Encoding } from './encode/encoding';
 import { type PaddingOptions, padRows } from './encode/padding';
 import type { Row, Rows } from './encode/rows';
 import { textRows } from './encode/text-rows';
-import { type TruncationOptions, truncateRows } from './encode/truncation';
+import { type TruncationOptions, checkTruncation, truncateRows } from './encode/truncation';
 import { TokenizerError } from './errors';
 import type { ByteBpe } from './fast/byte-bpe';
 import { fastEncoder } from './fast/create';
@@ -45,6 +45,11 @@ export interface EncodeIdsOptions {
   readonly addSpecialTokens?: boolean;
   /** Special tokens to be recognised where the text has them; default `all`. Use `none` for text from outside. */
   readonly allowedSpecial?: AllowedSpecial;
+  /**
+   * Special tokens that make a text with them an error: all that `allowedSpecial` does not allow (tiktoken's default),
+   * none, or these. Default `none`: what is not allowed is ordinary characters.
+   */
+  readonly disallowedSpecial?: 'all' | 'none' | readonly string[];
 }
 
 /** Settings of `encode`. */
@@ -132,7 +137,7 @@ export class Tokenizer {
    * Ids (N,) of one text as a plain list; `encode(text).ids` gives the same in a typed array. Truncation and padding of
    * the tokenizer are not applied.
    *
-   * @throws TokenizerError `invalid_text` for a lone surrogate, `token_not_found` where the model needs an unknown token and has none.
+   * @throws TokenizerError `invalid_text` for a lone surrogate or a disallowed token, `token_not_found` where the model needs an unknown token and has none.
    */
   encodeIds(text: string, options: EncodeIdsOptions = {}): number[] {
     return Array.from(this.typedIds(text, options));
@@ -147,7 +152,8 @@ export class Tokenizer {
   /** @internal Adds the ids of a text to a list. */
   appendIds(text: string, options: EncodeIdsOptions, out: IdList): void {
     const { addSpecialTokens = true, allowedSpecial = 'all' } = options;
-    const around = addSpecialTokens ? this.around() : null;
+    this.checkAllowed(text, options);
+    const around = addSpecialTokens ? this.tokensAround() : null;
     for (const id of around?.before ?? []) out.push(id);
     this.bareIds(text, allowedSpecial, out);
     for (const id of around?.after ?? []) out.push(id);
@@ -155,8 +161,22 @@ export class Tokenizer {
 
   private surrounding: { before: readonly number[]; after: readonly number[] } | null = null;
 
-  /** @internal What the post-processor puts before and after one text. */
-  around(): { before: readonly number[]; after: readonly number[] } {
+  /** @internal @throws TokenizerError `invalid_text` for a special token that the options refuse. */
+  checkAllowed(text: TextInput, options: EncodeIdsOptions): void {
+    const { allowedSpecial = 'all', disallowedSpecial = 'none' } = options;
+    if (disallowedSpecial === 'none') return;
+    for (const piece of typeof text === 'string' ? [text] : text) {
+      const found = this.added.findDisallowed(piece, allowedSpecial, disallowedSpecial);
+      if (found === null) continue;
+      throw new TokenizerError(
+        'invalid_text',
+        `[encode] expected a text without ${JSON.stringify(found)}, which is a special token; allowedSpecial recognises it, disallowedSpecial: 'none' takes it as characters`,
+      );
+    }
+  }
+
+  /** Ids that the post-processor puts before and after one text. */
+  tokensAround(): { before: readonly number[]; after: readonly number[] } {
     if (this.surrounding !== null) return this.surrounding;
     const probe: Row = {
       id: -1,
@@ -271,10 +291,14 @@ export class Tokenizer {
       pair,
       truncation = this.parts.truncation ?? null,
     } = options;
+    // Without a second text to cut, the first keeps its length, so that the error that follows tells it.
+    const limit = pair === undefined && truncation?.strategy === 'only_second' ? null : truncation;
     const given = pair === undefined ? [text] : [text, pair];
     for (const one of given.flat()) checkText(one);
-    const texts = given.map((t, i) => textRows(this.parts, this.added, t, i, allowedSpecial, truncation));
+    for (const one of given) this.checkAllowed(one, options);
+    const texts = given.map((t, i) => textRows(this.parts, this.added, t, i, allowedSpecial, limit));
     const processor = this.parts.postProcessor ?? null;
+    if (truncation !== null) checkTruncation(truncation, processor?.added(false) ?? 0);
     const added = addSpecialTokens ? (processor?.added(texts.length > 1) ?? 0) : 0;
     const cut =
       truncation === null ? texts.map((rows) => ({ rows, overflowing: [] })) : truncateRows(texts, truncation, added);
@@ -283,8 +307,7 @@ export class Tokenizer {
 
   /** Tokens of ids as they go into the decoder, special ones left out if asked. */
   private tokenOf(id: number, skipSpecialTokens: boolean): string | null {
-    const added = this.added.byId.get(id);
-    const token = added?.content ?? this.parts.model.token(id);
+    const token = this.added.textOf(id) ?? this.parts.model.token(id);
     if (token === undefined) {
       throw new TokenizerError(
         'invalid_argument',

@@ -200,7 +200,7 @@ const readers: Readonly<Record<string, (config: Reader) => Decoder>> = {
   Fuse: fuse,
   Metaspace: metaspace,
   Replace: replace,
-  Sequence: (c) => sequence(c.list('decoders').map((d, i) => createDecoder(d, `${c.at('decoders')}.${i}`))),
+  Sequence: (c) => sequence(c.list('decoders').map((d, i) => createDecoder(d, `${c.at('decoders')}[${i}]`))),
   Strip: (c) => {
     const content = c.string('content', ' ');
     if (content === '' || unitsAt(content, 0) !== content.length)

@@ -113,6 +113,8 @@ export interface Part {
 export class AddedTokens {
   readonly byId: ReadonlyMap<number, AddedToken>;
   readonly byContent: ReadonlyMap<string, AddedToken>;
+  /** Tokens that are sought in normalised text, as they are written there: so Hugging Face's library decodes them. */
+  private readonly shown: ReadonlyMap<number, string>;
   private readonly raw: Finder;
   private readonly normal: Finder | null;
 
@@ -130,6 +132,12 @@ export class AddedTokens {
     );
     const contents = normal.map((t) => normalizer?.normalize(AlignedText.of(t.content)).text ?? t.content);
     this.normal = normal.length > 0 ? new Finder(normal, contents) : null;
+    this.shown = new Map(normal.map((t, i) => [t.id, contents[i] as string]));
+  }
+
+  /** What an added token is decoded to; undefined for any other id. */
+  textOf(id: number): string | undefined {
+    return this.shown.get(id) ?? this.byId.get(id)?.content;
   }
 
   /** True if every token is sought in the text as it is. */
@@ -142,6 +150,20 @@ export class AddedTokens {
     if (allowed === 'none') return (token) => !token.special;
     const set = new Set(allowed);
     return (token) => !token.special || set.has(token.content);
+  }
+
+  /** A special token that a text must not have but has, or null. */
+  findDisallowed(text: string, allowed: AllowedSpecial, disallowed: 'all' | readonly string[]): string | null {
+    const accept = this.accept(allowed);
+    const unwanted = disallowed === 'all' ? null : new Set(disallowed);
+    const found = this.list.find(
+      (token) =>
+        token.special &&
+        (unwanted === null ? !accept(token) : unwanted.has(token.content)) &&
+        token.content !== '' &&
+        text.includes(token.content),
+    );
+    return found?.content ?? null;
   }
 
   /** Stretches of the given text by the tokens that are sought in it. */
@@ -170,18 +192,45 @@ export class AddedTokens {
   }
 }
 
-/** `added_tokens` of a tokenizer.json. */
-export function readAddedTokens(value: unknown): AddedToken[] {
+/**
+ * The id that Hugging Face's library gives an added token.
+ *
+ * @param own Its id in the model.
+ * @param size How many tokens the model has.
+ * @param largest The largest id of the added tokens so far; -1 for none.
+ */
+export function assignedId(own: number | undefined, size: number, largest: number): number {
+  return own ?? (largest >= size ? largest + 1 : size);
+}
+
+/**
+ * `added_tokens` of a tokenizer.json. As in Hugging Face's library, a token that the model has takes the model's id, and
+ * any other the next free one, whatever the file says: in a sound file they are the same.
+ */
+export function readAddedTokens(value: unknown, vocab: ReadonlyMap<string, number>): AddedToken[] {
   if (value == null) return [];
   if (!Array.isArray(value)) throw malformed('added_tokens', 'a list', value);
+  const places = new Map<number | string, number>();
+  let largest = -1;
   return value.map((item: unknown, i) => {
-    const c = Reader.of(item, `added_tokens.${i}`);
+    const c = Reader.of(item, `added_tokens[${i}]`);
     const id = c.integer('id');
     if (id > maxId) throw malformed(c.at('id'), `an id of at most ${maxId}`, id);
     const special = c.boolean('special', false);
+    const content = c.string('content');
+    for (const [key, one] of [
+      ['id', id],
+      ['content', content],
+    ] as const) {
+      const other = places.get(one);
+      if (other !== undefined) throw malformed(c.at(key), `another one than that of added_tokens[${other}]`, one);
+      places.set(one, i);
+    }
+    const given = assignedId(vocab.get(content), vocab.size, largest);
+    largest = Math.max(largest, given);
     return {
-      id,
-      content: c.string('content'),
+      id: given,
+      content,
       special,
       singleWord: c.boolean('single_word', false),
       lstrip: c.boolean('lstrip', false),

@@ -28,8 +28,9 @@ export function textRows(
     }
     const points = codePointPlaces(text);
     const rows: Row[] = [];
-    // Where each piece ends among the rows.
+    // Where each piece ends among the rows, and whether the model made it.
     const ends: number[] = [];
+    const made: boolean[] = [];
     const add = (id: number, token: string, [start, end]: [number, number], word: number) => {
       rows.push({
         id,
@@ -49,6 +50,7 @@ export function textRows(
       if (part.token !== null) {
         add(part.token.id, part.text.text, part.text.range(0, part.text.length), given === null ? ends.length : index);
         ends.push(rows.length);
+        made.push(false);
         continue;
       }
       for (const word of parts.preTokenizer ? parts.preTokenizer.split(part.text) : [part.text]) {
@@ -66,9 +68,10 @@ export function textRows(
           base += stretch.length;
         }
         ends.push(rows.length);
+        made.push(true);
       }
     }
-    const kept = truncation === null ? rows : wanted(rows, ends, truncation);
+    const kept = truncation === null ? rows : wanted(rows, ends, made, truncation);
     // Dropped from the left, the pieces that stay are counted anew.
     const first = given === null ? (kept[0]?.word ?? 0) : 0;
     for (const row of kept) all.push(first === 0 ? row : { ...row, word: (row.word as number) - first });
@@ -78,19 +81,20 @@ export function textRows(
 
 /**
  * Hugging Face's library stops after the piece with which a text has as many tokens as a window: what lies beyond is
- * in no window.
+ * in no window. Added tokens count, but it stops at none of them.
  */
 function wanted(
   rows: readonly Row[],
   ends: readonly number[],
+  made: readonly boolean[],
   { maxLength, direction }: TruncationOptions,
 ): readonly Row[] {
   if (maxLength === 0 || rows.length <= maxLength) return rows;
   if (direction !== 'left')
     return rows.slice(
       0,
-      ends.find((end) => end >= maxLength),
+      ends.find((end, i) => made[i] === true && end >= maxLength),
     );
   const starts = [0, ...ends.slice(0, -1)];
-  return rows.slice(starts.findLast((start) => rows.length - start >= maxLength) ?? 0);
+  return rows.slice(starts.findLast((start, i) => made[i] === true && rows.length - start >= maxLength) ?? 0);
 }

@@ -43,6 +43,17 @@ function cut(rows: readonly Row[], most: number, options: TruncationOptions): Ro
 }
 
 /**
+ * Refuses a stride that no window could have, whatever the text.
+ *
+ * @param added Tokens that the post-processor adds to one text.
+ */
+export function checkTruncation({ maxLength, stride = 0 }: TruncationOptions, added: number): void {
+  const most = maxLength - added;
+  if (maxLength > 0 && most >= 0 && stride > most)
+    throw refused(`expected a stride of at most the ${most} tokens of a window, got ${stride}`);
+}
+
+/**
  * Cuts one or two encodings so that together they have at most `options.maxLength - added` tokens.
  *
  * @param added Tokens that the post-processor will add.

@@ -1,4 +1,4 @@
-import { type Reader, invertVocab, malformed, readVocab, shown } from '../config';
+import { type Reader, invertVocab, malformed, malformedAs, readVocab, shown } from '../config';
 import { TokenizerError } from '../errors';
 import { utf8Length } from '../text/unicode';
 import { type Dropout, mergeByHeap, mergeSymbols } from './bpe-merge';
@@ -63,8 +63,8 @@ export class Bpe implements Model {
       const made = vocab.get(left + tail);
       if (a === undefined || b === undefined || made === undefined) {
         const absent = a === undefined ? left : b === undefined ? right : left + tail;
-        throw malformed(
-          `model.merges.${i}`,
+        throw malformedAs(
+          `model.merges[${i}]`,
           'tokens of the vocabulary',
           `${shown([left, right])}, where ${shown(absent)} is absent`,
         );
@@ -290,7 +290,7 @@ export function readMerges(list: readonly unknown[], place: string): (readonly [
       const [left, right]: unknown[] = item;
       if (typeof left === 'string' && typeof right === 'string') return [left, right];
     }
-    throw malformed(`${place}.${i}`, 'two tokens', item);
+    throw malformed(`${place}[${i}]`, 'two tokens', item);
   });
 }
 

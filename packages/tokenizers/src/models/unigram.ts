@@ -11,6 +11,20 @@ export interface UnigramOptions {
   readonly unkId?: number | null;
   /** Unknown stretches become their UTF-8 bytes, `<0x00>` to `<0xFF>`. Default false. */
   readonly byteFallback?: boolean;
+  /** What only SentencePiece's own models know. */
+  readonly sentencePiece?: UnigramPieceTypes;
+}
+
+/** How SentencePiece itself encodes, where it differs from Hugging Face's library. */
+export interface UnigramPieceTypes {
+  /** Ids that no text becomes: of control, unknown, unused and byte pieces. */
+  readonly unmatched: ReadonlySet<number>;
+  /** Ids of pieces that win over all others; they score as SentencePiece lets them. */
+  readonly userDefined: ReadonlySet<number>;
+  /** What a user-defined piece scores: a tenth for each further byte (SentencePiece 0.2), or nothing (T5 in GGUF). */
+  readonly userDefinedScore: 'length' | 'zero';
+  /** Sums in single precision, as SentencePiece adds. */
+  readonly singlePrecision: boolean;
 }
 
 /** An unknown character costs this much more than the worst piece. */
@@ -28,6 +42,7 @@ export class Unigram implements Model {
   private readonly trie: Trie;
   private readonly scores: Float64Array;
   private readonly unknownScore: number;
+  private readonly round: (x: number) => number;
 
   constructor(readonly options: UnigramOptions) {
     const { pieces, unkId } = options;
@@ -37,15 +52,19 @@ export class Unigram implements Model {
     const vocab = new Map<string, number>();
     this.trie = new Trie(pieces.length * 4);
     this.scores = new Float64Array(pieces.length);
-    let least = Number.POSITIVE_INFINITY;
+    const { sentencePiece: own } = options;
+    const counts = (id: number) => !own || !(own.unmatched.has(id) || own.userDefined.has(id));
+    const least = pieces.reduce((x, [, score], id) => (counts(id) ? Math.min(x, score) : x), Number.POSITIVE_INFINITY);
     pieces.forEach(([piece, score], id) => {
       vocab.set(piece, id);
-      if (piece !== '') this.trie.add(piece, id);
+      if (piece !== '' && !own?.unmatched.has(id)) this.trie.add(piece, id);
       this.scores[id] = score;
-      least = Math.min(least, score);
+      if (!own?.userDefined.has(id)) return;
+      this.scores[id] = own.userDefinedScore === 'zero' ? 0 : Math.fround(0.1 * (encoder.encode(piece).length - 1));
     });
     this.vocab = vocab;
-    this.unknownScore = least - unknownPenalty;
+    this.round = own?.singlePrecision ? Math.fround : (x) => x;
+    this.unknownScore = this.round(least - unknownPenalty);
   }
 
   token(id: number): string | undefined {
@@ -60,9 +79,10 @@ export class Unigram implements Model {
       out.starts.push(start);
       out.ends.push(end);
     };
-    for (const [start, end] of this.cut(word)) {
+    const { sentencePiece: own } = this.options;
+    for (const [start, end, unknown] of this.cut(word)) {
       const text = word.slice(start, end);
-      const id = this.vocab.get(text);
+      const id = own && unknown ? undefined : this.vocab.get(text);
       if (id !== undefined) {
         add(id, text, start, end);
         continue;
@@ -90,13 +110,13 @@ export class Unigram implements Model {
   }
 
   /** The best cut, unknown characters side by side fused. */
-  private cut(word: string): [number, number][] {
+  private cut(word: string): [number, number, boolean][] {
     const n = word.length;
     const best = new Float64Array(n + 1);
     // Where the best piece that ends here starts; -1 for none yet. unknown: that piece is an unknown character.
     const from = new Int32Array(n + 1).fill(-1);
     const unknown = new Uint8Array(n + 1);
-    const { trie, scores } = this;
+    const { trie, scores, round } = this;
     const reach = (start: number, end: number, score: number, isUnknown: number) => {
       if (from[end] !== -1 && score <= (best[end] as number)) return;
       best[end] = score;
@@ -113,20 +133,20 @@ export class Unigram implements Model {
         if (node < 0) break;
         const id = trie.value(node);
         if (id < 0) continue;
-        reach(start, end, sofar + (scores[id] as number), id === this.options.unkId ? 1 : 0);
+        reach(start, end, round(sofar + (scores[id] as number)), id === this.options.unkId ? 1 : 0);
         if (end - start === size) single = true;
       }
-      if (!single) reach(start, start + size, sofar + this.unknownScore, 1);
+      if (!single) reach(start, start + size, round(sofar + this.unknownScore), 1);
       start += size;
     }
-    const out: [number, number][] = [];
+    const out: [number, number, boolean][] = [];
     let fusing = false;
     for (let end = n; end > 0; ) {
       const start = from[end] as number;
       const isUnknown = unknown[end] === 1 && this.options.unkId != null;
       const last = out[out.length - 1];
       if (isUnknown && fusing && last !== undefined) last[0] = start;
-      else out.push([start, end]);
+      else out.push([start, end, isUnknown]);
       fusing = isUnknown;
       end = start;
     }
@@ -137,7 +157,11 @@ export class Unigram implements Model {
     return {
       type: 'Unigram',
       unk_id: this.options.unkId ?? null,
-      vocab: this.options.pieces.map(([piece, score]) => [piece, score]),
+      // The nearest that Hugging Face's library has to SentencePiece's user-defined pieces is their score.
+      vocab: this.options.pieces.map(([piece, score], id) => [
+        piece,
+        this.options.sentencePiece?.userDefined.has(id) ? (this.scores[id] as number) : score,
+      ]),
       byte_fallback: this.options.byteFallback ?? false,
     };
   }
@@ -149,7 +173,7 @@ export function readUnigram(config: Reader): Unigram {
       const [piece, score]: unknown[] = item;
       if (typeof piece === 'string' && typeof score === 'number' && !Number.isNaN(score)) return [piece, score];
     }
-    throw malformed(`${config.at('vocab')}.${i}`, 'a piece with its score', item);
+    throw malformed(`${config.at('vocab')}[${i}]`, 'a piece with its score', item);
   });
   const unkId = (config.get('unk_id') ?? null) === null ? null : config.integer('unk_id');
   return new Unigram({ pieces, unkId, byteFallback: config.boolean('byte_fallback', false) });

@@ -86,7 +86,7 @@ const readers: Readonly<Record<string, Read>> = {
       lowercase: c.boolean('lowercase', true),
     });
   },
-  Sequence: (c) => sequence(c.list('normalizers').map((n, i) => createNormalizer(n, `${c.at('normalizers')}.${i}`))),
+  Sequence: (c) => sequence(c.list('normalizers').map((n, i) => createNormalizer(n, `${c.at('normalizers')}[${i}]`))),
 };
 
 /**

@@ -5,6 +5,13 @@ import type { Normalizer } from './normalizer';
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
+/** Base64 text of bytes. */
+export function toBase64(bytes: Uint8Array): string {
+  let text = '';
+  for (let at = 0; at < bytes.length; at += 8192) text += String.fromCharCode(...bytes.subarray(at, at + 8192));
+  return btoa(text);
+}
+
 /** Bytes of base64 text, without Node's Buffer. */
 export function fromBase64(text: string, place: string): Uint8Array {
   try {
@@ -30,6 +37,33 @@ export class CharacterMap {
     this.texts = bytes.subarray(4 + size);
   }
 
+  /** The longest entry at a place of UTF-8 bytes: its size in bytes and what replaces it, as in SentencePiece; null for none. */
+  longest(bytes: Uint8Array, from: number): { readonly size: number; readonly text: string } | null {
+    const { units } = this;
+    const offset = (unit: number) => (unit >>> 10) << ((unit & 0x200) >>> 6);
+    let node = offset(units[0] as number);
+    let size = 0;
+    let start = 0;
+    for (let at = from; at < bytes.length; at++) {
+      const byte = bytes[at] as number;
+      if (byte === 0) break;
+      node ^= byte;
+      const unit = units[node];
+      if (unit === undefined || (unit & 0x800000ff) >>> 0 !== byte) break;
+      node ^= offset(unit);
+      if ((unit >>> 8) & 1) {
+        size = at + 1 - from;
+        start = (units[node] ?? 0) & 0x7fffffff;
+      }
+    }
+    return size === 0 ? null : { size, text: this.textAt(start) };
+  }
+
+  private textAt(start: number): string {
+    const end = this.texts.indexOf(0, start);
+    return decoder.decode(this.texts.subarray(start, end < 0 ? this.texts.length : end));
+  }
+
   /** What replaces the text: that of the shortest entry that begins it, as in Hugging Face's library; null for none. */
   lookUp(text: string): string | null {
     const { units } = this;
@@ -42,9 +76,7 @@ export class CharacterMap {
       if (unit === undefined || (unit & 0x800000ff) >>> 0 !== byte) return null;
       node ^= offset(unit);
       if ((unit >>> 8) & 1) {
-        const start = (units[node] ?? 0) & 0x7fffffff;
-        const end = this.texts.indexOf(0, start);
-        return decoder.decode(this.texts.subarray(start, end < 0 ? this.texts.length : end));
+        return this.textAt((units[node] ?? 0) & 0x7fffffff);
       }
     }
     return null;

@@ -1,5 +1,5 @@
 import { Reader, malformed } from '../config';
-import { mapRows } from '../encode/rows';
+import { type Row, mapRows } from '../encode/rows';
 import { TokenizerError } from '../errors';
 import { type PostProcessor, trimRow } from './post-processor';
 import { readTemplate, templateProcessor } from './template';
@@ -43,8 +43,14 @@ function roberta(sep: Special, cls: Special, trim: boolean, addPrefixSpace: bool
   return {
     process(texts, add) {
       const trimmed = trim ? texts.map((rows) => mapRows(rows, (row, i) => trimRow(row, i, addPrefixSpace))) : texts;
-      const plain = trimmed.map((rows) => mapRows(rows, (row) => (row.typeId === 0 ? row : { ...row, typeId: 0 })));
-      return add ? inner.process(plain, true) : plain;
+      const zero = (row: Row) => (row.typeId === 0 ? row : { ...row, typeId: 0 });
+      if (add)
+        return inner.process(
+          trimmed.map((rows) => mapRows(rows, zero)),
+          true,
+        );
+      // Without special tokens the windows that overflow keep their types, as in Hugging Face's library.
+      return trimmed.map(({ rows, overflowing }) => ({ rows: rows.map(zero), overflowing }));
     },
     added: inner.added,
     toJSON: () => ({
@@ -92,7 +98,7 @@ const readers: Readonly<Record<string, (config: Reader) => PostProcessor>> = {
       c.boolean('trim_offsets', true),
       c.boolean('add_prefix_space', true),
     ),
-  Sequence: (c) => sequence(c.list('processors').map((p, i) => createPostProcessor(p, `${c.at('processors')}.${i}`))),
+  Sequence: (c) => sequence(c.list('processors').map((p, i) => createPostProcessor(p, `${c.at('processors')}[${i}]`))),
   TemplateProcessing: readTemplate,
 };
 

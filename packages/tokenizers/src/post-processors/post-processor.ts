@@ -26,8 +26,8 @@ export function trimRow(row: Row, index: number, addPrefixSpace: boolean): Row {
   const trailing =
     leading === row.token.length ? leading : (trailingSpace.exec(row.token) as RegExpExecArray)[0].length;
   if (leading === 0 && trailing === 0) return row;
-  // A space that was put before the text is in no offset.
-  if (leading > 0 && addPrefixSpace && (index === 0 || row.start === 0)) leading--;
+  // A space that was put before the text is in no offset; of several, none was put there.
+  if (leading === 1 && addPrefixSpace && (index === 0 || row.start === 0)) leading = 0;
   const trim = (start: number, end: number): [number, number] => {
     const from = leading > 0 ? Math.min(start + leading, end) : start;
     return [from, trailing > 0 && end >= trailing ? Math.max(end - trailing, from) : end];

@@ -95,7 +95,7 @@ function readParts(
   tokens: ReadonlyMap<string, TemplateToken>,
 ): TemplatePart[] {
   return list.map((item, i) => {
-    const at = `${place}.${i}`;
+    const at = `${place}[${i}]`;
     if (isRecord(item)) {
       const { SpecialToken: special, Sequence: sequence } = item;
       const part = isRecord(special) ? special : isRecord(sequence) ? sequence : null;
@@ -116,7 +116,7 @@ export function readTemplate(c: Reader): PostProcessor {
     const token = given.reader(name);
     const ids = token.list('ids').map((id, i) => {
       if (typeof id !== 'number' || !Number.isInteger(id) || id < 0)
-        throw malformed(`${token.at('ids')}.${i}`, 'an id', id);
+        throw malformed(`${token.at('ids')}[${i}]`, 'an id', id);
       return id;
     });
     tokens.set(name, { ids, tokens: token.list('tokens').map(String) });

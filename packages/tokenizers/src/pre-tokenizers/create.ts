@@ -67,7 +67,7 @@ const readers: Readonly<Record<string, (config: Reader) => PreTokenizer>> = {
     return splitCharacters(punctuation, behavior, { type: 'Punctuation', behavior });
   },
   Sequence: (c) =>
-    sequence(c.list('pretokenizers').map((p, i) => createPreTokenizer(p, `${c.at('pretokenizers')}.${i}`))),
+    sequence(c.list('pretokenizers').map((p, i) => createPreTokenizer(p, `${c.at('pretokenizers')}[${i}]`))),
   Split: (c) => {
     const { pattern, toJSON } = readPattern(c.get('pattern'), c.at('pattern'));
     return splitBy(pattern, toJSON, {

@@ -1,5 +1,6 @@
 import type { Dialect } from '../regex/ast';
 import { type Pattern, compilePattern } from '../regex/pattern';
+import { toOniguruma } from '../regex/to-oniguruma';
 import type { SplitBehavior } from '../text/aligned-text';
 import type { PreTokenizer } from './pre-tokenizer';
 
@@ -23,7 +24,8 @@ export interface SplitOptions {
 
 /** Splits by a regular expression. @throws TokenizerError for a malformed or unsupported pattern. */
 export function splitPattern(regex: string, options: SplitOptions = {}): PreTokenizer {
-  return splitBy(compilePattern(regex, options.dialect), () => ({ Regex: regex }), options);
+  const written = options.dialect === 'rust' ? toOniguruma(regex) : regex;
+  return splitBy(compilePattern(regex, options.dialect), () => ({ Regex: written }), options);
 }
 
 /** Splits by a pattern; `describe` gives what the file says of it. */

@@ -88,6 +88,22 @@ export class AlignedText {
     return new AlignedText(text, this.origin, starts, ends);
   }
 
+  /** The text made of `texts`; text i takes the place of units [bounds[2i], bounds[2i + 1]) of this one. */
+  assemble(texts: readonly string[], bounds: readonly number[]): AlignedText {
+    const text = texts.join('');
+    if (!this.tracked) return this.plain(text);
+    const starts = new Int32Array(text.length);
+    const ends = new Int32Array(text.length);
+    let write = 0;
+    texts.forEach(({ length }, i) => {
+      const [start, end] = this.range(bounds[2 * i] as number, bounds[2 * i + 1] as number);
+      starts.fill(start, write, write + length);
+      ends.fill(end, write, write + length);
+      write += length;
+    });
+    return new AlignedText(text, this.origin, starts, ends);
+  }
+
   /** Keeps the characters for which `keep` says so. */
   filter(keep: (char: string) => boolean): AlignedText {
     return this.flatMap((char) => (keep(char) ? char : ''));

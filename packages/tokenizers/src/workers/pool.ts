@@ -106,6 +106,7 @@ export class TokenizerPool {
     const quick: Piece[] = [];
     const slow: Piece[] = [];
     for (const text of texts) {
+      this.tokenizer.checkAllowed(text, options);
       const parts = this.tokenizer.quickParts(text, allowedSpecial);
       const own: Piece[] = [];
       if (parts === null) own.push({ text, from: 0, to: text.length, ids: null });
@@ -121,7 +122,7 @@ export class TokenizerPool {
       const job = (isQuick: boolean) => (pieces: Piece[]) => new Job(pieces, isQuick, allowedSpecial, failed, settled);
       return [...grouped(quick).map(job(true)), ...grouped(slow).map(job(false))];
     }, signal);
-    const { before, after } = addSpecialTokens ? this.tokenizer.around() : { before: [], after: [] };
+    const { before, after } = addSpecialTokens ? this.tokenizer.tokensAround() : { before: [], after: [] };
     return ofTexts.map((own) => joined([before, ...own.map((piece) => piece.ids as Int32Array), after]));
   }
 

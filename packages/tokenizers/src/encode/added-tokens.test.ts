@@ -1,0 +1,136 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { createNormalizer } from '../normalizers/create';
+import { AlignedText } from '../text/aligned-text';
+import {
+  type AddedToken,
+  AddedTokens,
+  type AllowedSpecial,
+  addedTokenToJson,
+  assignedId,
+  readAddedTokens,
+} from './added-tokens';
+
+const split = (
+  tokens: readonly Omit<AddedToken, 'id'>[],
+  text: string,
+  allowed: AllowedSpecial = 'all',
+  normalizer?: unknown,
+) =>
+  new AddedTokens(
+    tokens.map((token, id) => ({ id, ...token })),
+    normalizer ? createNormalizer(normalizer) : null,
+  )
+    .split(AlignedText.of(text), allowed)
+    .map(({ text: part, token }) => (token === null ? part.text : [part.text]));
+
+describe('AddedTokens', () => {
+  it('takes the leftmost, then the longest', () => {
+    expect(split([{ content: '<a>' }, { content: '<a>b' }, { content: '>b' }], 'x<a>by')).toEqual(['x', ['<a>b'], 'y']);
+    expect(split([{ content: 'ab' }, { content: 'bcd' }], 'abcd')).toEqual([['ab'], 'cd']);
+    expect(split([{ content: '' }], 'abc')).toEqual(['abc']);
+  });
+
+  it('takes whitespace beside it into the token, if it says so', () => {
+    expect(split([{ content: '<m>', lstrip: true }], 'a \u0085 <m> b')).toEqual(['a', [' \u0085 <m>'], ' b']);
+    expect(split([{ content: '<m>', rstrip: true }], 'a <m>\n\t<m>')).toEqual(['a ', ['<m>\n\t'], ['<m>']]);
+  });
+
+  it('wants word boundaries, if it says so', () => {
+    const word = [{ content: 'foo', singleWord: true }];
+    expect(split(word, 'foo foobar é-foo éfoo foo')).toEqual([['foo'], ' foobar é-', ['foo'], ' éfoo ', ['foo']]);
+    expect(split(word, '😀foo😀')).toEqual(['😀', ['foo'], '😀']);
+  });
+
+  it('seeks normalized tokens in the normalised text', () => {
+    const lower = { type: 'Lowercase' };
+    expect(split([{ content: 'Foo', normalized: true }], 'xFOOx', 'all', lower)).toEqual(['x', ['foo'], 'x']);
+    expect(split([{ content: 'Foo' }], 'xFOOxFoo', 'all', lower)).toEqual(['xfoox', ['Foo']]);
+  });
+
+  it('decodes normalized tokens to what normalisation made of them, as the reference does', () => {
+    const list = [
+      { id: 7, content: 'Foo', normalized: true },
+      { id: 8, content: 'Bar' },
+    ];
+    const tokens = new AddedTokens(list, createNormalizer({ type: 'Lowercase' }));
+    expect([tokens.textOf(7), tokens.textOf(8), tokens.textOf(9)]).toEqual(['foo', 'Bar', undefined]);
+  });
+
+  it('recognises the special tokens that are allowed', () => {
+    const tokens = [{ content: '<s>', special: true }, { content: '<t>', special: true }, { content: '<u>' }];
+    expect(split(tokens, '<s><t><u>')).toEqual([['<s>'], ['<t>'], ['<u>']]);
+    expect(split(tokens, '<s><t><u>', 'none')).toEqual(['<s><t>', ['<u>']]);
+    expect(split(tokens, '<s><t><u>', ['<t>'])).toEqual(['<s>', ['<t>'], ['<u>']]);
+  });
+
+  it('loses nothing', () => {
+    const token = fc.record({
+      content: fc.string({ unit: fc.constantFrom('a', '<', ' '), maxLength: 3 }),
+      special: fc.boolean(),
+      lstrip: fc.boolean(),
+      rstrip: fc.boolean(),
+      singleWord: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(
+        fc.array(token, { maxLength: 4 }),
+        fc.string({ unit: fc.constantFrom('a', '<', ' ', 'é') }),
+        (tokens, text) => {
+          expect(split(tokens, text).flat().join('')).toBe(text);
+        },
+      ),
+    );
+  });
+});
+
+describe('added_tokens of a tokenizer.json', () => {
+  const json = {
+    id: 1,
+    content: '<s>',
+    single_word: false,
+    lstrip: true,
+    rstrip: false,
+    normalized: false,
+    special: true,
+  };
+
+  it('are written as they were read', () => {
+    const [token] = readAddedTokens([json], new Map([['<s>', 1]]));
+    expect(addedTokenToJson(token as AddedToken)).toEqual(json);
+    expect(readAddedTokens(null, new Map())).toEqual([]);
+  });
+
+  it("take the ids that Hugging Face's library gives: the model's, else the next", () => {
+    expect([assignedId(3, 10, -1), assignedId(undefined, 10, -1), assignedId(undefined, 10, 12)]).toEqual([3, 10, 13]);
+    const vocab = new Map([
+      ['a', 0],
+      ['<s>', 1],
+    ]);
+    const ids = readAddedTokens(
+      [
+        { id: 7, content: '<s>' },
+        { id: 9, content: '<x>' },
+        { id: 3, content: '<y>' },
+      ],
+      vocab,
+    );
+    expect(ids.map(({ id }) => id)).toEqual([1, 2, 3]);
+  });
+
+  it('name the one that is malformed, out of range or there twice', () => {
+    const read =
+      (...list: unknown[]) =>
+      () =>
+        readAddedTokens([json, ...list], new Map());
+    expect(read({ id: 2 ** 30, content: 'x' })).toThrow(/added_tokens\[1\]\.id: expected an id of at most/);
+    expect(read({ id: -1, content: 'x' })).toThrow(/added_tokens\[1\]\.id/);
+    expect(read({ id: 1, content: 'x' })).toThrow(
+      /added_tokens\[1\]\.id: expected another one than that of added_tokens\[0\], got 1/,
+    );
+    expect(read({ id: 2, content: '<s>' })).toThrow(/added_tokens\[1\]\.content: expected another one/);
+    expect(read({ id: 2 })).toThrow(/added_tokens\[1\]\.content: expected a string/);
+    expect(read(3)).toThrow(/added_tokens\[1\]: expected an object/);
+    expect(() => readAddedTokens({}, new Map())).toThrow(/added_tokens: expected a list/);
+  });
+});

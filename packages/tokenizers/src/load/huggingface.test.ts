@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest';
+import { tokenizerFromHuggingFace } from './huggingface';
+
+const tokenizer = {
+  added_tokens: [{ id: 0, content: '<s>', special: true, normalized: false }],
+  pre_tokenizer: { type: 'WhitespaceSplit' },
+  model: { type: 'WordLevel', unk_token: '?', vocab: { '<s>': 0, '?': 1, a: 2 } },
+};
+
+describe('tokenizerFromHuggingFace', () => {
+  it('names special tokens, from either file and in either layout', () => {
+    const made = tokenizerFromHuggingFace({
+      tokenizer,
+      config: { bos_token: { content: '<s>', lstrip: false }, model_max_length: 512, padding_side: 'left' },
+      specialTokensMap: { bos_token: '<other>', unk_token: '?' },
+    });
+    expect(made.specialTokens).toEqual({ bos_token: '<s>', unk_token: '?' });
+    expect([made.modelMaxLength, made.paddingSide, made.truncationSide]).toEqual([512, 'left', 'right']);
+    expect(tokenizerFromHuggingFace({ tokenizer, config: { model_max_length: 1e30 } }).modelMaxLength).toBeNull();
+    expect(tokenizerFromHuggingFace({ tokenizer }).specialTokens).toEqual({});
+  });
+
+  it('adds tokens that only the configuration names, with the ids of the reference', () => {
+    const { tokenizer: made } = tokenizerFromHuggingFace({
+      tokenizer,
+      config: {
+        added_tokens_decoder: {
+          '4': { content: '<y>', special: false, lstrip: true, normalized: false },
+          '3': { content: '<x>', special: true },
+          '0': { content: '<s>', special: false, normalized: false },
+        },
+        pad_token: '<pad>',
+        additional_special_tokens: ['<z>'],
+      },
+    });
+    expect(['<s>', '<x>', '<y>', '<pad>', '<z>'].map((t) => made.tokenToId(t))).toEqual([0, 3, 4, 5, 6]);
+    expect(made.specialTokens.map(({ content }) => content)).toEqual(['<x>', '<pad>', '<z>']);
+    expect(made.encode('a <y>a').tokens).toEqual(['a', ' <y>', 'a']);
+  });
+
+  it('leaves what is put around a text to tokenizer.json, unless the caller says', () => {
+    const files = { tokenizer, config: { bos_token: '<s>', eos_token: '<s>', add_bos_token: true } };
+    expect(tokenizerFromHuggingFace(files).tokenizer.encodeIds('a')).toEqual([2]);
+    expect(tokenizerFromHuggingFace({ ...files, addBos: true }).tokenizer.encodeIds('a')).toEqual([0, 2]);
+    expect(tokenizerFromHuggingFace({ ...files, addEos: true }).tokenizer.encodeIds('a')).toEqual([2, 0]);
+    expect(() => tokenizerFromHuggingFace({ tokenizer, addBos: true })).toThrow(/bos_token/);
+  });
+
+  it('names what is malformed', () => {
+    const load = (config: unknown) => () => tokenizerFromHuggingFace({ tokenizer, config });
+    expect(load([])).toThrow(/tokenizer_config: expected an object/);
+    expect(load({ bos_token: 3 })).toThrow(/tokenizer_config\.bos_token: expected an object, got 3/);
+    expect(load({ added_tokens_decoder: { '1': {} } })).toThrow(
+      /tokenizer_config\.added_tokens_decoder\.1\.content: expected a string/,
+    );
+    expect(load({ padding_side: 'up' })).toThrow(/tokenizer_config\.padding_side: expected one of left, right/);
+    expect(load({ model_max_length: 'x' })).toThrow(/tokenizer_config\.model_max_length: expected a number/);
+    expect(load({ additional_special_tokens: 'x' })).toThrow(/additional_special_tokens: expected a list or an object/);
+  });
+});

@@ -1,0 +1,130 @@
+import { TokenizerError } from '../errors';
+import { readMessage } from './protobuf';
+
+/** Kinds of pieces, as SentencePiece and GGUF number them. */
+export const pieceType = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const;
+export type PieceType = (typeof pieceType)[keyof typeof pieceType];
+
+/** A piece of a SentencePiece model; its place is its id. */
+export interface SentencePiece {
+  readonly piece: string;
+  readonly score: number;
+  readonly type: PieceType;
+}
+
+/** What a `.model` file says, as far as encoding and decoding need it. */
+export interface SentencePieceModel {
+  readonly type: 'unigram' | 'bpe';
+  readonly pieces: readonly SentencePiece[];
+  readonly byteFallback: boolean;
+  readonly treatWhitespaceAsSuffix: boolean;
+  /** What unknown pieces decode to. */
+  readonly unkSurface: string;
+  readonly unkId: number;
+  /** -1 for none. */
+  readonly bosId: number;
+  readonly eosId: number;
+  readonly padId: number;
+  readonly charactersMap: Uint8Array;
+  readonly addDummyPrefix: boolean;
+  readonly removeExtraWhitespaces: boolean;
+  readonly escapeWhitespaces: boolean;
+}
+
+function failed(place: string, expected: string, got: unknown): TokenizerError {
+  return new TokenizerError('invalid_file', `[sentencepiece] ${place}: expected ${expected}, got ${String(got)}`);
+}
+
+function textOf(bytes: Uint8Array, place: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw failed(place, 'UTF-8', `${bytes.length} other bytes`);
+  }
+}
+
+function isPieceType(value: number): value is PieceType {
+  return Number.isInteger(value) && value >= 1 && value <= 6;
+}
+
+function readPiece(bytes: Uint8Array, place: string): SentencePiece {
+  let piece = '';
+  let score = 0;
+  let type: PieceType = pieceType.normal;
+  for (const field of readMessage(bytes, place)) {
+    if (field.number === 1) piece = textOf(field.bytes, `${place}.piece`);
+    else if (field.number === 2) score = field.float;
+    else if (field.number === 3) {
+      if (!isPieceType(field.int)) throw failed(`${place}.type`, 'a number from 1 to 6', field.int);
+      type = field.int;
+    }
+  }
+  if (piece === '') throw failed(`${place}.piece`, 'a text', 'nothing');
+  if (!Number.isFinite(score)) throw failed(`${place}.score`, 'a finite number', score);
+  return { piece, score, type };
+}
+
+/** @throws TokenizerError `invalid_file` naming the field, `unsupported` for word and character models. */
+export function readSentencePieceModel(file: Uint8Array): SentencePieceModel {
+  const pieces: SentencePiece[] = [];
+  const places = new Map<string, number>();
+  const trainer = { type: 1, byteFallback: false, suffix: false, unk: 0, bos: 1, eos: 2, pad: -1, surface: ' \u2047 ' };
+  const normalizer = { map: new Uint8Array(0), prefix: true, remove: true, escape: true };
+  let trained = false;
+  for (const { number, bytes } of readMessage(file, 'ModelProto')) {
+    if (number === 1) {
+      const place = `pieces[${pieces.length}]`;
+      const made = readPiece(bytes, place);
+      const other = places.get(made.piece);
+      if (other !== undefined) throw failed(`${place}.piece`, `another one than that of pieces[${other}]`, made.piece);
+      places.set(made.piece, pieces.length);
+      pieces.push(made);
+    } else if (number === 2) {
+      trained = true;
+      for (const field of readMessage(bytes, 'trainer_spec')) {
+        if (field.number === 3) trainer.type = field.int;
+        else if (field.number === 24) trainer.suffix = field.int !== 0;
+        else if (field.number === 35) trainer.byteFallback = field.int !== 0;
+        else if (field.number === 40) trainer.unk = field.int;
+        else if (field.number === 41) trainer.bos = field.int;
+        else if (field.number === 42) trainer.eos = field.int;
+        else if (field.number === 43) trainer.pad = field.int;
+        else if (field.number === 44) trainer.surface = textOf(field.bytes, 'trainer_spec.unk_surface');
+      }
+    } else if (number === 3) {
+      for (const field of readMessage(bytes, 'normalizer_spec')) {
+        if (field.number === 2) normalizer.map = field.bytes.slice();
+        else if (field.number === 3) normalizer.prefix = field.int !== 0;
+        else if (field.number === 4) normalizer.remove = field.int !== 0;
+        else if (field.number === 5) normalizer.escape = field.int !== 0;
+      }
+    }
+  }
+  if (pieces.length === 0) throw failed('pieces', 'a SentencePiece model with pieces', 'none');
+  if (!trained) throw failed('trainer_spec', 'a SentencePiece model', 'none');
+  if (trainer.type !== 1 && trainer.type !== 2) {
+    throw new TokenizerError(
+      'unsupported',
+      `[sentencepiece] trainer_spec.model_type: expected 1 (unigram) or 2 (bpe), got ${trainer.type}`,
+    );
+  }
+  // The piece's own type decides; the id in the trainer's settings may be stale.
+  const unkId = pieces.findIndex(({ type }) => type === pieceType.unknown);
+  if (unkId < 0) throw failed('pieces', 'one of the type unknown', 'none');
+  const known = (id: number) => (id >= 0 && id < pieces.length ? id : -1);
+  return {
+    type: trainer.type === 1 ? 'unigram' : 'bpe',
+    pieces,
+    byteFallback: trainer.byteFallback,
+    treatWhitespaceAsSuffix: trainer.suffix,
+    unkSurface: trainer.surface,
+    unkId,
+    bosId: known(trainer.bos),
+    eosId: known(trainer.eos),
+    padId: known(trainer.pad),
+    charactersMap: normalizer.map,
+    addDummyPrefix: normalizer.prefix,
+    removeExtraWhitespaces: normalizer.remove,
+    escapeWhitespaces: normalizer.escape,
+  };
+}

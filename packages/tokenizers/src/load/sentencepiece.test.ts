@@ -1,0 +1,142 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { TokenizerError } from '../errors';
+import { Tokenizer } from '../tokenizer';
+import { tokenizerFromSentencePiece } from './sentencepiece';
+import { readSentencePieceModel } from './sentencepiece-model';
+
+const varint = (value: number): number[] => (value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...varint(value >>> 7)]);
+const bytesField = (number: number, bytes: ArrayLike<number>) => [
+  ...varint(number * 8 + 2),
+  ...varint(bytes.length),
+  ...Array.from(bytes),
+];
+const intField = (number: number, value: number) => [...varint(number * 8), ...varint(value)];
+const floatField = (number: number, value: number) => [
+  ...varint(number * 8 + 5),
+  ...new Uint8Array(Float32Array.of(value).buffer),
+];
+const utf8 = (text: string) => new TextEncoder().encode(text);
+
+/** A model file of some pieces. */
+function modelFile(
+  pieces: readonly (readonly [string, number, number?])[],
+  settings: { readonly type?: number; readonly trainer?: number[]; readonly normalizer?: number[] } = {},
+): Uint8Array {
+  const { type = 1, trainer = [], normalizer = [] } = settings;
+  return Uint8Array.from([
+    ...pieces.flatMap(([piece, score, kind = 1]) =>
+      bytesField(1, [...bytesField(1, utf8(piece)), ...floatField(2, score), ...intField(3, kind)]),
+    ),
+    ...bytesField(2, [...intField(3, type), ...trainer]),
+    ...bytesField(3, normalizer),
+  ]);
+}
+
+const base = [
+  ['<unk>', 0, 2],
+  ['<s>', 0, 3],
+  ['</s>', 0, 3],
+  ['▁', -2],
+  ['a', -2],
+  ['b', -2.5],
+  ['▁a', -3],
+  ['ab', -3],
+  ['▁ab', -3.5],
+] as const;
+
+describe('tokenizerFromSentencePiece', () => {
+  for (const type of [1, 2]) {
+    it(`encodes and decodes with a model of type ${type}`, () => {
+      const tokenizer = tokenizerFromSentencePiece(modelFile(base, { type }));
+      const { ids, tokens } = tokenizer.encode('ab  a', { allowedSpecial: 'none' });
+      expect(tokens).toEqual(['▁ab', '▁a']);
+      expect([...ids]).toEqual([8, 6]);
+      expect(tokenizer.decode(ids)).toBe('ab a');
+      expect(tokenizer.decode(tokenizer.encodeIds('azb'))).toBe('a ⁇ b');
+    });
+  }
+
+  it('finds special pieces in text only if allowed, and adds them if asked', () => {
+    const file = modelFile([...base, ['<', -9], ['s', -9], ['>', -9]]);
+    const tokenizer = tokenizerFromSentencePiece(file, { addBos: true, addEos: true });
+    expect(tokenizer.encodeIds('a<s>')).toEqual([1, 6, 1, 2]);
+    expect(tokenizer.encodeIds('a<s>', { addSpecialTokens: false, allowedSpecial: 'none' })).toEqual([6, 9, 10, 11]);
+    expect(tokenizer.decode([1, 6, 2])).toBe('a');
+    expect(tokenizer.decode([1, 6, 2], { skipSpecialTokens: false })).toBe('<s> a</s>');
+  });
+
+  it('follows the settings of the normaliser', () => {
+    const plain = [...intField(3, 0), ...intField(4, 0)];
+    const tokenizer = tokenizerFromSentencePiece(modelFile(base, { normalizer: plain }));
+    expect(tokenizer.encode('a  b').tokens).toEqual(['a', '▁', '▁', 'b']);
+    const suffix = tokenizerFromSentencePiece(modelFile(base, { trainer: intField(24, 1) }));
+    expect(suffix.encode('a b').tokens).toEqual(['a', '▁', 'b', '▁']);
+  });
+
+  it('falls back to bytes', () => {
+    const bytes = Array.from(
+      { length: 256 },
+      (_, b) => [`<0x${b.toString(16).toUpperCase().padStart(2, '0')}>`, 0, 6] as const,
+    );
+    for (const type of [1, 2]) {
+      const tokenizer = tokenizerFromSentencePiece(modelFile([...base, ...bytes], { type, trainer: intField(35, 1) }));
+      const ids = tokenizer.encodeIds('a日');
+      expect(ids.slice(1)).toEqual([0xe6, 0x97, 0xa5].map((b) => base.length + b));
+      expect(tokenizer.decode(ids)).toBe('a日');
+      // The spelling of a byte piece is text like any other.
+      expect(tokenizer.encodeIds('<0x41>', { allowedSpecial: 'none' })).toContain(base.length + 0x3c);
+    }
+  });
+
+  it('is written as a tokenizer.json that does the same on plain text', () => {
+    const tokenizer = tokenizerFromSentencePiece(modelFile(base));
+    const again = Tokenizer.fromJSON(JSON.parse(JSON.stringify(tokenizer)));
+    fc.assert(
+      fc.property(fc.string({ unit: fc.constantFrom('a', 'b', ' ', 'z') }), (text) => {
+        expect(again.encodeIds(text)).toEqual(tokenizer.encodeIds(text));
+      }),
+    );
+  });
+});
+
+describe('malformed model files', () => {
+  it('are refused with the field', () => {
+    expect(() => readSentencePieceModel(new Uint8Array(0))).toThrow(
+      /\[sentencepiece\] pieces: expected a SentencePiece model/,
+    );
+    expect(() => readSentencePieceModel(utf8('not a model at all'))).toThrow(TokenizerError);
+    expect(() => readSentencePieceModel(modelFile([['a', 0]]))).toThrow(/pieces: expected one of the type unknown/);
+    expect(() => readSentencePieceModel(modelFile([['', 0, 2]]))).toThrow(/pieces\[0\]\.piece/);
+    expect(() => readSentencePieceModel(modelFile([...base, ['x', 0, 9]]))).toThrow(
+      /pieces\[9\]\.type: expected a number from 1 to 6, got 9/,
+    );
+    expect(() => readSentencePieceModel(modelFile([...base, ['x', Number.NaN]]))).toThrow(/pieces\[9\]\.score/);
+    expect(() => readSentencePieceModel(modelFile(base, { type: 3 }))).toThrow(
+      /model_type: expected 1 \(unigram\) or 2 \(bpe\), got 3/,
+    );
+    const map = bytesField(2, [9, 9, 9]);
+    expect(() => tokenizerFromSentencePiece(modelFile(base, { normalizer: map }))).toThrow(
+      /precompiled_charsmap: expected a character map/,
+    );
+    expect(() => readSentencePieceModel(modelFile([...base, ['a', 0]]))).toThrow(
+      /pieces\[9\]\.piece: expected another one than that of pieces\[4\], got a/,
+    );
+  });
+
+  it('cause typed errors wherever they are cut or changed', () => {
+    const file = modelFile(base, { normalizer: intField(3, 1) });
+    fc.assert(
+      fc.property(fc.nat(file.length - 1), fc.nat(255), fc.boolean(), (at, byte, cut) => {
+        const changed = cut ? file.slice(0, at) : file.slice();
+        if (!cut) changed[at] = byte;
+        try {
+          tokenizerFromSentencePiece(changed).encodeIds('a b');
+        } catch (error) {
+          expect(error).toBeInstanceOf(TokenizerError);
+        }
+      }),
+      { numRuns: 400 },
+    );
+  });
+});

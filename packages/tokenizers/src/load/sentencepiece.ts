@@ -1,0 +1,103 @@
+import { sentencePieceDecoder } from '../decoders/sentence-piece';
+import type { AddedToken } from '../encode/added-tokens';
+import type { Model } from '../models/model';
+import { SentencePieceBpe } from '../models/sentence-piece-bpe';
+import { Unigram } from '../models/unigram';
+import { SentencePieceNormalizer } from '../normalizers/sentence-piece';
+import { template } from '../post-processors/template';
+import { Tokenizer } from '../tokenizer';
+import { type PieceType, type SentencePieceModel, pieceType, readSentencePieceModel } from './sentencepiece-model';
+
+/** Settings of `tokenizerFromSentencePiece`. */
+export interface SentencePieceOptions {
+  /** Put the beginning-of-sequence piece before every text; default false, as in SentencePiece. */
+  readonly addBos?: boolean;
+  /** Put the end-of-sequence piece behind every text; default false. */
+  readonly addEos?: boolean;
+}
+
+/** Ids of the pieces of some kinds. */
+function idsOf(model: Pick<SentencePieceModel, 'pieces'>, ...types: readonly PieceType[]): Set<number> {
+  const ids = new Set<number>();
+  model.pieces.forEach(({ type }, id) => {
+    if (types.includes(type)) ids.add(id);
+  });
+  return ids;
+}
+
+function modelOf(model: SentencePieceModel): Model {
+  const { unkId, byteFallback } = model;
+  const pieces = model.pieces.map(({ piece, score }) => [piece, score] as const);
+  const { unknown, control, byte, unused, userDefined } = pieceType;
+  if (model.type === 'bpe') {
+    return new SentencePieceBpe({
+      pieces,
+      unkId,
+      byteFallback,
+      unmatched: idsOf(model, unknown, control, byte),
+      unused: idsOf(model, unused),
+      userDefined: idsOf(model, userDefined),
+    });
+  }
+  return new Unigram({
+    pieces,
+    unkId,
+    byteFallback,
+    sentencePiece: {
+      unmatched: idsOf(model, unknown, control, byte, unused),
+      userDefined: idsOf(model, userDefined),
+      userDefinedScore: 'length',
+      singlePrecision: true,
+    },
+  });
+}
+
+/** The beginning or end of a sequence as a part of a template; nothing without such a piece. */
+function sequencePart(tokens: readonly AddedToken[], id: number): { token: string; id: number }[] {
+  const found = tokens.find((token) => token.id === id);
+  return found === undefined ? [] : [{ token: found.content, id }];
+}
+
+/**
+ * The tokenizer of a SentencePiece `.model` file (unigram or BPE): ids, pieces and decoding as the sentencepiece
+ * library has them. Control pieces become special tokens; the library never finds them in text, and neither does
+ * `encode(text, { allowedSpecial: 'none' })`. `toJSON` gives the nearest tokenizer.json, which differs where Hugging
+ * Face's components do (the map of characters goes by grapheme clusters there).
+ *
+ * @param file The bytes of the file.
+ * @throws TokenizerError `invalid_file` naming the malformed field, `unsupported` for word and character models.
+ * @see Kudo and Richardson 2018, "SentencePiece".
+ */
+export function tokenizerFromSentencePiece(file: Uint8Array, options: SentencePieceOptions = {}): Tokenizer {
+  const model = readSentencePieceModel(file);
+  const { addBos = false, addEos = false } = options;
+  const userDefined = [...idsOf(model, pieceType.userDefined)].map((id) => model.pieces[id]?.piece ?? '');
+  const addedTokens = [...idsOf(model, pieceType.control)].map((id) => ({
+    id,
+    content: model.pieces[id]?.piece ?? '',
+    special: true,
+  }));
+  const before = addBos ? sequencePart(addedTokens, model.bosId) : [];
+  const after = addEos ? sequencePart(addedTokens, model.eosId) : [];
+  const { addDummyPrefix, removeExtraWhitespaces, escapeWhitespaces, treatWhitespaceAsSuffix, charactersMap } = model;
+  return new Tokenizer({
+    addedTokens,
+    normalizer: new SentencePieceNormalizer({
+      charactersMap,
+      addDummyPrefix,
+      removeExtraWhitespaces,
+      escapeWhitespaces,
+      treatWhitespaceAsSuffix,
+      userDefined,
+    }),
+    model: modelOf(model),
+    postProcessor: before.length + after.length > 0 ? template({ before, after }) : null,
+    decoder: sentencePieceDecoder({
+      unkPiece: model.pieces[model.unkId]?.piece ?? '',
+      unkSurface: model.unkSurface,
+      bytes: model.pieces.some(({ type }) => type === pieceType.byte),
+      addDummyPrefix,
+      removeExtraWhitespaces,
+    }),
+  });
+}
