@@ -161,7 +161,8 @@ export class Tokenizer {
 
   private surrounding: { before: readonly number[]; after: readonly number[] } | null = null;
 
-  private checkAllowed(text: TextInput, options: EncodeIdsOptions): void {
+  /** @internal @throws TokenizerError `invalid_text` for a special token that the options refuse. */
+  checkAllowed(text: TextInput, options: EncodeIdsOptions): void {
     const { allowedSpecial = 'all', disallowedSpecial = 'none' } = options;
     if (disallowedSpecial === 'none') return;
     for (const piece of typeof text === 'string' ? [text] : text) {

@@ -6,6 +6,8 @@ export interface Context {
   readonly folder: string;
   /** A GGUF file or a model folder that replaces the model with random weights; null: none given. */
   readonly model: string | null;
+  /** Folder whose `node_modules` has vocabularies and texts that areas read; null: none given. */
+  readonly nodePeers: string | null;
   /** Threads that both sides use. */
   readonly threads: number;
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Context } from './area';
 import { areas } from './areas';
 
-const context: Context = { folder: '/nowhere', model: null, threads: 1 };
+const context: Context = { folder: '/nowhere', model: null, nodePeers: null, threads: 1 };
 
 describe('areas', () => {
   it('have names of their own', () => {

@@ -67,7 +67,12 @@ async function main(args: readonly string[]): Promise<void> {
   };
   const folder = await mkdtemp(join(tmpdir(), 'tessera-bench-'));
   try {
-    const context: Context = { folder, model: path(options.model), threads: defaultBackend().threads() };
+    const context: Context = {
+      folder,
+      model: path(options.model),
+      nodePeers: peers.nodePeers,
+      threads: defaultBackend().threads(),
+    };
     const wanted = options.chosen.map((area) => ({
       area,
       cases: area.cases(context).filter(({ name }) => name.includes(options.case)),

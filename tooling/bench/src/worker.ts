@@ -7,7 +7,12 @@ import { type Subject, Unavailable } from './area';
 import { areas } from './areas';
 import { openProbes } from './probes';
 
-const contextSchema = z.object({ folder: z.string(), model: z.string().nullable(), threads: z.int() });
+const contextSchema = z.object({
+  folder: z.string(),
+  model: z.string().nullable(),
+  nodePeers: z.string().nullable(),
+  threads: z.int(),
+});
 const request = z.union([
   z.object({ open: z.object({ area: z.string(), case: z.string(), prepare: z.boolean(), context: contextSchema }) }),
   z.object({ open: z.object({ probes: z.literal(true), threads: z.int() }) }),

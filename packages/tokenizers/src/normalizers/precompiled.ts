@@ -21,6 +21,8 @@ export function fromBase64(text: string, place: string): Uint8Array {
   }
 }
 
+const windowUnits = 1024;
+
 /** A SentencePiece character map: a double-array trie of byte strings and the texts that replace them. */
 export class CharacterMap {
   private readonly units: Uint32Array;
@@ -145,9 +147,34 @@ export class Precompiled implements Normalizer {
     for (const [run] of text.matchAll(/[\0-\x0c\x0e-\x7f](?![^\0-\x7f])|[\0-\x7f]?[^\0-\x7f]+|\r\n?/gu)) {
       if (run.length === 1 || run === '\r\n') yield run;
       else {
-        this.segmenter ??= new Intl.Segmenter('und', { granularity: 'grapheme' });
-        for (const { segment } of this.segmenter.segment(run)) yield segment;
+        yield* this.segments(run);
       }
+    }
+  }
+
+  /** Clusters of a run, a window at a time: the segmenter's time is not linear in the length of what it is given. */
+  private *segments(run: string): Generator<string> {
+    this.segmenter ??= new Intl.Segmenter('und', { granularity: 'grapheme' });
+    let size = windowUnits;
+    for (let at = 0; at < run.length; ) {
+      const window = run.slice(at, at + size);
+      const last = at + window.length === run.length;
+      let begin = at;
+      let held = '';
+      for (const { segment } of this.segmenter.segment(window)) {
+        if (held !== '') {
+          yield held;
+          begin += held.length;
+        }
+        held = segment;
+      }
+      // The last cluster may go on behind the window: it begins the next one.
+      if (last) {
+        yield held;
+        return;
+      }
+      size = begin === at ? size * 2 : windowUnits;
+      at = begin;
     }
   }
 

@@ -75,7 +75,7 @@ function compose(parts: readonly Changed[]): Changed[] {
   let lastOrder = -1;
   const flush = () => {
     if (starter !== null) out.push(starter);
-    out.push(...marks);
+    for (const mark of marks) out.push(mark);
     starter = null;
     marks = [];
     lastOrder = -1;

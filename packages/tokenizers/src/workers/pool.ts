@@ -106,6 +106,7 @@ export class TokenizerPool {
     const quick: Piece[] = [];
     const slow: Piece[] = [];
     for (const text of texts) {
+      this.tokenizer.checkAllowed(text, options);
       const parts = this.tokenizer.quickParts(text, allowedSpecial);
       const own: Piece[] = [];
       if (parts === null) own.push({ text, from: 0, to: text.length, ids: null });
