@@ -119,6 +119,7 @@ describe('ChatTemplate', () => {
     ['{% raw %}{{', 1],
     ['{% for x in [1] %}\n{% endif %}', 2],
     ['{% set x = %}', 1],
+    ['\n{{ 1 < 2 < 3 }}', 2],
     [`{{ ${'('.repeat(50_000)} }}`, 1],
   ])('names the line of a syntax error: %#', (source, line) => {
     const error = failure(() => render(source));

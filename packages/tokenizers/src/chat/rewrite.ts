@@ -123,7 +123,26 @@ function groupTildes(tokens: readonly Token[]): Token[] {
   return out;
 }
 
+/**
+ * `a < b < c` means `a < b and b < c` in Jinja, and the library reads `(a < b) < c`: better none than a wrong answer.
+ */
+function refuseChains(tokens: readonly Token[]): void {
+  const compared = [false];
+  for (const { type, value } of tokens) {
+    if (opens.has(type)) compared.push(false);
+    else if (closes.has(type)) compared.pop();
+    else if (/^(?:Comma|Colon|Equals)$/.test(type) || (type === 'Identifier' && between.has(value)))
+      compared[compared.length - 1] = false;
+    else if (type === 'ComparisonBinaryOperator') {
+      if (compared.at(-1))
+        throw new SyntaxError(`chained comparisons are not supported; write a ${value} b and b ${value} c`);
+      compared[compared.length - 1] = true;
+    }
+  }
+}
+
 /** The tokens of a tag, with what the library's parser lacks or reads otherwise expressed in what it has. */
 export function rewrite(tokens: readonly Token[]): Token[] {
+  refuseChains(tokens);
   return shortTuples(testsToFilters(groupTildes(tokens)));
 }

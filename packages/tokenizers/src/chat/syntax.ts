@@ -3,11 +3,6 @@ export interface Operator {
   readonly value: string;
 }
 
-export interface Parameter {
-  readonly name: string;
-  readonly fallback: Expression | null;
-}
-
 export type Argument =
   | Expression
   | { readonly type: 'KeywordArgumentExpression'; readonly key: Identifier; readonly value: Expression }
