@@ -60,7 +60,6 @@ export function fusedKernels(calls: NativeCalls, host: Kernels, spread: Kernels[
     gated: calls.kernel('gated'),
     gatedGrad: calls.kernel('gated_grad'),
     layerNorm: calls.kernel('layer_norm'),
-    normal: calls.kernel('normal'),
     layerNormGrad: calls.kernel('layer_norm_grad'),
     rmsNorm: calls.kernel('rms_norm'),
     rmsNormGrad: calls.kernel('rms_norm_grad'),
