@@ -295,7 +295,6 @@ export class Tokenizer {
       truncation = this.parts.truncation ?? null,
     } = options;
     const given = pair === undefined ? [text] : [text, pair];
-    for (const one of given.flat()) checkText(one);
     // Without a second text to cut, the first keeps its length, so that the error that follows tells it.
     const limit = pair === undefined && truncation?.strategy === 'only_second' ? null : truncation;
     for (const one of given) this.checkAllowed(one, options);

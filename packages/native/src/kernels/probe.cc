@@ -36,6 +36,7 @@ double run_chains(int64_t steps, Args& args, int per_step, const Step& step) {
       }
       vf total{};
       for (int c = 0; c < kChains; ++c) total += acc[c];
+      if (out == nullptr) continue;
       for (int lane = 0; lane < kLanes; ++lane) out[slot * 16 + lane % 16] = total[lane];
     }
   });
