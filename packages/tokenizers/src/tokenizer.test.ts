@@ -55,13 +55,13 @@ describe('lone surrogates', () => {
     ['behind much text', `${'the theatre é\n'.repeat(9000)}\udc00 there`, 126000],
     ['as the first of a pair that is not whole', 'a\ud83d', 1],
   ])('are refused where they are: %s', (_, text, place) => {
-    const error = expect.objectContaining({
-      code: 'invalid_text',
-      message: expect.stringContaining(`place ${place};`),
-    });
+    const refused = (where: string) =>
+      expect.objectContaining({ code: 'invalid_text', message: expect.stringContaining(`place ${place}${where};`) });
+    const error = refused('');
     expect(() => tokenizer.encodeIds(text)).toThrow(error);
     expect(() => tokenizer.encode(text, { padding: {} })).toThrow(error);
-    expect(() => tokenizer.encode('the', { pair: [text] })).toThrow(error);
+    expect(() => tokenizer.encode('the', { pair: text })).toThrow(error);
+    expect(() => tokenizer.encode('the', { pair: [text] })).toThrow(refused(' of word 0'));
     const normalized = new Tokenizer({ ...tokenizer.parts, normalizer: createNormalizer({ type: 'NFC' }) });
     expect(() => normalized.encodeIds(text)).toThrow(error);
   });

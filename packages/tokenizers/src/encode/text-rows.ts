@@ -1,7 +1,7 @@
-import { TokenizerError } from '../errors';
 import type { TextInput, TokenizerParts } from '../tokenizer';
 import { AlignedText } from '../text/aligned-text';
-import { codePointPlaces, findLoneSurrogate } from '../text/unicode';
+import { codePointPlaces } from '../text/unicode';
+import { checkText } from '../text/well-formed';
 import type { AddedTokens, AllowedSpecial } from './added-tokens';
 import type { Row } from './rows';
 import type { TruncationOptions } from './truncation';
@@ -18,14 +18,7 @@ export function textRows(
   const all: Row[] = [];
   const given = typeof input === 'string' ? null : input;
   (given ?? [input as string]).forEach((text, index) => {
-    const lone = findLoneSurrogate(text);
-    if (lone >= 0) {
-      const where = given === null ? '' : ` of word ${index}`;
-      throw new TokenizerError(
-        'invalid_text',
-        `[encode] expected well-formed text, got a lone surrogate at place ${lone}${where}; text.toWellFormed() replaces it`,
-      );
-    }
+    checkText(text, 0, given === null ? undefined : index);
     const points = codePointPlaces(text);
     const rows: Row[] = [];
     // Where each piece ends among the rows, and whether the model made it.
