@@ -1,5 +1,5 @@
 import { sizeOf } from '../../shape';
-import type { ExpertArrays, MoeAttrs, MoeWants, NDArray } from '../contract';
+import type { ExpertArrays, FusedKernels, MoeAttrs, NDArray } from '../contract';
 import type { Steps } from './steps';
 import { gated as gatedForward, gatedGrad } from './transformer';
 
@@ -74,10 +74,7 @@ function write(s: Steps, target: NDArray, from: number, rows: NDArray): void {
 }
 
 /** The experts of a mixture by batched products over copies of each row's own experts. */
-export function moe(
-  s: Steps,
-  ...args: readonly [x: NDArray, index: NDArray, weights: NDArray, experts: ExpertArrays, attrs: MoeAttrs]
-): { y: NDArray; inner: NDArray } {
+export function moe(s: Steps, ...args: Parameters<FusedKernels['moe']>): { y: NDArray; inner: NDArray } {
   const [x, index, weights, experts, attrs] = args;
   const [rows, k] = index.shape as [number, number];
   const width = x.shape[1] as number;
@@ -101,19 +98,7 @@ export function moe(
   return { y, inner };
 }
 
-export function moeGrad(
-  s: Steps,
-  ...args: readonly [
-    x: NDArray,
-    index: NDArray,
-    weights: NDArray,
-    experts: ExpertArrays,
-    inner: NDArray,
-    gy: NDArray,
-    attrs: MoeAttrs,
-    wants: MoeWants,
-  ]
-) {
+export function moeGrad(s: Steps, ...args: Parameters<FusedKernels['moeGrad']>) {
   const [x, index, weights, experts, inner, gy, attrs, wants] = args;
   const k = index.shape[1] as number;
   const width = x.shape[1] as number;
