@@ -2,18 +2,18 @@ import { existsSync } from 'node:fs';
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readJsonFile, writeJsonFile } from '@tessera-llm/formats';
-import { ChatTemplate, type NamedTemplates, Tokenizer } from '@tessera-llm/tokenizers';
+import {
+  ChatTemplate,
+  type NamedTemplates,
+  type Tokenizer,
+  TokenizerError,
+  tokenizerFromHuggingFace,
+} from '@tessera-llm/tokenizers';
 import { z } from 'zod';
 import type { ModelConfig } from './architecture';
 import { ModelsError } from './errors';
 
 export type { Tokenizer };
-
-/** A token in tokenizer_config.json: its text, or an object that holds it. */
-const token = z
-  .union([z.string(), z.looseObject({ content: z.string() }).transform(({ content }) => content)])
-  .nullish();
-const configSchema = z.looseObject({ bos_token: token, eos_token: token });
 
 /** What a folder says of its tokenizer. */
 export interface TokenizerFiles {
@@ -24,15 +24,9 @@ export interface TokenizerFiles {
   readonly eosId: number | null;
 }
 
-async function readTokenizerConfig(folder: string): Promise<z.output<typeof configSchema> | null> {
-  const file = join(folder, 'tokenizer_config.json');
-  if (!existsSync(file)) return null;
-  const parsed = configSchema.safeParse(await readJsonFile(file));
-  if (parsed.success) return parsed.data;
-  throw new ModelsError(
-    'invalid_config',
-    `[open] expected ${file} as transformers writes it, got:\n${z.prettifyError(parsed.error)}`,
-  );
+async function readOptional(folder: string, name: string): Promise<unknown> {
+  const file = join(folder, name);
+  return existsSync(file) ? readJsonFile(file) : undefined;
 }
 
 /** chat_template.jinja as `default`, and the files of additional_chat_templates by their names. */
@@ -47,15 +41,28 @@ async function readTemplateFiles(folder: string): Promise<NamedTemplates> {
   return found;
 }
 
-/** Reads tokenizer.json, tokenizer_config.json and the files of chat templates of a folder, as far as they exist. */
+/**
+ * Reads tokenizer.json, tokenizer_config.json, special_tokens_map.json and the files of chat templates of a folder, as
+ * far as they exist.
+ */
 export async function readTokenizer(folder: string): Promise<TokenizerFiles> {
-  const config = await readTokenizerConfig(folder);
-  const chatTemplate = ChatTemplate.fromConfig(config ?? {}, await readTemplateFiles(folder));
-  const file = join(folder, 'tokenizer.json');
-  if (!existsSync(file)) return { tokenizer: null, chatTemplate, eosId: null };
-  const tokenizer = Tokenizer.fromJSON(await readJsonFile(file));
-  const eos = config?.eos_token;
-  return { tokenizer, chatTemplate, eosId: eos ? (tokenizer.tokenToId(eos) ?? null) : null };
+  const config = await readOptional(folder, 'tokenizer_config.json');
+  const file = await readOptional(folder, 'tokenizer.json');
+  try {
+    const chatTemplate = ChatTemplate.fromConfig(config ?? {}, await readTemplateFiles(folder));
+    if (file === undefined) return { tokenizer: null, chatTemplate, eosId: null };
+    const specialTokensMap = await readOptional(folder, 'special_tokens_map.json');
+    const { tokenizer, specialTokens } = tokenizerFromHuggingFace({ tokenizer: file, config, specialTokensMap });
+    const eos = specialTokens.eos_token;
+    return { tokenizer, chatTemplate, eosId: eos === undefined ? null : (tokenizer.tokenToId(eos) ?? null) };
+  } catch (cause) {
+    if (!(cause instanceof TokenizerError)) throw cause;
+    throw new ModelsError(
+      'invalid_config',
+      `[open] expected tokenizer files as transformers writes them in ${folder}; ${cause.message}`,
+      { cause },
+    );
+  }
 }
 
 function firstToken(tokenizer: Tokenizer, ids: unknown): string | null {
