@@ -1,4 +1,4 @@
-import type { GgufNumberType } from './value.js';
+import { type GgufNumberType, ggufValueSizes } from './value.js';
 
 export const utf8 = new TextEncoder();
 
@@ -16,7 +16,7 @@ export class Growing {
   }
 
   number(type: GgufNumberType, value: number): void {
-    const at = this.#more(numberBytes[type]);
+    const at = this.#more(ggufValueSizes[type]);
     switch (type) {
       case 'uint8':
         return this.#view.setUint8(at, value);
@@ -80,14 +80,3 @@ export class Growing {
     return at;
   }
 }
-
-const numberBytes: Readonly<Record<GgufNumberType, number>> = {
-  uint8: 1,
-  int8: 1,
-  uint16: 2,
-  int16: 2,
-  uint32: 4,
-  int32: 4,
-  float32: 4,
-  float64: 8,
-};

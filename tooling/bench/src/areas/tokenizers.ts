@@ -1,16 +1,11 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { Bpe, Tokenizer, byteLevel, byteToChar, sequence, splitPattern, trainBpe } from '@tessera-llm/tokenizers';
+import { Tokenizer, tiktokenEncodings, tokenizerFromTiktoken, trainBpe } from '@tessera-llm/tokenizers';
 import { TokenizerPool } from '@tessera-llm/tokenizers/pool';
 import { type Area, type Case, type Peer, Unavailable } from '../area';
 
-/** Published rank files of gpt-tokenizer, and how tiktoken splits text for them. */
-const encodings = {
-  r50k_base: "'(?:[sdmt]|ll|ve|re)| ?\\p{L}++| ?\\p{N}++| ?[^\\s\\p{L}\\p{N}]++|\\s++$|\\s+(?!\\S)|\\s",
-  cl100k_base:
-    "'(?i:[sdmt]|ll|ve|re)|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}++|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]++[\\r\\n]*+|\\s++$|\\s*[\\r\\n]|\\s+(?!\\S)|\\s",
-} as const;
-type Encoding = keyof typeof encodings;
+/** Published rank files that gpt-tokenizer carries. */
+type Encoding = 'r50k_base' | 'cl100k_base';
 
 const ownSize = 32768;
 
@@ -42,27 +37,6 @@ function readText(place: string): { readonly text: string; readonly other: strin
   return { text: read.slice(0, cut), other: read.slice(cut) };
 }
 
-/** tiktoken's tokens, and every merge that makes one at the rank of the token. */
-function modelOf(file: string): Bpe {
-  const vocab = new Map<string, number>();
-  for (const line of readFileSync(file, 'utf8').split('\n')) {
-    const [encoded, rank] = line.split(' ');
-    if (!encoded || !rank) continue;
-    vocab.set(Array.from(Buffer.from(encoded, 'base64'), byteToChar).join(''), Number(rank));
-  }
-  const merges: [string, string][] = [];
-  const ranks: number[] = [];
-  for (const [token, rank] of [...vocab].sort((a, b) => a[1] - b[1])) {
-    for (let at = 1; at < token.length; at++) {
-      const [left, right] = [token.slice(0, at), token.slice(at)];
-      if (!vocab.has(left) || !vocab.has(right)) continue;
-      merges.push([left, right]);
-      ranks.push(rank);
-    }
-  }
-  return new Bpe({ vocab, merges, ranks, ignoreMerges: true });
-}
-
 function rankFile(encoding: Encoding, folder: string | null): string {
   if (folder === null) throw new Unavailable('give --node-peers');
   const file = join(folder, 'node_modules/gpt-tokenizer/data', `${encoding}.tiktoken`);
@@ -72,8 +46,7 @@ function rankFile(encoding: Encoding, folder: string | null): string {
 
 async function tokenizerOf(name: Encoding | 'own', folder: string | null): Promise<Tokenizer> {
   if (name === 'own') return trainBpe([readText(placeOf('English', folder)).text], { vocabSize: ownSize });
-  const preTokenizer = sequence([splitPattern(encodings[name]), byteLevel({ useRegex: false })]);
-  return new Tokenizer({ model: modelOf(rankFile(name, folder)), preTokenizer });
+  return tokenizerFromTiktoken(readFileSync(rankFile(name, folder), 'utf8'), tiktokenEncodings[name]);
 }
 
 /** Megabytes of UTF-8 that a repetition encodes; 1 where the text is absent and the case will be skipped. */
