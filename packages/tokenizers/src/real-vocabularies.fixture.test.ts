@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Unsupported, dumpJson, filesIn, fixtureCase, fixturesDir, loadJson } from '@tessera-llm/testing';
 import { afterAll, describe, expect, it } from 'vitest';
+import { type RealChats, chatTests } from './chat/real-chats.test-support';
 import {
   type GgufTokenizerMetadata,
   Tokenizer,
@@ -21,8 +22,7 @@ interface Row {
 }
 
 /** The files are our own fixtures; their structure is described in their README. */
-interface File {
-  readonly package: string;
+interface File extends RealChats {
   readonly file: string;
   readonly sha256: string;
   readonly pattern?: string;
@@ -59,6 +59,9 @@ describe.skipIf(folder === null)('fixtures/tokenizers/real-*.json (skipped where
     const path = packages === null ? null : join(packages, file.package, file.file);
     const absent = path === null || !existsSync(path);
     const title = absent ? `${name} (skipped: TESSERA_VOCABS names no folder with ${file.package})` : name;
+    // The chats come first, so that all is there when the cases' block writes it.
+    const chat: unknown[] = [];
+    chatTests(name, file, packages, chat);
     describe.skipIf(absent)(title, () => {
       const cases: Row[] = [];
       let tokenizer: Tokenizer | null = null;
@@ -111,7 +114,7 @@ describe.skipIf(folder === null)('fixtures/tokenizers/real-*.json (skipped where
           }
         }),
       );
-      afterAll(() => dumpJson('reference', `tokenizers/${name}`, { cases }));
+      afterAll(() => dumpJson('reference', `tokenizers/${name}`, { cases, ...(chat.length > 0 && { chat }) }));
     });
   }
 });

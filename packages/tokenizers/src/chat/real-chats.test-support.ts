@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { dumpJson, filesIn, fixtureCase, fixturesDir, loadJson } from '@tessera-llm/testing';
-import { afterAll, describe, expect, it } from 'vitest';
+import { fixtureCase, loadJson } from '@tessera-llm/testing';
+import { describe, expect, it } from 'vitest';
 import { ChatTemplate, TokenizerError } from '../index';
 
 /** A chat row of `real-*.json`; their structure is described in the README of the fixtures. */
@@ -16,16 +16,13 @@ interface Row {
   readonly [key: string]: unknown;
 }
 
-interface RealFile {
+/** What such a file says of chats. */
+export interface RealChats {
   readonly package: string;
   readonly chat_file?: string;
   readonly chat_special_tokens?: Record<string, string>;
   readonly chat?: readonly Row[];
 }
-
-const folder = fixturesDir('tokenizers');
-const packages = process.env.TESSERA_VOCABS ?? null;
-const files = filesIn(folder, '.json').filter((name) => /^real-[^/]*\.json$/.test(name));
 
 function compute(template: ChatTemplate, row: Row): Partial<Row> {
   try {
@@ -41,11 +38,11 @@ function compute(template: ChatTemplate, row: Row): Partial<Row> {
   }
 }
 
-for (const name of files) {
-  const real = loadJson(join(folder ?? '', name)) as RealFile;
+/** The tests of a file's chat rows; what they compute is added to `dump`, one entry a row. */
+export function chatTests(name: string, real: RealChats, packages: string | null, dump: unknown[]): void {
   const rows = real.chat ?? [];
-  if (rows.length === 0) continue;
-  const config = join(packages ?? '', 'node_modules', real.package, real.chat_file ?? 'models/tokenizer_config.json');
+  if (rows.length === 0) return;
+  const config = join(packages ?? '', real.package, real.chat_file ?? 'models/tokenizer_config.json');
   const present = packages !== null && existsSync(config);
   describe.skipIf(!present)(`${name}, chat (skipped where TESSERA_VOCABS names no folder with ${real.package})`, () => {
     let template: ChatTemplate | null = null;
@@ -55,7 +52,6 @@ for (const name of files) {
       template = made;
       return made;
     };
-    const dump: unknown[] = [];
     for (const [i, row] of rows.entries()) {
       it(`${i}: ${row.conversation}`, () =>
         fixtureCase('tokenizers', `${name}/chat/${i}`, () => {
@@ -70,6 +66,5 @@ for (const name of files) {
     it('special tokens of the configuration', () => {
       expect(loaded().specialTokens).toMatchObject(real.chat_special_tokens ?? {});
     });
-    afterAll(() => dumpJson('reference', `tokenizers/${name.replace(/\.json$/, '')}-chat.json`, { chat: dump }));
   });
 }
