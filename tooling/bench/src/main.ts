@@ -5,7 +5,8 @@ import { parseArgs } from 'node:util';
 import { defaultBackend } from '@tessera-llm/tensor';
 import type { Context } from './area';
 import { areas } from './areas';
-import { type Measured, measure, measureCeilings } from './measure';
+import { ChildFailure } from './child';
+import { type Ceilings, type Measured, measure, measureCeilings } from './measure';
 import { tableHead, tableLine } from './table';
 
 const usage = `npm run -s bench -- [AREA …] [options]
@@ -52,6 +53,26 @@ function parse(args: readonly string[]) {
   return { ...values, repeat, chosen };
 }
 
+/** The machine's ceilings; null, with a note, where the native kernels that measure them are absent. */
+async function ceilingsOrNull(threads: number): Promise<Ceilings | null> {
+  try {
+    return await measureCeilings(threads);
+  } catch (error) {
+    if (!(error instanceof ChildFailure)) throw error;
+    note(`no ceilings: ${error.message}`);
+    return null;
+  }
+}
+
+function describe(ceilings: Ceilings | null, threads: number): string {
+  if (ceilings === null) return 'no ceilings: figures have no share of them';
+  const { float32, bfloat16, bandwidth } = ceilings;
+  return (
+    `ceilings on ${threads} threads: float32 ${float32.toFixed(0)} GFLOP/s, bfloat16 ${bfloat16.toFixed(0)} GFLOP/s, ` +
+    `reading ${bandwidth.toFixed(1)} GB/s`
+  );
+}
+
 async function main(args: readonly string[]): Promise<void> {
   const options = parse(args);
   if (options.help) {
@@ -86,11 +107,8 @@ async function main(args: readonly string[]): Promise<void> {
     const all: Measured[] = [];
     for (const { area, cases } of wanted) {
       if (cases.length === 0) continue;
-      const ceilings = await measureCeilings(context.threads);
-      process.stdout.write(
-        `\n${area.name}: ${area.about}\nceilings on ${context.threads} threads: float32 ${ceilings.float32.toFixed(0)} GFLOP/s, ` +
-          `bfloat16 ${ceilings.bfloat16.toFixed(0)} GFLOP/s, reading ${ceilings.bandwidth.toFixed(1)} GB/s\n${tableHead()}\n`,
-      );
+      const ceilings = await ceilingsOrNull(context.threads);
+      process.stdout.write(`\n${area.name}: ${area.about}\n${describe(ceilings, context.threads)}\n${tableHead()}\n`);
       for (const one of cases) {
         const settings = { area: area.name, context, repeat: options.repeat, ceilings, peers, note };
         for await (const measured of measure(one, settings)) {
