@@ -10,39 +10,19 @@ import { fileURLToPath } from 'node:url';
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const sources = join(root, 'src');
 
+const avx2 = ['-mavx2', '-mfma', '-mf16c', '-mbmi2'];
+const avx512 = ['-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mfma', '-mf16c', '-mbmi2', '-mprefer-vector-width=512'];
+const avx512bf16 = [...avx512, '-mavx512bf16', '-mavx512vnni'];
+
 // Flags of each instruction family. `extra` families are built only for kernel files that ask for them in a line
-// `// isa: NAME`, because their instructions matter to products alone.
+// `// isa: NAME …`, because their instructions matter to products alone.
 export const families = {
   x86_64: {
     baseline: { flags: [] },
-    avx2: { flags: ['-mavx2', '-mfma', '-mf16c', '-mbmi2'] },
-    avx512: {
-      flags: [
-        '-mavx512f',
-        '-mavx512bw',
-        '-mavx512dq',
-        '-mavx512vl',
-        '-mfma',
-        '-mf16c',
-        '-mbmi2',
-        '-mprefer-vector-width=512',
-      ],
-    },
-    avx512bf16: {
-      extra: true,
-      flags: [
-        '-mavx512f',
-        '-mavx512bw',
-        '-mavx512dq',
-        '-mavx512vl',
-        '-mavx512bf16',
-        '-mavx512vnni',
-        '-mfma',
-        '-mf16c',
-        '-mbmi2',
-        '-mprefer-vector-width=512',
-      ],
-    },
+    avx2: { flags: avx2 },
+    avx512: { flags: avx512 },
+    avx512bf16: { extra: true, flags: avx512bf16 },
+    amx: { extra: true, flags: [...avx512bf16, '-mamx-tile', '-mamx-bf16'] },
   },
   aarch64: { neon: { flags: ['-march=armv8-a'] } },
 };
@@ -158,7 +138,7 @@ function includedFiles(file, folders, seen = new Set()) {
 export function kernelFiles(isas) {
   return filesUnder(join(sources, 'kernels'), (name) => name.endsWith('.cc')).map((file) => {
     const text = readFileSync(file, 'utf8');
-    const asked = [...text.matchAll(/^\/\/ isa: (\w+)$/gm)].map((match) => match[1]);
+    const asked = [...text.matchAll(/^\/\/ isa: (.+)$/gm)].flatMap((match) => match[1].split(' '));
     const family = file
       .slice(file.lastIndexOf('/') + 1)
       .replace(/^.*\\/, '')

@@ -5,6 +5,10 @@
 
 #if defined(__x86_64__) || defined(_M_X64)
 #include <cpuid.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 #endif
 
 namespace ts {
@@ -28,8 +32,18 @@ uint64_t saved_states() {
   return (static_cast<uint64_t>(high) << 32) | low;
 }
 
+// Linux gives the tile registers (8 KB of state per thread) only to processes that ask for them.
+bool tiles_granted() {
+#if defined(__linux__)
+  constexpr long request_permission = 0x1023, tile_data = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+  return syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+#else
+  return false;
+#endif
+}
+
 struct Features {
-  bool avx2 = false, avx512 = false, avx512bf16 = false;
+  bool avx2 = false, avx512 = false, avx512bf16 = false, amx = false;
 };
 
 Features detect() {
@@ -46,6 +60,8 @@ Features detect() {
   f.avx2 = ymm && avx && fma && f16c && bit(seven.b, 5) && bit(seven.b, 8);  // AVX2, BMI2
   f.avx512 = f.avx2 && zmm && bit(seven.b, 16) && bit(seven.b, 17) && bit(seven.b, 30) && bit(seven.b, 31);  // F DQ BW VL
   f.avx512bf16 = f.avx512 && bit(seven_one.a, 5) && bit(seven.c, 11);  // BF16, VNNI
+  const bool tiles = (states & 0x60000) == 0x60000;
+  f.amx = f.avx512bf16 && tiles && bit(seven.d, 22) && bit(seven.d, 24) && tiles_granted();  // BF16, TILE
   return f;
 }
 
@@ -63,6 +79,7 @@ const char* isa_name(Isa isa) {
     case Isa::avx2: return "avx2";
     case Isa::avx512: return "avx512";
     case Isa::avx512bf16: return "avx512bf16";
+    case Isa::amx: return "amx";
     case Isa::neon: return "neon";
     case Isa::wide: return "wide";
   }
@@ -76,6 +93,7 @@ bool isa_supported(Isa isa) {
     case Isa::avx2: return features().avx2;
     case Isa::avx512: return features().avx512;
     case Isa::avx512bf16: return features().avx512bf16;
+    case Isa::amx: return features().amx;
     case Isa::neon: return false;
     case Isa::wide: return features().avx2;
   }
@@ -91,7 +109,7 @@ Isa best_isa() {
 #if defined(__aarch64__)
   return Isa::neon;
 #else
-  for (Isa isa : {Isa::avx512bf16, Isa::avx512, Isa::avx2}) {
+  for (Isa isa : {Isa::amx, Isa::avx512bf16, Isa::avx512, Isa::avx2}) {
     if (isa_supported(isa)) return isa;
   }
   return Isa::baseline;

@@ -30,8 +30,9 @@ std::vector<const KernelEntry*> collect(Isa isa) {
   // In the order of families.inc, so that a kernel has one number whatever the instruction family.
   std::vector<const Compiled*> chosen;
   for (const Compiled& candidate : compiled) {
-    // Only AVX-512 BF16 is built for some families and not for others.
-    const bool allowed = candidate.isa == isa || (isa == Isa::avx512bf16 && candidate.isa == Isa::avx512);
+    // AVX-512 BF16 and AMX are built for some families only: the others have what they extend.
+    const bool extended = (isa == Isa::avx512bf16 || isa == Isa::amx) && candidate.isa >= Isa::avx512 && candidate.isa <= isa;
+    const bool allowed = candidate.isa == isa || extended;
     if (!allowed) continue;
     bool known = false;
     for (const Compiled*& other : chosen) {

@@ -1,4 +1,4 @@
-// isa: avx512bf16
+// isa: avx512bf16 amx
 // Cross-entropy of logits, and of a projection, hidden weightᵀ + bias, whose logits are made a few rows at a time and are
 // never whole in memory.
 #include "core/memory.h"

@@ -1,4 +1,4 @@
-// isa: avx512bf16
+// isa: avx512bf16 amx
 // Matrix products: the drivers over packed panels, and the kernels matmul and linear.
 #include "gemm.h"
 
@@ -13,6 +13,7 @@ namespace {
 // A task's block of C: its part of A (rows x kBlockK) and of C stay in the second-level cache.
 constexpr int64_t kTaskM = 16 * kTileM;
 constexpr int64_t kTaskN = 8 * kTileN;
+static_assert(kTaskM % Float32::a_rows == 0 && kTaskM % BFloat16::a_rows == 0);
 
 // Packed A and packed B are made in pieces of at most this many bytes, so that they are read back from the last-level cache.
 constexpr int64_t kPieceBytes = int64_t{8} << 20;
@@ -29,7 +30,7 @@ constexpr int64_t align64(int64_t bytes) { return (bytes + 63) / 64 * 64; }
 
 template <class T>
 int64_t packed_a_bytes(int64_t m, int64_t k) {
-  return align64(ceil_div(m, kTileM) * kTileM * words_of<T>(k) * T::a_words * 4);
+  return align64(ceil_div(m, T::a_rows) * T::a_rows * words_of<T>(k) * T::a_words * 4);
 }
 template <class T>
 int64_t packed_bytes(int64_t n, int64_t k) {
@@ -102,7 +103,7 @@ void block_from_panels(const Product& p, const void* a, const void* b, int64_t i
   for (int64_t w = 0; w < words; w += T::block) {
     const int64_t count = min64(T::block, words - w);
     const bool last = w + count == words;
-    block_product<T>(static_cast<const Word*>(a) + w * kTileM * T::a_words, words * kTileM * T::a_words, m,
+    block_product<T>(static_cast<const Word*>(a) + w * T::a_rows * T::a_words, words * T::a_rows * T::a_words, m,
                      static_cast<const Word*>(b) + w * kTileN, words * kTileN, n, count, sums.data, sums.ld, w == 0,
                      last && p.bias != nullptr ? p.bias + j : nullptr);
   }
@@ -120,7 +121,7 @@ void block_packing_b(const Product& p, const void* a, int64_t j, int64_t n, void
     const int64_t k0 = w * T::per_word;
     const int64_t k = min64(count * T::per_word, p.k - k0);
     make_b_panels<T>(p, j, n, k0, k, 0, ceil_div(n, kTileN), b_scratch);
-    block_product<T>(static_cast<const Word*>(a) + w * kTileM * T::a_words, words * kTileM * T::a_words, p.m,
+    block_product<T>(static_cast<const Word*>(a) + w * T::a_rows * T::a_words, words * T::a_rows * T::a_words, p.m,
                      static_cast<const Word*>(b_scratch), count * kTileN, n, count, sums.data, sums.ld, w == 0,
                      w + count == words && p.bias != nullptr ? p.bias + j : nullptr);
   }
@@ -142,7 +143,7 @@ Status multiply_few_rows(const Product& p) {
   const bool parallel = p.m * p.n * p.k >= kParallelWork;
   Scratch scratch(static_cast<size_t>(a_bytes + per_thread * (parallel ? threads() : 1)));
   if (!scratch) return fail(Status::out_of_memory, "[matmul] no memory for %lld packed bytes", static_cast<long long>(a_bytes));
-  pack_a_panels<T>(p.a, p.m, p.k, 0, ceil_div(p.m, kTileM), scratch.as<void>());
+  pack_a_panels<T>(p.a, p.m, p.k, 0, ceil_div(p.m, T::a_rows), scratch.as<void>());
   const int64_t panel_words = words_of<T>(p.k) * kTileN;
   // Four panels are enough work for a task with one row: 16 KB to 128 KB of B.
   constexpr int64_t step = 4 * kTileN;
@@ -183,7 +184,7 @@ Status multiply_many_rows(const Product& p) {
   void* const packed_b = scratch.as<void>(static_cast<size_t>(a_bytes));
   for (int64_t i0 = 0; i0 < p.m; i0 += piece_m) {
     const int64_t m = min64(piece_m, p.m - i0);
-    const int64_t a_panels = ceil_div(m, kTileM);
+    const int64_t a_panels = ceil_div(m, T::a_rows);
     const Matrix a = rows(p.a, i0);
     for (int64_t j0 = 0; j0 < p.n; j0 += piece_n) {
       const int64_t n = min64(piece_n, p.n - j0);
@@ -223,7 +224,7 @@ void serial_as(const Product& p, char* scratch) {
     part.m = min64(kTaskM, p.m - i);
     part.a = rows(p.a, i);
     part.c = static_cast<char*>(p.c) + static_cast<size_t>(i * p.ldc) * dtype_bytes(p.out);
-    pack_a_panels<T>(part.a, part.m, p.k, 0, ceil_div(part.m, kTileM), scratch);
+    pack_a_panels<T>(part.a, part.m, p.k, 0, ceil_div(part.m, T::a_rows), scratch);
     for (int64_t j = 0; j < p.n; j += kTaskN) {
       const int64_t n = min64(kTaskN, p.n - j);
       if (p.packed_b != nullptr) {

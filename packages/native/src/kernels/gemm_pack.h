@@ -45,12 +45,46 @@ TS_INLINE vf load_values(const void* data, int64_t at, int n) {
   }
 }
 
-// The bits of a value as panels keep it: float32 as it is, bfloat16 in the upper half of the word.
+// The bits of values as panels of whole words keep them: float32 as it is, bfloat16 in the upper half of the word.
 template <class T, DType D>
-TS_INLINE vu load_rounded(const void* data, int64_t at, int n) {
-  const vf x = load_values<D>(data, at, n);
+TS_INLINE vu rounded(vf x) {
   if constexpr (T::per_word == 2 && D == DType::float32) return bits<vu>(round_bf16(x));
   return bits<vu>(x);
+}
+
+// 2 kLanes consecutive places, the first n of them real, as kLanes words of rounded pairs.
+template <DType D>
+TS_INLINE vu load_pairs(const void* data, int64_t at, int n) {
+  const int low = n < kLanes ? n : kLanes;
+  vh half[2];
+  if constexpr (D == DType::bfloat16) {
+    const uint16_t* p = static_cast<const uint16_t*>(data) + at;
+    half[0] = low == kLanes ? load_words(p) : load_words_n(p, low);
+    half[1] = n == 2 * kLanes ? load_words(p + kLanes) : load_words_n(p + low, n - low);
+  } else {
+    const vf first = load_values<D>(data, at, low), second = load_values<D>(data, at + low, n - low);
+#if defined(__AVX512BF16__)
+    return (vu)_mm512_cvtne2ps_pbh((__m512)second, (__m512)first);  // subnormals become zero, as in every product of theirs
+#else
+    half[0] = to_bf16(first);
+    half[1] = to_bf16(second);
+#endif
+  }
+  vu out;
+  std::memcpy(&out, half, sizeof out);
+  return out;
+}
+
+// Words whose low halves are the bfloat16 of `even` and high halves of `odd`, float32 or already rounded.
+TS_INLINE vu pair_words(vf even, vf odd) {
+#if defined(__AVX512BF16__)
+  const __m512i halves = (__m512i)_mm512_cvtne2ps_pbh((__m512)odd, (__m512)even);
+  alignas(64) static constexpr uint16_t order[32] = {0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
+                                                     8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+  return (vu)_mm512_permutexvar_epi16(_mm512_load_si512(order), halves);
+#else
+  return (bits<vu>(round_bf16(odd)) & 0xffff0000u) | (bits<vu>(round_bf16(even)) >> 16);
+#endif
 }
 
 // Writes one panel row by row. A vector may reach past its own W words into the next row, which is written later; the last
@@ -71,14 +105,15 @@ struct PanelWriter {
   }
 };
 
-// How words of a panel are made from values of k. kSplit: A of a family without the bfloat16 dot product, float32 words
-// of rounded values, padded to whole pairs of k.
-enum class Words { single, pairs, split };
+// How words of a panel are made from values of k. split: A of a family without the bfloat16 dot product, float32 words
+// of rounded values, padded to whole pairs of k. tiles: A for AMX, for each step of k all rows, the step's words together.
+enum class Words { single, pairs, split, tiles };
 
 // One panel: `lanes` valid lanes of W, places [0, k).
 template <class T, Words kWords, int W, DType D>
 inline void pack_panel(const PackSource& s, int64_t lane0, int64_t lanes, int64_t k, uint32_t* out) {
-  const int64_t words = kWords == Words::single ? k : kWords == Words::pairs ? (k + 1) / 2 : (k + 1) / 2 * 2;
+  constexpr bool pairs = kWords == Words::pairs;
+  const int64_t words = kWords == Words::split ? (k + 1) / 2 * 2 : words_of<T>(k);
   const PanelWriter<W> writer{out, words};
   constexpr int groups = (W + kLanes - 1) / kLanes;
   for (int g = 0; g < groups; ++g) {
@@ -86,46 +121,83 @@ inline void pack_panel(const PackSource& s, int64_t lane0, int64_t lanes, int64_
     const int n = left <= 0 ? 0 : left < kLanes ? static_cast<int>(left) : kLanes;
     const int64_t lane = lane0 + g * kLanes;
     if (s.lane_stride == 1) {
-      const auto row = [&](int64_t at) { return at < k ? load_rounded<T, D>(s.data, at * s.k_stride + lane, n) : vu{}; };
+      const auto row = [&](int64_t at) { return at < k ? load_values<D>(s.data, at * s.k_stride + lane, n) : vf{}; };
       for (int64_t w = 0; w < words; ++w) {
-        if constexpr (kWords == Words::pairs) {
-          writer.put(w, g, (row(2 * w + 1) & 0xffff0000u) | (row(2 * w) >> 16));
+        if constexpr (pairs) {
+          writer.put(w, g, pair_words(row(2 * w), row(2 * w + 1)));
         } else {
-          writer.put(w, g, row(w));
+          writer.put(w, g, rounded<T, D>(row(w)));
         }
       }
       continue;
     }
-    // k runs along memory: blocks of kLanes lanes by kLanes places are transposed.
-    for (int64_t at = 0; at < k; at += kLanes) {
-      const int count = k - at < kLanes ? static_cast<int>(k - at) : kLanes;
+    // k runs along memory: blocks of kLanes lanes by kLanes words are transposed.
+    constexpr int per_word = pairs ? 2 : 1;
+    for (int64_t w = 0; w < words; w += kLanes) {
+      const int64_t at = w * per_word, rest = k - at;
+      const int count = rest <= 0 ? 0 : rest < per_word * kLanes ? static_cast<int>(rest) : per_word * kLanes;
       vu block[kLanes];
 #pragma GCC unroll 16
       for (int l = 0; l < kLanes; ++l) {
-        block[l] = l < n ? load_rounded<T, D>(s.data, (lane + l) * s.lane_stride + at, count) : vu{};
+        const int64_t from = (lane + l) * s.lane_stride + at;
+        if constexpr (pairs) {
+          block[l] = l < n ? load_pairs<D>(s.data, from, count) : vu{};
+        } else {
+          block[l] = l < n ? rounded<T, D>(load_values<D>(s.data, from, count)) : vu{};
+        }
       }
       transpose(block);
-      if constexpr (kWords == Words::pairs) {
 #pragma GCC unroll 16
-        for (int i = 0; i < kLanes; i += 2) {
-          if (i < count) writer.put((at + i) / 2, g, (block[i + 1] & 0xffff0000u) | (block[i] >> 16));
-        }
-      } else {
-        const int kept = kWords == Words::split ? (count + 1) / 2 * 2 : count;
-#pragma GCC unroll 16
-        for (int i = 0; i < kLanes; ++i) {
-          if (i < kept) writer.put(at + i, g, block[i]);
-        }
+      for (int i = 0; i < kLanes; ++i) {
+        if (w + i < words) writer.put(w + i, g, block[i]);
       }
     }
   }
 }
+
+#if defined(TS_TILES)
+template <class T, int W, DType D>
+inline void pack_tiles(const PackSource& s, int64_t lane0, int64_t lanes, int64_t k, uint32_t* out) {
+  static_assert(kTileWords == kLanes && W % kLanes == 0);
+  for (int64_t at = 0; at < k; at += 2 * kLanes, out += W * kTileWords) {
+    const int count = k - at < 2 * kLanes ? static_cast<int>(k - at) : 2 * kLanes;
+    for (int g = 0; g < W; g += kLanes) {
+      const int64_t left = lanes - g;
+      const int n = left <= 0 ? 0 : left < kLanes ? static_cast<int>(left) : kLanes;
+      vu block[kLanes];
+      if (s.lane_stride == 1) {
+        const auto row = [&](int i) { return i < count ? load_values<D>(s.data, (at + i) * s.k_stride + lane0 + g, n) : vf{}; };
+#pragma GCC unroll 16
+        for (int i = 0; i < kLanes; ++i) block[i] = pair_words(row(2 * i), row(2 * i + 1));
+        transpose(block);
+      } else {
+#pragma GCC unroll 16
+        for (int l = 0; l < kLanes; ++l) {
+          block[l] = l < n ? load_pairs<D>(s.data, (lane0 + g + l) * s.lane_stride + at, count) : vu{};
+        }
+      }
+#pragma GCC unroll 16
+      for (int l = 0; l < kLanes; ++l) std::memcpy(out + (g + l) * kTileWords, &block[l], sizeof(vu));
+    }
+  }
+}
+#endif
 
 template <class T, Words kWords, int W>
 inline void pack(const PackSource& s, int64_t first_panel, int64_t last_panel, int64_t lanes, int64_t k, uint32_t* out,
                  int64_t panel_words) {
   for (int64_t panel = first_panel; panel < last_panel; ++panel) {
     uint32_t* place = out + panel * panel_words;
+#if defined(TS_TILES)
+    if constexpr (kWords == Words::tiles) {
+      if (s.dtype == DType::bfloat16) {
+        pack_tiles<T, W, DType::bfloat16>(s, panel * W, lanes - panel * W, k, place);
+      } else {
+        pack_tiles<T, W, DType::float32>(s, panel * W, lanes - panel * W, k, place);
+      }
+      continue;
+    }
+#endif
     if (s.dtype == DType::bfloat16) {
       pack_panel<T, kWords, W, DType::bfloat16>(s, panel * W, lanes - panel * W, k, place);
     } else {
@@ -135,7 +207,7 @@ inline void pack(const PackSource& s, int64_t first_panel, int64_t last_panel, i
 }
 
 template <class T>
-constexpr Words a_words_kind = T::per_word == 1 ? Words::single : T::a_words == 2 ? Words::split : Words::pairs;
+constexpr Words a_words_kind = T::per_word == 1 ? Words::single : T::step > 1 ? Words::tiles : T::a_words == 2 ? Words::split : Words::pairs;
 template <class T>
 constexpr Words b_words_kind = T::per_word == 1 ? Words::single : Words::pairs;
 
@@ -143,7 +215,7 @@ constexpr Words b_words_kind = T::per_word == 1 ? Words::single : Words::pairs;
 template <class T>
 inline void pack_a_panels(const Matrix& a, int64_t m, int64_t k, int64_t first, int64_t last, void* out) {
   const PackSource s{a.data, a.dtype, a.row_stride, a.col_stride};
-  pack<T, a_words_kind<T>, kTileM>(s, first, last, m, k, static_cast<uint32_t*>(out), words_of<T>(k) * T::a_words * kTileM);
+  pack<T, a_words_kind<T>, T::a_rows>(s, first, last, m, k, static_cast<uint32_t*>(out), words_of<T>(k) * T::a_words * T::a_rows);
 }
 
 // Panels [first, last) of B: columns are lanes.

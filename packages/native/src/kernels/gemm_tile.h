@@ -2,6 +2,10 @@
 #pragma once
 
 #include "gemm.h"
+#if defined(TS_ISA_amx)
+#define TS_TILES 1
+#include "kernels/gemm_amx.h"
+#endif
 
 namespace ts::TS_ISA {
 
@@ -43,23 +47,37 @@ TS_INLINE vf dot_bf16(vf acc, vu a, vu b) {
 struct Float32 {
   using Word = float;
   static constexpr int per_word = 1;           // values of k per word
-  static constexpr int64_t block = kBlockK;    // words per block of the sum
+  static constexpr int64_t block = kBlockK;    // words per block of k
+  static constexpr int64_t sum_words = block;  // words per block of the sum
+  static constexpr int a_rows = kTileM;        // rows of a panel of A
   static constexpr int a_words = 1;            // words of A's panel per word of B's
+  static constexpr int step = 1;               // panels are padded with zeros to whole steps of words
 };
 struct BFloat16 {
   using Word = uint32_t;
   static constexpr int per_word = 2;
   static constexpr int64_t block = kBlockKPairs;
+#if defined(TS_TILES)
+  static constexpr int64_t sum_words = int64_t{1} << 40;  // one chain: blocks go on with the sum
+  static constexpr int a_rows = 2 * kTileRows;
+  static constexpr int a_words = 1;
+  static constexpr int step = kTileWords;
+#else
+  static constexpr int64_t sum_words = block;
+  static constexpr int a_rows = kTileM;
 #if defined(TS_DOT_BF16)
   static constexpr int a_words = 1;
 #else
   static constexpr int a_words = 2;  // A is kept as rounded float32, ready to be spread over a vector
 #endif
+  static constexpr int step = 1;
+#endif
 };
 
 template <class T>
 constexpr int64_t words_of(int64_t k) {
-  return (k + T::per_word - 1) / T::per_word;
+  constexpr int64_t places = int64_t{T::per_word} * T::step;
+  return (k + places - 1) / places * T::step;
 }
 
 // acc[r][v] += sum over `count` words. a: one panel of A (kTileM wide); b: panels of kTileN columns, `b_stride` words apart.
@@ -171,6 +189,9 @@ TS_INLINE void tile_rows(const typename T::Word* a, const typename T::Word* b, i
 template <class T>
 inline void block_product(const typename T::Word* a, int64_t a_stride, int64_t m, const typename T::Word* b, int64_t b_stride,
                           int64_t n, int64_t count, float* c, int64_t ldc, bool first, const float* bias) {
+#if defined(TS_TILES)
+  if constexpr (T::per_word == 2) return tiles_product(a, a_stride, m, b, b_stride, n, count, c, ldc, first, bias);
+#endif
   constexpr int kWide = 2;
   // Panels of B outside, of A inside: B's block stays in the first-level cache.
   for (int64_t j = 0; j < n;) {

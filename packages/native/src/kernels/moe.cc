@@ -1,4 +1,4 @@
-// isa: avx512bf16
+// isa: avx512bf16 amx
 // The experts of a mixture: each expert's rows are gathered, taken through its feed-forward as ordinary products, and added
 // to their rows' sums. Experts go in ascending order, so a row's sum has one order, and a product's row has the same bits
 // whatever the other rows: the result of a row depends on itself alone.

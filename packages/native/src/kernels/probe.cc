@@ -1,4 +1,4 @@
-// isa: avx512bf16
+// isa: avx512bf16 amx
 // Kernels that only tests, the loader and benchmarks use: what the machine can do at most.
 #include "core/kernel.h"
 #include "core/pool.h"
@@ -48,7 +48,17 @@ double run_chains(int64_t steps, Args& args, int per_step, const Step& step) {
 // args: 0 out float32[16 threads], 1 steps of a turn, 2 compute; gives the floating-point operations done in 3.
 Status peak_flops(Args& args) {
   const int64_t steps = args.size(1);
-#if defined(TS_DOT_BF16)
+#if defined(TS_TILES)
+  if (args.integer(2) != 0) {
+    const int64_t turns = static_cast<int64_t>(threads()) * kTurns;
+    parallel_for(turns, 1, [&](int64_t begin, int64_t end, int) {
+      const Tiles tiles;
+      for (int64_t turn = begin; turn < end; ++turn) tiles_peak(steps);
+    });
+    args.set(3, 4.0 * 2 * kTileRows * 16 * 2 * kTileWords * static_cast<double>(steps) * static_cast<double>(turns));
+    return Status::ok;
+  }
+#elif defined(TS_DOT_BF16)
   if (args.integer(2) != 0) {
     const vu half = splat_u(0x3f003f00u);  // 0.5 twice
     args.set(3, run_chains(steps, args, 2, [=](vf acc) { return dot_bf16(acc, half, half); }));

@@ -1,4 +1,4 @@
-// isa: avx512bf16
+// isa: avx512bf16 amx
 // Quantised weights: packing, rows, and products straight from the packed form.
 #include "quant.h"
 
@@ -155,7 +155,7 @@ void put_words(uint32_t* out, int64_t stride, int k, int64_t valid, vf x, vu& ev
   } else {
     if ((k & 1) == 0) {
       even = word;
-    } else if (k - 1 < valid) {
+    } else if (T::step > 1 || k - 1 < valid) {
       const vu pair = (word & 0xffff0000u) | (even >> 16);
       std::memcpy(out + (k / 2) * stride, &pair, sizeof pair);
     }

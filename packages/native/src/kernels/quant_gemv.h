@@ -88,6 +88,9 @@ TS_INLINE void gemv_unit(const F* f, int64_t u, int lane, int64_t valid, const u
 #pragma GCC unroll 4
   for (int v = 0; v < V; ++v) unit[v].template read<T::per_word == 2>(f[v / kPerPanel], u, lane + v % kPerPanel * kLanes);
   [[maybe_unused]] vu even[V];
+#if defined(TS_TILES)
+  [[maybe_unused]] TileSums<R, V> sums;
+#endif
 #pragma GCC unroll 8
   for (int w = 0; w < 8; ++w) {
     vu four[V];
@@ -115,7 +118,14 @@ TS_INLINE void gemv_unit(const F* f, int64_t u, int lane, int64_t valid, const u
         }
         const vu pair = (k & 1) == 0 ? up >> 16 : (up & 0xffff0000u) | even[v];
 #pragma GCC unroll 4
-        for (int r = 0; r < R; ++r) acc[r][v] = dot_bf16(acc[r][v], splat_u(x[r * x_stride + k / 2]), pair);
+        for (int r = 0; r < R; ++r) {
+          const vu both = splat_u(x[r * x_stride + k / 2]);
+#if defined(TS_TILES)
+          sums.add(r, v, both, pair);
+#else
+          acc[r][v] = dot_bf16(acc[r][v], both, pair);
+#endif
+        }
 #else
         const vf rounded = bits<vf>(up & 0xffff0000u);
 #pragma GCC unroll 4
@@ -124,13 +134,16 @@ TS_INLINE void gemv_unit(const F* f, int64_t u, int lane, int64_t valid, const u
       }
     }
   }
+#if defined(TS_TILES)
+  if constexpr (T::per_word == 2) sums.into(acc);
+#endif
 }
 
 // y[r][…] for R rows of x (x_stride words apart) and V vectors of weight rows from row `first`, at `lane` of their panels.
 template <class T, class F, int R, int V, int kPerPanel>
 __attribute__((noinline)) void gemv_tile(const F* f, const QuantSpec& s, int64_t first, int lane, const uint32_t* x, int64_t x_stride,
                                          const float* bias, float* y) {
-  constexpr int64_t kBlockUnits = T::block * T::per_word / kUnit;
+  constexpr int64_t kBlockUnits = T::sum_words * T::per_word / kUnit;
   const int64_t units = units_of(s);
   vf total[R][V] = {};
   for (int64_t u0 = 0; u0 < units; u0 += kBlockUnits) {

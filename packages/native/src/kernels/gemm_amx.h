@@ -1,0 +1,158 @@
+// bfloat16 products on AMX: the register file of eight tiles, 16 rows of 64 bytes each.
+//
+// One step (tdpbf16ps) adds to each sum the products of 32 consecutive k: those of even k in one fused chain from zero,
+// those of odd k in another, then sum += even + odd. So an element of C is one chain over k in steps of 32, whatever the
+// blocks; TileSums repeats a step's bits on vectors.
+#pragma once
+
+#include "simd.h"
+
+namespace ts::TS_ISA {
+
+// Rows of a tile, and words (pairs of k) of a step.
+constexpr int kTileRows = 16, kTileWords = 16;
+
+// All eight tiles whole. The registers are given back at the end: a thread that keeps them pays for them in every switch.
+class Tiles {
+ public:
+  Tiles() {
+    struct alignas(64) Config {
+      uint8_t palette = 1, start = 0, reserved[14] = {};
+      uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+      uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+    };
+    static constexpr Config config;
+    asm volatile("ldtilecfg %0" : : "m"(config));
+  }
+  ~Tiles() { asm volatile("tilerelease" : :); }
+  Tiles(const Tiles&) = delete;
+  Tiles& operator=(const Tiles&) = delete;
+};
+
+// GCC's own wrappers do not say that they read and write memory.
+#define TS_TILE_LOAD(tile, from, stride) \
+  asm volatile("tileloadd (%0,%1,1), %%tmm" #tile : : "r"(from), "r"(static_cast<int64_t>(stride)) : "memory")
+#define TS_TILE_STORE(tile, to, stride) \
+  asm volatile("tilestored %%tmm" #tile ", (%0,%1,1)" : : "r"(to), "r"(static_cast<int64_t>(stride)) : "memory")
+#define TS_TILE_ZERO(tile) asm volatile("tilezero %%tmm" #tile : :)
+#define TS_TILE_DOT(sum, a, b) asm volatile("tdpbf16ps %%tmm" #b ", %%tmm" #a ", %%tmm" #sum : :)
+
+// C (16 R, 32) = (first ? 0 : C) + A B over `count` words. a: steps of 32 rows x 16 words; b: words of 32 columns.
+template <int R>
+TS_INLINE void tiles_block(const uint32_t* a, const uint32_t* b, int64_t count, float* c, int64_t ldc, bool first) {
+  constexpr int64_t b_stride = 2 * kTileWords * 4;
+  const int64_t c_stride = ldc * 4;
+  float* const below = c + kTileRows * ldc;
+  if (first) {
+    TS_TILE_ZERO(0);
+    TS_TILE_ZERO(1);
+    if constexpr (R == 2) {
+      TS_TILE_ZERO(2);
+      TS_TILE_ZERO(3);
+    }
+  } else {
+    TS_TILE_LOAD(0, c, c_stride);
+    TS_TILE_LOAD(1, c + kTileWords, c_stride);
+    if constexpr (R == 2) {
+      TS_TILE_LOAD(2, below, c_stride);
+      TS_TILE_LOAD(3, below + kTileWords, c_stride);
+    }
+  }
+  for (int64_t w = 0; w < count; w += kTileWords) {
+    TS_TILE_LOAD(4, a, 64);
+    TS_TILE_LOAD(6, b, b_stride);
+    TS_TILE_DOT(0, 4, 6);
+    TS_TILE_LOAD(7, b + kTileWords, b_stride);
+    TS_TILE_DOT(1, 4, 7);
+    if constexpr (R == 2) {
+      TS_TILE_LOAD(5, a + kTileRows * kTileWords, 64);
+      TS_TILE_DOT(2, 5, 6);
+      TS_TILE_DOT(3, 5, 7);
+    }
+    a += 2 * kTileRows * kTileWords;
+    b += 2 * kTileRows * kTileWords;
+  }
+  TS_TILE_STORE(0, c, c_stride);
+  TS_TILE_STORE(1, c + kTileWords, c_stride);
+  if constexpr (R == 2) {
+    TS_TILE_STORE(2, below, c_stride);
+    TS_TILE_STORE(3, below + kTileWords, c_stride);
+  }
+}
+
+// `steps` times four independent products of whole tiles, in registers only. Needs Tiles.
+inline void tiles_peak(int64_t steps) {
+  TS_TILE_ZERO(4);
+  TS_TILE_ZERO(5);
+  TS_TILE_ZERO(6);
+  TS_TILE_ZERO(7);
+  for (int64_t i = 0; i < steps; ++i) {
+    TS_TILE_DOT(0, 4, 6);
+    TS_TILE_DOT(1, 4, 7);
+    TS_TILE_DOT(2, 5, 6);
+    TS_TILE_DOT(3, 5, 7);
+  }
+}
+
+#undef TS_TILE_LOAD
+#undef TS_TILE_STORE
+#undef TS_TILE_ZERO
+#undef TS_TILE_DOT
+
+// What block_product is for other types: C (m, n) over one block of k, panels of 32 rows and 32 columns.
+inline void tiles_product(const uint32_t* a, int64_t a_stride, int64_t m, const uint32_t* b, int64_t b_stride, int64_t n, int64_t count,
+                          float* c, int64_t ldc, bool first, const float* bias) {
+  constexpr int64_t kRows = 2 * kTileRows, kCols = 2 * kTileWords;
+  alignas(64) float edge[kRows * kCols];
+  const Tiles tiles;
+  for (int64_t j = 0; j < n; j += kCols, b += b_stride) {
+    const int64_t cols = n - j < kCols ? n - j : kCols;
+    const uint32_t* ap = a;
+    for (int64_t i = 0; i < m; i += kRows, ap += a_stride) {
+      const int64_t rows = m - i < kRows ? m - i : kRows;
+      const bool whole = cols == kCols && (rows == kRows || rows == kTileRows);
+      float* const at = c + i * ldc + j;
+      float* const sums = whole ? at : edge;
+      const int64_t ld = whole ? ldc : kCols;
+      if (!whole && !first) {
+        for (int64_t r = 0; r < rows; ++r) std::memcpy(edge + r * kCols, at + r * ldc, static_cast<size_t>(cols) * 4);
+      }
+      if (rows > kTileRows) {
+        tiles_block<2>(ap, b, count, sums, ld, first);
+      } else {
+        tiles_block<1>(ap, b, count, sums, ld, first);
+      }
+      if (whole && bias == nullptr) continue;
+      for (int64_t r = 0; r < rows; ++r) {
+        for (int64_t v = 0; v < cols; v += kLanes) {
+          const int left = cols - v < kLanes ? static_cast<int>(cols - v) : kLanes;
+          vf x = load(sums + r * ld + v);
+          if (bias != nullptr) x += load_n(bias + j + v, left);
+          store_n(at + r * ldc + v, x, left);
+        }
+      }
+    }
+  }
+}
+
+// One step's sums as a tile makes them, on vectors of 16 columns: for kernels that have B in registers.
+template <int R, int V>
+struct TileSums {
+  static_assert(kLanes == kTileWords);
+  vf even[R][V] = {}, odd[R][V] = {};
+
+  // `a`: the row's pair in every lane, `b`: the pairs of 16 columns; pairs in ascending k.
+  TS_INLINE void add(int r, int v, vu a, vu b) {
+    even[r][v] = (vf)_mm512_dpbf16_ps((__m512)even[r][v], (__m512bh)(a & 0xffffu), (__m512bh)b);
+    odd[r][v] = (vf)_mm512_dpbf16_ps((__m512)odd[r][v], (__m512bh)(a & 0xffff0000u), (__m512bh)b);
+  }
+  TS_INLINE void into(vf (&acc)[R][V]) const {
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v) acc[r][v] = acc[r][v] + (even[r][v] + odd[r][v]);
+    }
+  }
+};
+
+}  // namespace ts::TS_ISA
