@@ -39,6 +39,7 @@ struct Product {
   DType out;               // float32, bfloat16 or float16
   const float* bias;       // (n) or null, added last
   Compute compute;
+  bool accumulate = false;              // C += A B in the place of C = A B; float32 without bias only
   const PanelSource* source = nullptr;  // makes B's panels in the place of b and packed_b, or null
 };
 

@@ -106,9 +106,14 @@ describe('1,000 training steps in a process of their own', () => {
     expect(rss.length).toBeGreaterThan(50);
     expect(new Set(tensors).size).toBe(1);
     expect(new Set(liveBytes).size).toBe(1);
-    expect(totalRise(rss)).toBeLessThan(0.01);
+    expect(totalRise(floors(rss))).toBeLessThan(0.01);
   });
 });
+
+/** The least of every ten values: pages that V8 gives back late come and go, a leak raises the floor. */
+function floors(values: readonly number[]): number[] {
+  return Array.from({ length: Math.floor(values.length / 10) }, (_, i) => Math.min(...values.slice(10 * i, 10 * i + 10)));
+}
 
 /** By how much a line fitted to the values rises from its first to its last point, as a part of their mean. */
 function totalRise(values: readonly number[]): number {

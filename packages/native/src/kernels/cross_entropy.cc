@@ -9,12 +9,16 @@
 namespace ts::TS_ISA {
 namespace {
 
-// Floats of logits held at a time: rows of a chunk times the vocabulary, 32 MiB.
-constexpr int64_t kChunkFloats = 8 << 20;
+// Floats of logits held at a time: rows of a chunk times the vocabulary, 128 MiB. Every chunk reads the whole weight, so
+// that shorter ones cost more.
+constexpr int64_t kChunkFloats = 32 << 20;
+
+// Rows of a chunk: at least 64, and all of about one length.
 int64_t chunk_rows(int64_t rows, int64_t classes) {
-  const int64_t most = kChunkFloats / (classes > 0 ? classes : 1);
-  const int64_t chunk = most < 64 ? 64 : most;
-  return chunk < rows ? chunk : rows;
+  int64_t most = kChunkFloats / (classes > 0 ? classes : 1);
+  if (most < 64) most = 64;
+  const int64_t chunks = (rows + most - 1) / most;
+  return chunks == 0 ? 0 : (rows + chunks - 1) / chunks;
 }
 
 Product logits_of(const float* hidden, const float* weight, const float* bias, float* logits, int64_t rows, int64_t classes, int64_t width, Compute compute) {
@@ -106,11 +110,9 @@ Status linear_cross_entropy_grad(Args& args) {
   const LossSettings s = loss_settings(args, 12);
   if (const Status status = check_targets(targets, rows, classes, s.ignore); status != Status::ok) return status;
   const int64_t chunk = chunk_rows(rows, classes);
-  const bool several = chunk < rows;
-  const Scratch scratch(static_cast<size_t>(chunk * classes + (gweight && several ? classes * width : 0)) * 4);
+  const Scratch scratch(static_cast<size_t>(chunk * classes) * 4);
   if (!scratch) return fail(Status::out_of_memory, "[linearCrossEntropy] could not allocate %lld rows of logits", static_cast<long long>(chunk));
   float* logits = scratch.as<float>();
-  float* part = logits + chunk * classes;
   if (gbias) std::memset(gbias, 0, static_cast<size_t>(classes) * 4);
   if (gweight && rows == 0) std::memset(gweight, 0, static_cast<size_t>(classes * width) * 4);
   for (int64_t from = 0; from < rows; from += chunk) {
@@ -128,15 +130,9 @@ Status linear_cross_entropy_grad(Args& args) {
       if (status != Status::ok) return status;
     }
     if (gweight) {
-      float* to = from == 0 ? gweight : part;
       status = multiply({classes, width, count, {logits, DType::float32, 1, classes}, {hidden + from * width, DType::float32, width, 1}, nullptr,
-                         to, width, DType::float32, nullptr, compute});
+                         gweight, width, DType::float32, nullptr, compute, from > 0});
       if (status != Status::ok) return status;
-      if (from > 0) {
-        parallel_for(classes, 16, [=](int64_t begin, int64_t end, int) {
-          for (int64_t i = begin * width; i < end * width; ++i) gweight[i] += part[i];
-        });
-      }
     }
     if (gbias) {
       parallel_for(classes, 256, [=](int64_t begin, int64_t end, int) {

@@ -104,7 +104,7 @@ void block_from_panels(const Product& p, const void* a, const void* b, int64_t i
     const int64_t count = min64(T::block, words - w);
     const bool last = w + count == words;
     block_product<T>(static_cast<const Word*>(a) + w * T::a_rows * T::a_words, words * T::a_rows * T::a_words, m,
-                     static_cast<const Word*>(b) + w * kTileN, words * kTileN, n, count, sums.data, sums.ld, w == 0,
+                     static_cast<const Word*>(b) + w * kTileN, words * kTileN, n, count, sums.data, sums.ld, w == 0 && !p.accumulate,
                      last && p.bias != nullptr ? p.bias + j : nullptr);
   }
   finish(p, sums, i, j, m, n);
@@ -122,7 +122,7 @@ void block_packing_b(const Product& p, const void* a, int64_t j, int64_t n, void
     const int64_t k = min64(count * T::per_word, p.k - k0);
     make_b_panels<T>(p, j, n, k0, k, 0, ceil_div(n, kTileN), b_scratch);
     block_product<T>(static_cast<const Word*>(a) + w * T::a_rows * T::a_words, words * T::a_rows * T::a_words, p.m,
-                     static_cast<const Word*>(b_scratch), count * kTileN, n, count, sums.data, sums.ld, w == 0,
+                     static_cast<const Word*>(b_scratch), count * kTileN, n, count, sums.data, sums.ld, w == 0 && !p.accumulate,
                      w + count == words && p.bias != nullptr ? p.bias + j : nullptr);
   }
   finish(p, sums, 0, j, p.m, n);
@@ -242,7 +242,7 @@ void serial_as(const Product& p, char* scratch) {
 Status multiply(const Product& p) {
   if (p.m <= 0 || p.n <= 0) return Status::ok;
   if (p.k <= 0) {
-    fill_without_k(p);
+    if (!p.accumulate) fill_without_k(p);
     return Status::ok;
   }
   return p.compute == Compute::bfloat16 ? multiply_as<BFloat16>(p) : multiply_as<Float32>(p);

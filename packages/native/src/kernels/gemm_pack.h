@@ -105,6 +105,12 @@ struct PanelWriter {
   }
 };
 
+// Asks for the same place of the next panel: rows far apart in memory are beyond the processor's own guesses.
+template <DType D, int W>
+TS_INLINE void prefetch_next(const PackSource& s, int64_t at, int64_t lanes) {
+  if (lanes > W) __builtin_prefetch(static_cast<const char*>(s.data) + static_cast<size_t>(at + W) * dtype_bytes(D));
+}
+
 // How words of a panel are made from values of k. split: A of a family without the bfloat16 dot product, float32 words
 // of rounded values, padded to whole pairs of k. tiles: A for AMX, for each step of k all rows, the step's words together.
 enum class Words { single, pairs, split, tiles };
@@ -121,7 +127,11 @@ inline void pack_panel(const PackSource& s, int64_t lane0, int64_t lanes, int64_
     const int n = left <= 0 ? 0 : left < kLanes ? static_cast<int>(left) : kLanes;
     const int64_t lane = lane0 + g * kLanes;
     if (s.lane_stride == 1) {
-      const auto row = [&](int64_t at) { return at < k ? load_values<D>(s.data, at * s.k_stride + lane, n) : vf{}; };
+      const auto row = [&](int64_t at) {
+        if (at >= k) return vf{};
+        prefetch_next<D, W>(s, at * s.k_stride + lane, lanes);
+        return load_values<D>(s.data, at * s.k_stride + lane, n);
+      };
       for (int64_t w = 0; w < words; ++w) {
         if constexpr (pairs) {
           writer.put(w, g, pair_words(row(2 * w), row(2 * w + 1)));
@@ -166,7 +176,11 @@ inline void pack_tiles(const PackSource& s, int64_t lane0, int64_t lanes, int64_
       const int n = left <= 0 ? 0 : left < kLanes ? static_cast<int>(left) : kLanes;
       vu block[kLanes];
       if (s.lane_stride == 1) {
-        const auto row = [&](int i) { return i < count ? load_values<D>(s.data, (at + i) * s.k_stride + lane0 + g, n) : vf{}; };
+        const auto row = [&](int i) {
+          if (i >= count) return vf{};
+          prefetch_next<D, W>(s, (at + i) * s.k_stride + lane0 + g, lanes);
+          return load_values<D>(s.data, (at + i) * s.k_stride + lane0 + g, n);
+        };
 #pragma GCC unroll 16
         for (int i = 0; i < kLanes; ++i) block[i] = pair_words(row(2 * i), row(2 * i + 1));
         transpose(block);

@@ -220,7 +220,7 @@ Status quant_linear(Args& args) {
   const PanelSource source{fill, &weight};
   return multiply({n, s.rows, s.cols, Matrix{args.ptr<void>(0), dtype, s.cols, 1}, Matrix{nullptr, DType::float32, 1, 1}, nullptr,
                    args.ptr<void>(3), s.rows, DType::float32, args.ptr<float>(2), activations == 1 ? Compute::bfloat16 : Compute::float32,
-                   &source});
+                   false, &source});
 }
 
 }  // namespace
