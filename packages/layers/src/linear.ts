@@ -69,10 +69,6 @@ export class Linear extends AdaptableLayer {
     return false;
   }
 
-  protected get compute(): Compute {
-    return this.#compute;
-  }
-
   /**
    * @param segments Whose rows x holds: needed where segments use different adapters, or an adapter has dropout.
    * @throws TensorError `shape` if the last axis of x is not `in`; LayersError `adapter` for an adapter that isn't there.
@@ -113,10 +109,6 @@ export class Conv1D extends AdaptableLayer {
 
   get weightIsTransposed(): boolean {
     return true;
-  }
-
-  protected get compute(): Compute {
-    return this.#compute;
   }
 
   /** x (N, in) -> (N, out). `segments` as in Linear. */

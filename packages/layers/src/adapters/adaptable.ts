@@ -1,12 +1,10 @@
 import {
-  type Compute,
   type Tensor,
   addLowRank,
   concat,
   dropout,
   embedding,
   hash32,
-  isQuantizedWeight,
   matmul,
   narrow,
   reshape,
@@ -58,9 +56,6 @@ export abstract class AdaptableLayer extends Module {
     return this.weightIsTransposed ? matmul(a, b, { transposeA: true, transposeB: true }) : matmul(b, a);
   }
 
-  /** Precision of the layer's products with dense operands. */
-  protected abstract readonly compute: Compute;
-
   /** What the batch's adapters make of y (…, out), the layer's own result for x (…, in). */
   protected adapted(x: Tensor, y: Tensor, segments: Segments | undefined): Tensor {
     if (this.#slots === null) return y;
@@ -89,12 +84,7 @@ export abstract class AdaptableLayer extends Module {
     const { a, b, scale } = factors;
     const rows = reshape(x, [-1, a.shape[1] ?? 0]);
     const seen = this.training && factors.dropout > 0 ? dropped(rows, factors, segments, order) : rows;
-    const compute = isQuantizedWeight(this.weight)
-      ? this.weight.activations === 'float32'
-        ? 'float32'
-        : 'bfloat16'
-      : this.compute;
-    const z = addLowRank(reshape(y, [-1, b.shape[0] ?? 0]), seen, { a, b, scale, compute });
+    const z = addLowRank(reshape(y, [-1, b.shape[0] ?? 0]), seen, { a, b, scale });
     return reshape(z, y.shape);
   }
 }

@@ -128,7 +128,7 @@ const slotsOf = new WeakMap<Module, { readonly slots: AdapterSlots; frozen: read
 
 /**
  * Gives a model an adapter (Hu et al. 2021, arXiv:2106.09685): each layer that it targets computes
- * y = x Wᵀ + s · dropout(x) Aᵀ Bᵀ, in the layer's own precision; W may be quantised (Dettmers et al. 2023, arXiv:2305.14314).
+ * y = x Wᵀ + s · dropout(x) Aᵀ Bᵀ, the adapter's part in float32 whatever the layer computes in; W may be quantised (Dettmers et al. 2023, arXiv:2305.14314).
  *
  * The model's own parameters are frozen (`requiresGrad` false) while it has adapters: train `adapter.tensors`. A model can have
  * several adapters; the batch's `adapters` says which one each segment uses (-1: none). With one adapter it may be left out.

@@ -1,9 +1,8 @@
-import type { Compute, MatmulAttrs } from '../backend/contract';
 import { record } from '../autograd';
 import { TensorError } from '../errors';
 import { showShape } from '../shape';
 import type { Tensor } from '../tensor';
-import { asOperand, kernelsFor, like, wantDtype, wantFloat, wantShape } from './common';
+import { kernelsFor, like, wantDtype, wantShape } from './common';
 
 /** Settings of `addLowRank`. */
 export interface LowRankOptions {
@@ -13,13 +12,11 @@ export interface LowRankOptions {
   readonly b: Tensor;
   /** s; 1. */
   readonly scale?: number;
-  /** Precision of the inputs of the three products; sums are float32. Default float32. */
-  readonly compute?: Compute;
 }
 
 /**
  * y + s (x Aᵀ) Bᵀ, what a low-rank adapter adds to the output y (N, M) of a layer whose input was x (N, K): A (R, K), B (M, R)
- * → (N, M) float32. The matrix B A (M, K) never exists.
+ * → (N, M), all float32 whatever the layer computes in: the products are small. The matrix B A (M, K) never exists.
  *
  * Gradients flow to y, x, A and B. A row's result does not depend on the other rows.
  *
@@ -35,11 +32,8 @@ export interface LowRankOptions {
  * ```
  */
 export function addLowRank(y: Tensor, x: Tensor, options: LowRankOptions): Tensor {
-  const { a, b, scale = 1, compute = 'float32' } = options;
-  for (const [name, tensor] of [['x', x] as const, ['a', a] as const, ['b', b] as const]) {
-    wantFloat('addLowRank', tensor, name);
-  }
-  wantDtype('addLowRank', y, 'y', 'float32');
+  const { a, b, scale = 1 } = options;
+  for (const [name, operand] of Object.entries({ y, x, a, b })) wantDtype('addLowRank', operand, name, 'float32');
   wantShape('addLowRank', x, 'x', [null, null]);
   const [rows, k] = x.shape as [number, number];
   wantShape('addLowRank', a, 'a', [null, k]);
@@ -54,26 +48,14 @@ export function addLowRank(y: Tensor, x: Tensor, options: LowRankOptions): Tenso
   if (!Number.isFinite(scale)) {
     throw new TensorError('value', `[addLowRank] expected a finite scale, got ${scale}`);
   }
-  const kernels = kernelsFor('addLowRank', y, x, a, b);
-  const product = (p: Tensor, q: Tensor, transposed: Pick<MatmulAttrs, 'transposeA' | 'transposeB'>): Tensor =>
-    like(y, kernels.matmul(p, q, { ...transposed, compute, out: 'float32' }));
-  const inner = (p: Tensor, q: Tensor, transposeB: boolean): Tensor => {
-    const h = product(p, q, { transposeA: false, transposeB });
-    if (scale !== 1) kernels.scaleInPlace(h, asOperand(h, scale));
-    return h;
-  };
-  const h = inner(x, a, true); // (N, R), with s
-  const z = product(h, b, { transposeA: false, transposeB: true }); // (N, M)
-  kernels.addInPlace(z, y);
+  const factors = { a, b, scale };
+  const r = kernelsFor('addLowRank', y, x, a, b).lowRank(y, x, factors);
+  const [z, h] = [like(y, r.z), like(y, r.h)];
   record('addLowRank', [z], [y, x, a, b], [x, a, b, h], ([gz], needs) => {
     const g = gz as Tensor;
-    const gh = needs[1] || needs[2] ? inner(g, b, false) : null;
-    return [
-      needs[0] ? g : null,
-      needs[1] && gh ? product(gh, a, { transposeA: false, transposeB: false }) : null,
-      needs[2] && gh ? product(gh, x, { transposeA: true, transposeB: false }) : null,
-      needs[3] ? product(g, h, { transposeA: true, transposeB: false }) : null,
-    ];
+    const wants = { x: needs[1] === true, a: needs[2] === true, b: needs[3] === true };
+    const { gx, ga, gb } = kernelsFor('addLowRank', g).lowRankGrad(x, factors, h, g, wants);
+    return [needs[0] ? g : null, ...[gx, ga, gb].map((grad) => grad && like(g, grad))];
   });
   return z;
 }
