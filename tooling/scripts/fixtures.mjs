@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { pnpmExec, readJson, root } from './toolchain.mjs';
 
 /** The areas that packages test by now; each must have cases in a folder that TESSERA_FIXTURES names. */
-const areas = ['ops', 'optim', 'models', 'training', 'tokenizers', 'quant', 'real'];
+const areas = ['ops', 'optim', 'models', 'training', 'tokenizers', 'quant', 'real', 'finetune'];
 
 const totalsFile = join(root, 'node_modules', '.tessera', 'fixtures.json');
 

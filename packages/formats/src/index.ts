@@ -1,3 +1,4 @@
+export { type AdapterFiles, readAdapter, writeAdapter } from './adapter-folder.js';
 export { type FileContent, writeFileAtomic, writeFolderAtomic } from './atomic.js';
 export { type ByteSource, bytesSource, openFile } from './byte-source.js';
 export { FormatsError, type FormatsErrorCode, isFormatsError } from './errors.js';

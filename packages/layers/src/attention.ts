@@ -1,4 +1,5 @@
 import { type Compute, type Tensor, attention, reshape, rope } from '@tessera-llm/tensor';
+import type { Segments } from './batch';
 import { attentionMaps, mapsAttention } from './attention-maps';
 import { Dropout } from './dropout';
 import { checkCount } from './errors';
@@ -141,15 +142,16 @@ export class MultiHeadAttention extends Module {
   /** x (N, C) -> (N, C) */
   forward(x: Tensor, pass: Pass): Tensor {
     const { q: heads, kv, dim } = this.#heads;
-    let q = reshape(this.q_proj.forward(x), [-1, heads, dim]); // (N, Hq, D)
-    let k = reshape(this.k_proj.forward(x), [-1, kv, dim]); // (N, Hkv, D)
-    const v = reshape(this.v_proj.forward(x), [-1, kv, dim]);
+    const { batch } = pass;
+    let q = reshape(this.q_proj.forward(x, batch), [-1, heads, dim]); // (N, Hq, D)
+    let k = reshape(this.k_proj.forward(x, batch), [-1, kv, dim]); // (N, Hkv, D)
+    const v = reshape(this.v_proj.forward(x, batch), [-1, kv, dim]);
     if (pass.rope !== null) {
       q = rope(q, pass.rope.cos, pass.rope.sin);
       k = rope(k, pass.rope.cos, pass.rope.sin);
     }
     const y = attend(q, { k, v }, pass, this.#options);
-    return this.o_proj.forward(reshape(y, [-1, heads * dim]));
+    return this.o_proj.forward(reshape(y, [-1, heads * dim]), pass.batch);
   }
 
   /**
@@ -158,12 +160,13 @@ export class MultiHeadAttention extends Module {
    */
   cross(x: Tensor, memory: Memory, pass: Pass): Tensor {
     const { q: heads, kv, dim } = this.#heads;
-    const q = reshape(this.q_proj.forward(x), [-1, heads, dim]);
-    const k = reshape(this.k_proj.forward(memory.states), [-1, kv, dim]);
-    const v = reshape(this.v_proj.forward(memory.states), [-1, kv, dim]);
+    const read = memorySegments(pass.batch, memory);
+    const q = reshape(this.q_proj.forward(x, pass.batch), [-1, heads, dim]);
+    const k = reshape(this.k_proj.forward(memory.states, read), [-1, kv, dim]);
+    const v = reshape(this.v_proj.forward(memory.states, read), [-1, kv, dim]);
     const crossed: Pass = { ...pass, cache: null, layout: crossLayout(pass.batch.offsets, memory.offsets) };
     const y = attend(q, { k, v }, crossed, { ...this.#options, causal: false, window: null });
-    return this.o_proj.forward(reshape(y, [-1, heads * dim]));
+    return this.o_proj.forward(reshape(y, [-1, heads * dim]), pass.batch);
   }
 }
 
@@ -173,6 +176,16 @@ export interface Memory {
   readonly states: Tensor;
   /** (B+1) */
   readonly offsets: Int32Array;
+}
+
+/** The rows of a memory as segments of the batch that reads it: with its adapters and random numbers. */
+function memorySegments({ adapters, rng }: Segments, { states, offsets }: Memory): Segments {
+  const positions = new Int32Array(states.shape[0] ?? 0);
+  for (let b = 0; b + 1 < offsets.length; b++) {
+    const start = offsets[b] ?? 0;
+    for (let n = start; n < (offsets[b + 1] ?? 0); n++) positions[n] = n - start;
+  }
+  return { offsets, positions, ...(adapters && { adapters }), ...(rng && { rng }) };
 }
 
 /** Layout of queries of one ragged batch on the rows of another. */

@@ -38,6 +38,8 @@ export interface Segments {
   readonly cache?: BatchCache;
   readonly rng?: BatchRng;
   readonly capture?: Capture;
+  /** Index of the adapter that each segment uses (B), as `applyAdapter` gives it; -1: none. Default: the only one. */
+  readonly adapters?: Int32Array;
   /**
    * Declared maximum length of each segment's document (B), for rotary scalings that depend on length.
    * Default: what the cache declares for the slot, else the segment's own length.
@@ -246,7 +248,7 @@ function wholeId(id: number | undefined, b: number, t: number): number {
  * @throws LayersError `shape` or `value`
  */
 export function checkSegments(segments: Segments, rows: number): void {
-  const { offsets, positions, cache, rng, maxLengths } = segments;
+  const { offsets, positions, cache, rng, adapters, maxLengths } = segments;
   const count = offsets.length - 1;
   if (count < 1 || offsets[0] !== 0 || offsets[count] !== rows) {
     throw new LayersError(
@@ -267,6 +269,7 @@ export function checkSegments(segments: Segments, rows: number): void {
   expectLength('positions', positions, rows);
   expectLength('cache.slots', cache?.slots, count);
   expectLength('rng.sampleIds', rng?.sampleIds, count);
+  expectLength('adapters', adapters, count);
   expectLength('maxLengths', maxLengths, count);
   const negative = positions.findIndex((p) => p < 0);
   if (negative >= 0) {

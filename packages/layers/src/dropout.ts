@@ -51,7 +51,8 @@ export class Dropout extends Module {
   }
 }
 
-function missingRng(): LayersError {
+/** @internal */
+export function missingRng(): LayersError {
   return new LayersError(
     'value',
     '[Dropout] expected rng {seed, step, sampleIds} in the batch in training mode, got none; call eval() for inference',

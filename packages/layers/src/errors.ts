@@ -1,5 +1,7 @@
 /** What went wrong, for programs; the message is for people. */
 export type LayersErrorCode =
+  | 'adapter'
+  | 'adapter_config'
   | 'cache'
   | 'cache_full'
   | 'position_out_of_range'

@@ -10,6 +10,7 @@ import {
   relu2,
   silu,
 } from '@tessera-llm/tensor';
+import type { Segments } from './batch';
 import { LayersError } from './errors';
 import type { Init } from './init';
 import { Linear } from './linear';
@@ -85,9 +86,9 @@ export class FeedForward extends Module {
     this.#activation = activations[activation];
   }
 
-  /** (N, C) -> (N, C) */
-  forward(x: Tensor): Tensor {
-    return this.fc2.forward(this.#activation(this.fc1.forward(x)));
+  /** (N, C) -> (N, C). `segments` as in Linear. */
+  forward(x: Tensor, segments?: Segments): Tensor {
+    return this.fc2.forward(this.#activation(this.fc1.forward(x, segments)), segments);
   }
 }
 
@@ -118,11 +119,11 @@ export class GatedFeedForward extends Module {
     this.#activation = gates[activation];
   }
 
-  /** (N, C) -> (N, C) */
-  forward(x: Tensor): Tensor {
-    const inner = gated(this.gate_proj.forward(x), this.up_proj.forward(x), {
+  /** (N, C) -> (N, C). `segments` as in Linear. */
+  forward(x: Tensor, segments?: Segments): Tensor {
+    const inner = gated(this.gate_proj.forward(x, segments), this.up_proj.forward(x, segments), {
       activation: this.#activation,
     });
-    return this.down_proj.forward(inner);
+    return this.down_proj.forward(inner, segments);
   }
 }

@@ -1,3 +1,7 @@
+export { type Adapter, type AdapterSpec, applyAdapter, createAdapter } from './adapters/adapter';
+export { AdaptableLayer } from './adapters/adaptable';
+export { type LoraConfig, type LoraConfigInput, loraConfig } from './adapters/config';
+export type { AdaptedModel } from './adapters/targets';
 export {
   type AttendOptions,
   type Memory,

@@ -8,9 +8,10 @@ import {
   matmul,
   quantizedLinear,
 } from '@tessera-llm/tensor';
+import { AdaptableLayer } from './adapters/adaptable';
+import type { Segments } from './batch';
 import { LayersError, checkCount } from './errors';
 import type { Init } from './init';
-import { Module } from './module';
 
 /**
  * @internal x Wᵀ + b for a weight of either kind. A quantised one says itself what becomes of x; `compute` is for dense ones.
@@ -49,7 +50,7 @@ export interface LinearOptions {
  * console.log(layer.forward(tensor([[1, 2, 3]])).shape); // [1, 2]
  * ```
  */
-export class Linear extends Module {
+export class Linear extends AdaptableLayer {
   readonly weight: Tensor | QuantizedWeight; // (out, in)
   readonly bias: Tensor | null; // (out)
   readonly #compute: Compute;
@@ -64,9 +65,17 @@ export class Linear extends Module {
     this.#compute = compute;
   }
 
-  /** @throws TensorError `shape` if the last axis of x is not `in`. */
-  forward(x: Tensor): Tensor {
-    return project(x, this.weight, { bias: this.bias, compute: this.#compute });
+  get weightIsTransposed(): boolean {
+    return false;
+  }
+
+  /**
+   * @param segments Whose rows x holds: needed where segments use different adapters, or an adapter has dropout.
+   * @throws TensorError `shape` if the last axis of x is not `in`; LayersError `adapter` for an adapter that isn't there.
+   */
+  forward(x: Tensor, segments?: Segments): Tensor {
+    const y = project(x, this.weight, { bias: this.bias, compute: this.#compute });
+    return this.adapted(x, y, segments);
   }
 
   protected override takesQuantized(name: string): boolean {
@@ -83,7 +92,7 @@ export class Linear extends Module {
  * console.log(new Conv1D(3, 2, { init: initializer({ seed: 1 }) }).weight.shape); // [3, 2]
  * ```
  */
-export class Conv1D extends Module {
+export class Conv1D extends AdaptableLayer {
   readonly weight: Tensor; // (in, out)
   readonly bias: Tensor | null; // (out)
   readonly #compute: Compute;
@@ -98,10 +107,14 @@ export class Conv1D extends Module {
     this.#compute = compute;
   }
 
-  /** x (N, in) -> (N, out). */
-  forward(x: Tensor): Tensor {
+  get weightIsTransposed(): boolean {
+    return true;
+  }
+
+  /** x (N, in) -> (N, out). `segments` as in Linear. */
+  forward(x: Tensor, segments?: Segments): Tensor {
     const y = matmul(x, this.weight, { compute: this.#compute });
-    return this.bias === null ? y : add(y, this.bias);
+    return this.adapted(x, this.bias === null ? y : add(y, this.bias), segments);
   }
 }
 

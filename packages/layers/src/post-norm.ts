@@ -77,7 +77,7 @@ export class EncoderBlock extends Module {
   forward(x: Tensor, pass: Pass): Tensor {
     const attended = this.attn_dropout.forward(this.self_attn.forward(x, pass), pass.batch);
     const h = this.self_attn_layer_norm.forward(add(x, attended));
-    const fed = this.mlp_dropout.forward(this.mlp.forward(h), pass.batch);
+    const fed = this.mlp_dropout.forward(this.mlp.forward(h, pass.batch), pass.batch);
     return this.final_layer_norm.forward(add(h, fed));
   }
 }
@@ -128,7 +128,7 @@ export class DecoderBlock extends Module {
     const h = this.self_attn_layer_norm.forward(add(x, attended));
     const read = this.encoder_attn_dropout.forward(this.encoder_attn.cross(h, memory, pass), batch);
     const g = this.encoder_attn_layer_norm.forward(add(h, read));
-    const fed = this.mlp_dropout.forward(this.mlp.forward(g), batch);
+    const fed = this.mlp_dropout.forward(this.mlp.forward(g, batch), batch);
     return this.final_layer_norm.forward(add(g, fed));
   }
 }

@@ -49,6 +49,6 @@ export class PreNormBlock extends Module {
   /** x (N, C) -> (N, C) */
   forward(x: Tensor, pass: Pass): Tensor {
     const h = add(x, this.self_attn.forward(this.input_layernorm.forward(x), pass));
-    return add(h, this.mlp.forward(this.post_attention_layernorm.forward(h)));
+    return add(h, this.mlp.forward(this.post_attention_layernorm.forward(h), pass.batch));
   }
 }

@@ -84,11 +84,11 @@ class Gpt2Attention extends Module {
   forward(x: Tensor, pass: Pass): Tensor {
     const { heads, ...settings } = this.#settings;
     const width = x.shape[1] ?? 0;
-    const [q, k, v] = chunk(this.c_attn.forward(x), 3, { dim: -1 }).map(
+    const [q, k, v] = chunk(this.c_attn.forward(x, pass.batch), 3, { dim: -1 }).map(
       (part) => reshape(part, [-1, heads, width / heads]), // (N, H, D)
     ) as [Tensor, Tensor, Tensor];
     const y = attend(q, { k, v }, pass, { ...settings, dropout: this.attn_dropout });
-    return this.resid_dropout.forward(this.c_proj.forward(reshape(y, [-1, width])), pass.batch);
+    return this.resid_dropout.forward(this.c_proj.forward(reshape(y, [-1, width]), pass.batch), pass.batch);
   }
 }
 
@@ -109,8 +109,8 @@ class Gpt2Mlp extends Module {
   }
 
   forward(x: Tensor, pass: Pass): Tensor {
-    const h = activations[this.#activation](this.c_fc.forward(x));
-    return this.dropout.forward(this.c_proj.forward(h), pass.batch);
+    const h = activations[this.#activation](this.c_fc.forward(x, pass.batch));
+    return this.dropout.forward(this.c_proj.forward(h, pass.batch), pass.batch);
   }
 }
 

@@ -1,3 +1,4 @@
+export { type SaveAdapterOptions, loadAdapter, saveAdapter } from './adapters';
 export type {
   Architecture,
   Blueprint,

@@ -42,6 +42,20 @@ describe('trainStep', () => {
     await expect(trainStep(a, [ignored], { optimizer: plain(a) })).rejects.toMatchObject({ code: 'data' });
   });
 
+  it('trains the parameters that it is given, and says where there is none', async () => {
+    const [all, one] = [new Bigram(), new Bigram()];
+    const [name, parameter] = [...one.namedParameters()][0] ?? ['', undefined];
+    if (parameter === undefined) throw new Error('no parameter');
+    const parameters = new Map([[name, parameter]]);
+    const optimizer = new SGD(parameters, { lr: 0.5 });
+    await trainStep(all, [micro([1, 2, 3])], { optimizer: plain(all), clipNorm: null });
+    await trainStep(one, [micro([1, 2, 3])], { optimizer, parameters, clipNorm: null });
+    const [before, want, got] = [await values(new Bigram()), await values(all), await values(one)];
+    expect(got).toEqual([want[0], ...before.slice(1)]);
+    for (const p of one.parameters()) p.requiresGrad = false;
+    await expect(trainStep(one, [micro([1, 2])], { optimizer })).rejects.toThrow('parameters: adapter.tensors');
+  });
+
   it('clips by the global norm', async () => {
     const free = new Bigram();
     const clipped = new Bigram();

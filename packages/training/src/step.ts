@@ -16,6 +16,8 @@ export interface MicroBatch extends Batch {
 /** Settings of one `trainStep`. */
 export interface TrainStepOptions {
   readonly optimizer: AnyOptimizer;
+  /** What is trained, by the names that the optimizer has; default: the model's parameters that ask for gradients. */
+  readonly parameters?: ReadonlyMap<string, Tensor>;
   /** Multiplies every learning rate, as a schedule gives it; default 1. */
   readonly lrFactor?: number;
   /** Largest global norm of the gradient; null: no clipping. Default 1, usual for language models. */
@@ -44,7 +46,7 @@ export interface StepResult {
  * real targets of the whole step, so that accumulation equals one large batch whatever the micro-batches hold.
  *
  * @param model In training mode, if it has dropout.
- * @throws TrainingError `data` if no target counts, `non_finite`; the signal's reason. The weights are unchanged then.
+ * @throws TrainingError `data` if no target counts, `value` if nothing is trained, `non_finite`; the signal's reason. The weights are unchanged then.
  *
  * @example
  * ```ts
@@ -103,10 +105,17 @@ interface Gradients {
 async function accumulate(
   model: CausalLM,
   microBatches: readonly MicroBatch[],
-  options: Pick<TrainStepOptions, 'labelSmoothing' | 'signal'> & { readonly tokens: number },
+  options: Pick<TrainStepOptions, 'labelSmoothing' | 'parameters' | 'signal'> & { readonly tokens: number },
 ): Promise<Gradients> {
   const { labelSmoothing = 0, signal, tokens } = options;
-  const trained = [...model.namedParameters()].filter(([, p]) => p.requiresGrad);
+  const trained = [...(options.parameters ?? model.namedParameters())].filter(([, p]) => p.requiresGrad);
+  if (trained.length === 0) {
+    throw new TrainingError(
+      'value',
+      '[trainStep] expected parameters that ask for gradients, got none; ' +
+        'a model with an adapter is frozen: give parameters: adapter.tensors',
+    );
+  }
   const parameters = trained.map(([, p]) => p);
   let loss = 0;
   let sums: Tensor[] = [];

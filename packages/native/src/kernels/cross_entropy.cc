@@ -21,8 +21,18 @@ int64_t chunk_rows(int64_t rows, int64_t classes) {
   return chunks == 0 ? 0 : (rows + chunks - 1) / chunks;
 }
 
-Product logits_of(const float* hidden, const float* weight, const float* bias, float* logits, int64_t rows, int64_t classes, int64_t width, Compute compute) {
-  return {rows, classes, width, {hidden, DType::float32, width, 1}, {weight, DType::float32, 1, width}, nullptr, logits, classes, DType::float32, bias, compute};
+// The projection (classes, width), float32 or bfloat16.
+struct Projection {
+  const void* weight;
+  DType dtype;
+  const float* bias;
+  int64_t classes, width;
+  Compute compute;
+};
+
+Product logits_of(const float* hidden, const Projection& p, float* logits, int64_t rows) {
+  return {rows, p.classes, p.width, dense(hidden, DType::float32, p.width, false), dense(p.weight, p.dtype, p.width, true), nullptr,
+          logits, p.classes, DType::float32, p.bias, p.compute};
 }
 
 // Loss and log-sum-exp of a row of logits, which is overwritten.
@@ -72,14 +82,15 @@ Status cross_entropy_grad(Args& args) {
   return Status::ok;
 }
 
-// args: 0 hidden, 1 weight, 2 bias or 0, 3 targets, 4 losses, 5 lse, 6 rows, 7 width, 8 classes, 9 compute, 10… settings
+// args: 0 hidden, 1 weight, 2 bias or 0, 3 targets, 4 losses, 5 lse, 6 rows, 7 width, 8 classes, 9 compute, 10 dtype of weight,
+// 11… settings
 Status linear_cross_entropy(Args& args) {
-  const float *hidden = args.ptr<float>(0), *weight = args.ptr<float>(1), *bias = args.ptr<float>(2);
+  const float* hidden = args.ptr<float>(0);
   const int32_t* targets = args.ptr<int32_t>(3);
   float *losses = args.ptr<float>(4), *lses = args.ptr<float>(5);
   const int64_t rows = args.size(6), width = args.size(7), classes = args.size(8);
-  const Compute compute = static_cast<Compute>(args.integer(9));
-  const LossSettings s = loss_settings(args, 10);
+  const Projection projection{args.ptr<void>(1), args.dtype(10), args.ptr<float>(2), classes, width, static_cast<Compute>(args.integer(9))};
+  const LossSettings s = loss_settings(args, 11);
   if (const Status status = check_targets(targets, rows, classes, s.ignore); status != Status::ok) return status;
   const int64_t chunk = chunk_rows(rows, classes);
   const Scratch scratch(static_cast<size_t>(chunk * classes) * 4);
@@ -87,7 +98,7 @@ Status linear_cross_entropy(Args& args) {
   float* logits = scratch.as<float>();
   for (int64_t from = 0; from < rows; from += chunk) {
     const int64_t count = rows - from < chunk ? rows - from : chunk;
-    const Status status = multiply(logits_of(hidden + from * width, weight, bias, logits, count, classes, width, compute));
+    const Status status = multiply(logits_of(hidden + from * width, projection, logits, count));
     if (status != Status::ok) return status;
     parallel_for(count, 1, [=](int64_t begin, int64_t end, int) {
       for (int64_t r = begin; r < end; ++r) {
@@ -99,15 +110,16 @@ Status linear_cross_entropy(Args& args) {
 }
 
 // args: 0 hidden, 1 weight, 2 bias or 0, 3 targets, 4 gy, 5 ghidden or 0, 6 gweight or 0, 7 gbias or 0, 8 rows, 9 width, 10 classes,
-// 11 compute, 12… settings
+// 11 compute, 12 dtype of weight, 13… settings
 Status linear_cross_entropy_grad(Args& args) {
-  const float *hidden = args.ptr<float>(0), *weight = args.ptr<float>(1), *bias = args.ptr<float>(2);
+  const float* hidden = args.ptr<float>(0);
   const int32_t* targets = args.ptr<int32_t>(3);
   const float* gy = args.ptr<float>(4);
   float *ghidden = args.ptr<float>(5), *gweight = args.ptr<float>(6), *gbias = args.ptr<float>(7);
   const int64_t rows = args.size(8), width = args.size(9), classes = args.size(10);
   const Compute compute = static_cast<Compute>(args.integer(11));
-  const LossSettings s = loss_settings(args, 12);
+  const Projection projection{args.ptr<void>(1), args.dtype(12), args.ptr<float>(2), classes, width, compute};
+  const LossSettings s = loss_settings(args, 13);
   if (const Status status = check_targets(targets, rows, classes, s.ignore); status != Status::ok) return status;
   const int64_t chunk = chunk_rows(rows, classes);
   const Scratch scratch(static_cast<size_t>(chunk * classes) * 4);
@@ -117,7 +129,7 @@ Status linear_cross_entropy_grad(Args& args) {
   if (gweight && rows == 0) std::memset(gweight, 0, static_cast<size_t>(classes * width) * 4);
   for (int64_t from = 0; from < rows; from += chunk) {
     const int64_t count = rows - from < chunk ? rows - from : chunk;
-    Status status = multiply(logits_of(hidden + from * width, weight, bias, logits, count, classes, width, compute));
+    Status status = multiply(logits_of(hidden + from * width, projection, logits, count));
     if (status != Status::ok) return status;
     parallel_for(count, 1, [=](int64_t begin, int64_t end, int) {
       for (int64_t r = begin; r < end; ++r) {
@@ -125,7 +137,7 @@ Status linear_cross_entropy_grad(Args& args) {
       }
     });
     if (ghidden) {
-      status = multiply({count, width, classes, {logits, DType::float32, classes, 1}, {weight, DType::float32, width, 1}, nullptr,
+      status = multiply({count, width, classes, {logits, DType::float32, classes, 1}, dense(projection.weight, projection.dtype, width, false), nullptr,
                          ghidden + from * width, width, DType::float32, nullptr, compute});
       if (status != Status::ok) return status;
     }

@@ -155,6 +155,20 @@ export interface MoeWants {
   readonly downBias: boolean;
 }
 
+/** The factors of a low-rank update: a (R, K), b (M, R), float32. */
+export interface LowRankArrays {
+  readonly a: NDArray;
+  readonly b: NDArray;
+  readonly scale: number;
+}
+
+/** Gradients of a low-rank update that are wanted. */
+export interface LowRankWants {
+  readonly x: boolean;
+  readonly a: boolean;
+  readonly b: boolean;
+}
+
 /** Kernels that every backend writes itself. Outputs are new arrays unless the name says in place. */
 export interface PrimitiveKernels {
   fill(shape: readonly number[], dtype: DType, value: number): NDArray;
@@ -329,6 +343,16 @@ export interface FusedKernels {
     gdown: NDArray | null;
     gdownBias: NDArray | null;
   };
+  /** All float32: y (N, M), x (N, K) -> h = scale x aᵀ (N, R), kept for the gradient, and z = y + h bᵀ (N, M). */
+  lowRank(y: NDArray, x: NDArray, factors: LowRankArrays): { z: NDArray; h: NDArray };
+  /** From gz (N, M), the gradient of z and of y alike. */
+  lowRankGrad(
+    x: NDArray,
+    factors: LowRankArrays,
+    h: NDArray,
+    gz: NDArray,
+    wants: LowRankWants,
+  ): { gx: NDArray | null; ga: NDArray | null; gb: NDArray | null };
   /** Kept elements are scaled by 1 / (1 - p). x (N, C). Its own gradient with the same attrs. */
   dropout(x: NDArray, attrs: DropoutAttrs): NDArray;
   /** param, m, v float32, in place; factor () multiplies grad first (clipping); maxV for AMSGrad. */

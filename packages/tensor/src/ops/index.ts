@@ -91,6 +91,7 @@ export {
   smoothL1Loss,
   softCrossEntropy,
 } from './losses';
+export { addLowRank, type LowRankOptions } from './low-rank';
 export { linear, matmul, type MatmulOptions } from './matmul';
 export { moe, type MoeExperts, type MoeOptions, type MoeRouting, routeExperts } from './moe';
 export { groupNorm, layerNorm, rmsNorm } from './norms';

@@ -43,6 +43,19 @@ describe.each(t.availableBackends())('losses on %s', (backend) => {
     expect(alone[0]).toBe(whole[4]);
   });
 
+  it('linearCrossEntropy through a bfloat16 weight equals that through its values', () => {
+    const weight = t.cast(random([90, 40], 6), 'bfloat16');
+    const wide = t.cast(weight, 'float32');
+    const [hidden, ids] = [random([7, 40], 5), Int32Array.from({ length: 7 }, (_, i) => i * 12)];
+    for (const compute of ['float32', 'bfloat16'] as const) {
+      const run = (w: t.Tensor) =>
+        t.valueAndGrad(() => t.sum(t.linearCrossEntropy(hidden, w, ids, { compute, softcap: 9 })), [hidden]);
+      const [got, want] = [run(weight), run(wide)];
+      expect(got.value.dataSync()).toEqual(want.value.dataSync());
+      expect(got.grads[0]?.dataSync()).toEqual(want.grads[0]?.dataSync());
+    }
+  });
+
   it('other losses: gradient by finite differences', () => {
     const p = () => t.softmax(random([3, 4], 5));
     checkGradients(([x]) => t.klDiv(t.logSoftmax(x!), p(), { reduction: 'batchmean' }), [random([3, 4], 1)]);

@@ -97,6 +97,22 @@ describe('rows', () => {
 });
 
 describe('transformer', () => {
+  it('lowRank and its gradients', () => {
+    for (const [n, k, m, r] of [
+      [5, 7, 3, 2],
+      [1, 1, 1, 1],
+      [0, 4, 2, 3],
+      [9, 2, 6, 5],
+    ] as const) {
+      const [y, x, g] = [normal([n, m], 1), normal([n, k], 2), normal([n, m], 3)];
+      const factors = { a: normal([r, k], 4), b: normal([m, r], 5), scale: 0.5 };
+      agree((t) => t.lowRank(y, x, factors));
+      const { h } = direct.lowRank(y, x, factors);
+      agree((t) => t.lowRankGrad(x, factors, h, g, { x: true, a: true, b: true }));
+      agree((t) => t.lowRankGrad(x, factors, h, g, { x: false, a: true, b: false }));
+    }
+  });
+
   it.each(['float32', 'bfloat16'] as const)('linear in %s', (compute) => {
     for (const [n, k, m] of [
       [5, 7, 3],

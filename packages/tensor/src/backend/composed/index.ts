@@ -1,6 +1,7 @@
 import type { FusedKernels, PrimitiveKernels, QuantizedKernels } from '../contract';
 import { attention, attentionGrad } from './attention';
 import { crossEntropy, crossEntropyGrad, linearCrossEntropy, linearCrossEntropyGrad } from './cross-entropy';
+import { lowRank, lowRankGrad } from './low-rank';
 import { moe, moeGrad } from './moe';
 import { quantizedLinear, quantizedPack, quantizedRows, quantizedUnpack } from './quantized';
 import {
@@ -57,6 +58,8 @@ export function composedKernels(primitives: PrimitiveKernels, memory: HostMemory
     logSoftmax: kernel(logSoftmax),
     logSoftmaxGrad: kernel(logSoftmaxGrad),
     logSumExp: kernel(logSumExp),
+    lowRank: kernel(lowRank),
+    lowRankGrad: kernel(lowRankGrad),
     moe: kernel(moe),
     moeGrad: kernel(moeGrad),
     quantizedLinear: kernel(quantizedLinear),

@@ -5,6 +5,7 @@ import { attentionKernels } from './attention';
 import { NativeCalls } from './calls';
 import { fusedKernels } from './fused';
 import { lossKernels } from './losses';
+import { lowRankKernels } from './low-rank';
 import { matmulKernels } from './matmul';
 import { NativeMemory } from './memory';
 import { moeKernels } from './moe';
@@ -31,6 +32,7 @@ function createNativeBackend(addon: NativeAddon): Backend {
     ...fusedKernels(calls, host, moved.broadcastTo),
     ...lossKernels(calls, host),
     ...attentionKernels(calls, host),
+    ...lowRankKernels(calls),
     ...moeKernels(calls),
     ...reduceKernels(calls, host, moved.permute),
     ...selectKernels(calls, host),

@@ -1,4 +1,4 @@
-import { computeCodes } from '@tessera-llm/native';
+import { computeCodes, dtypeCodes } from '@tessera-llm/native';
 import type { CrossEntropyAttrs, FusedKernels, Kernels, NDArray } from '../contract';
 import { allFloat32, type NativeCalls } from './calls';
 
@@ -30,7 +30,7 @@ function rowsOf(x: NDArray): [rows: number, width: number] {
   return [x.shape.slice(0, -1).reduce((a, b) => a * b, 1), width];
 }
 
-/** Softmax and its kin and the cross-entropies by the addon, on float32; other dtypes go to `host`. */
+/** Softmax and its kin and the cross-entropies by the addon, on float32 (a projection's weight also bfloat16); other dtypes go to `host`. */
 export function lossKernels(calls: NativeCalls, host: Kernels): Family {
   const id = {
     softmax: calls.kernel('softmax'),
@@ -77,18 +77,24 @@ export function lossKernels(calls: NativeCalls, host: Kernels): Family {
       return out;
     },
     linearCrossEntropy(hidden, weight, bias, targets, compute, attrs) {
-      if (!allFloat32(hidden, weight, bias)) {
+      if (!allFloat32(hidden, bias) || weight.dtype === 'float16') {
         return host.linearCrossEntropy(hidden, weight, bias, targets, compute, attrs);
       }
       const [rows, width] = hidden.shape as [number, number];
       const [losses, lse] = [float([rows]), float([rows])];
       const operands = [at(hidden), at(weight), at(bias), at(targets), at(losses), at(lse)];
       const extents = [rows, width, weight.shape[0] as number];
-      calls.call(id.linearCrossEntropy, [...operands, ...extents, computeCodes[compute], ...settings(attrs)]);
+      calls.call(id.linearCrossEntropy, [
+        ...operands,
+        ...extents,
+        computeCodes[compute],
+        dtypeCodes[weight.dtype],
+        ...settings(attrs),
+      ]);
       return { losses, lse };
     },
     linearCrossEntropyGrad(hidden, weight, bias, targets, lse, gy, compute, attrs, wants) {
-      if (!allFloat32(hidden, weight, bias, gy)) {
+      if (!allFloat32(hidden, bias, gy) || weight.dtype === 'float16') {
         return host.linearCrossEntropyGrad(hidden, weight, bias, targets, lse, gy, compute, attrs, wants);
       }
       const [rows, width] = hidden.shape as [number, number];
@@ -98,7 +104,13 @@ export function lossKernels(calls: NativeCalls, host: Kernels): Family {
       const gbias = wants.bias ? float([classes]) : null;
       const operands = [at(hidden), at(weight), at(bias), at(targets), at(gy), at(ghidden), at(gweight), at(gbias)];
       const extents = [rows, width, classes];
-      calls.call(id.linearCrossEntropyGrad, [...operands, ...extents, computeCodes[compute], ...settings(attrs)]);
+      calls.call(id.linearCrossEntropyGrad, [
+        ...operands,
+        ...extents,
+        computeCodes[compute],
+        dtypeCodes[weight.dtype],
+        ...settings(attrs),
+      ]);
       return { ghidden, gweight, gbias };
     },
   };

@@ -3,6 +3,7 @@ import { attentionKernels } from './attention';
 import { crossEntropyKernels } from './cross-entropy';
 import { elementwiseKernels, inPlaceKernels } from './elementwise';
 import { indexingKernels } from './indexing';
+import { lowRankKernels } from './low-rank';
 import { matmulKernels } from './matmul';
 import { type KernelMemory, ReferenceMemory } from './memory';
 import { moeKernels } from './moe';
@@ -26,6 +27,7 @@ export function referenceKernels(memory: KernelMemory): Kernels {
     ...elementwiseKernels(memory),
     ...inPlaceKernels(memory),
     ...indexingKernels(memory),
+    ...lowRankKernels(memory),
     ...matmulKernels(memory),
     ...moeKernels(memory),
     ...normKernels(memory),

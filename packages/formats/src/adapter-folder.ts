@@ -1,0 +1,87 @@
+import { cp } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeFolderAtomic } from './atomic.js';
+import { FormatsError, systemCode } from './errors.js';
+import { type JsonObject, readJsonFile, writeJsonFile } from './json-file.js';
+import type { RawTensor } from './safetensors/dtype.js';
+import { openSafetensors } from './safetensors/read.js';
+import { type NamedTensors, type TensorToWrite, writeSafetensors } from './safetensors/write.js';
+
+/** File names of an adapter folder. */
+const files = { config: 'adapter_config.json', weights: 'adapter_model.safetensors' } as const;
+
+/** An adapter folder as PEFT writes it: the configuration with its keys as they are, and raw arrays by name. */
+export interface AdapterFiles {
+  readonly config: JsonObject & { readonly peft_type: string };
+  readonly tensors: ReadonlyMap<string, RawTensor>;
+}
+
+/**
+ * Reads an adapter folder: `adapter_config.json`, unchecked but for `peft_type`, which says what the rest means, and
+ * `adapter_model.safetensors`.
+ *
+ * @throws FormatsError `missing_file`, `read_failed`, `invalid_json`, `invalid_file`
+ */
+export async function readAdapter(folder: string): Promise<AdapterFiles> {
+  const path = join(folder, files.config);
+  const config = await readJsonFile(path);
+  const { peft_type } = config;
+  if (typeof peft_type !== 'string') {
+    throw new FormatsError(
+      'invalid_json',
+      `[readAdapter] expected peft_type to be a string, got ${JSON.stringify(peft_type) ?? 'nothing'} (${path})`,
+    );
+  }
+  const reader = await openSafetensors(join(folder, files.weights));
+  try {
+    const tensors = new Map<string, RawTensor>();
+    for (const name of reader.tensors.keys()) tensors.set(name, await reader.read(name));
+    return { config: { ...config, peft_type }, tensors };
+  } finally {
+    await reader.close();
+  }
+}
+
+/**
+ * Writes an adapter folder whole or not at all: both files are complete beside the old folder before they take its place.
+ * Other files of the folder stay.
+ *
+ * @throws FormatsError `invalid_argument`, `write_failed`; what was there before is untouched.
+ *
+ * @example
+ * ```ts
+ * import { mkdtemp } from 'node:fs/promises';
+ * import { tmpdir } from 'node:os';
+ * import { join } from 'node:path';
+ * import { readAdapter, writeAdapter } from '@tessera-llm/formats';
+ *
+ * const folder = join(await mkdtemp(join(tmpdir(), 'tessera-')), 'adapter');
+ * const a = { dtype: 'F32', shape: [1, 2], bytes: new Uint8Array(new Float32Array([1, 2]).buffer) } as const;
+ * const config = { peft_type: 'LORA', r: 1, target_modules: ['q_proj'] };
+ * await writeAdapter(folder, { config, tensors: { 'base_model.model.q_proj.lora_A.weight': a } });
+ * console.log((await readAdapter(folder)).config.r); // 1
+ * ```
+ */
+export async function writeAdapter(
+  folder: string,
+  { config, tensors }: { readonly config: AdapterFiles['config']; readonly tensors: NamedTensors<TensorToWrite> },
+): Promise<void> {
+  await writeFolderAtomic(folder, async (staged) => {
+    await keepOthers(folder, staged);
+    await writeJsonFile(join(staged, files.config), config);
+    await writeSafetensors(join(staged, files.weights), tensors, { metadata: { format: 'pt' } });
+  });
+}
+
+async function keepOthers(folder: string, staged: string): Promise<void> {
+  const written: readonly string[] = Object.values(files).map((name) => join(folder, name));
+  try {
+    await cp(folder, staged, { recursive: true, filter: (source) => !written.includes(source) });
+  } catch (cause) {
+    const code = systemCode(cause) ?? 'an error';
+    if (code === 'ENOENT') return; // a new folder
+    throw new FormatsError('write_failed', `[writeAdapter] expected a readable folder ${folder}, got ${code}`, {
+      cause,
+    });
+  }
+}

@@ -1,0 +1,110 @@
+import {
+  type Tensor,
+  addLowRank,
+  concat,
+  dropout,
+  embedding,
+  hash32,
+  matmul,
+  narrow,
+  reshape,
+} from '@tessera-llm/tensor';
+import type { Segments } from '../batch';
+import { missingRng, rowKeys } from '../dropout';
+import { Module } from '../module';
+import type { Weight } from '../weight';
+import type { AdapterSlots, RowGroups } from './slots';
+
+const brand = Symbol.for('tessera.layers.AdaptableLayer');
+
+/** True for layers that can have adapters, also those of another compatible copy of this package. */
+export function isAdaptable(module: Module): module is AdaptableLayer {
+  return Reflect.get(module, brand) === true;
+}
+
+/** What one adapter adds to one layer: s (dropout(x) Aᵀ) Bᵀ. */
+export interface LoraFactors {
+  /** A (R, in) */
+  readonly a: Tensor;
+  /** B (out, R) */
+  readonly b: Tensor;
+  readonly scale: number;
+  readonly dropout: number;
+  /** Path of the layer; keys its random numbers. */
+  readonly path: string;
+}
+
+/** A layer y = x Wᵀ (+ b) to which adapters can add their low-rank products. */
+export abstract class AdaptableLayer extends Module {
+  readonly [brand] = true;
+  abstract readonly weight: Weight;
+  #slots: AdapterSlots | null = null;
+  readonly #factors = new Map<number, LoraFactors>();
+
+  /** @internal Takes an adapter's factors, or with null lets go of them. */
+  setFactors(slots: AdapterSlots, index: number, factors: LoraFactors | null): void {
+    if (factors === null) this.#factors.delete(index);
+    else this.#factors.set(index, factors);
+    this.#slots = this.#factors.size > 0 ? slots : null;
+  }
+
+  /** True where `weight` is (in, out). */
+  abstract readonly weightIsTransposed: boolean;
+
+  /** @internal B A in the layout of the weight. */
+  factorProduct({ a, b }: LoraFactors): Tensor {
+    return this.weightIsTransposed ? matmul(a, b, { transposeA: true, transposeB: true }) : matmul(b, a);
+  }
+
+  /** What the batch's adapters make of y (…, out), the layer's own result for x (…, in). */
+  protected adapted(x: Tensor, y: Tensor, segments: Segments | undefined): Tensor {
+    if (this.#slots === null) return y;
+    const found = this.#slots.resolve(segments);
+    if (typeof found === 'number') return this.#added(x, y, { index: found, segments, order: null });
+    return this.#addedByGroup(x, y, found, segments);
+  }
+
+  /** Rows without an adapter pass as they are, so that they keep the bits that they have without any. */
+  #addedByGroup(x: Tensor, y: Tensor, { moved, parts }: RowGroups, segments: Segments | undefined): Tensor {
+    const sorted = (t: Tensor): Tensor => (moved === null ? t : embedding(t, moved.order));
+    const [xs, ys] = [sorted(x), sorted(y)];
+    const done = parts.map(({ index, start, length }) => {
+      const part = (t: Tensor): Tensor => narrow(t, { dim: 0, start, length });
+      const rows = Int32Array.from({ length }, (_, i) => moved?.order[start + i] ?? start + i);
+      return this.#added(part(xs), part(ys), { index, segments, order: rows });
+    });
+    const z = concat(done, { dim: 0 });
+    return moved === null ? z : embedding(z, moved.back);
+  }
+
+  /** `order`: which rows of the batch these are; null: all. */
+  #added(x: Tensor, y: Tensor, { index, segments, order }: AddedRows): Tensor {
+    const factors = this.#factors.get(index);
+    if (factors === undefined) return y;
+    const { a, b, scale } = factors;
+    const rows = reshape(x, [-1, a.shape[1] ?? 0]);
+    const seen = this.training && factors.dropout > 0 ? dropped(rows, factors, segments, order) : rows;
+    const z = addLowRank(reshape(y, [-1, b.shape[0] ?? 0]), seen, { a, b, scale });
+    return reshape(z, y.shape);
+  }
+}
+
+interface AddedRows {
+  readonly index: number;
+  readonly segments: Segments | undefined;
+  readonly order: Int32Array | null;
+}
+
+function dropped(x: Tensor, factors: LoraFactors, segments: Segments | undefined, order: Int32Array | null): Tensor {
+  if (segments?.rng === undefined) throw missingRng();
+  const all = rowKeys(segments);
+  const keys = order === null ? all : new Int32Array(2 * order.length);
+  order?.forEach((row, i) => keys.set(all.subarray(2 * row, 2 * row + 2), 2 * i));
+  const { seed, step } = segments.rng;
+  return dropout(x, {
+    p: factors.dropout,
+    seed,
+    stream: hash32(`${step}/${factors.path}.lora_dropout`),
+    rowKeys: keys,
+  });
+}
