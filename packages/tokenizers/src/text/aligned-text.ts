@@ -45,8 +45,9 @@ export class AlignedText {
     return [this.starts[from] as number, this.ends[to - 1] as number];
   }
 
+  /** Units [from, to); it begins where its first character does, also if that is all there is of the text. */
   slice(from: number, to: number): AlignedText {
-    if (from === 0 && to === this.text.length) return this;
+    if (from === 0 && to === this.text.length && (this.starts?.[0] ?? this.origin) === this.origin) return this;
     const text = this.text.slice(from, to);
     if (this.starts === null || this.ends === null)
       return new AlignedText(text, this.origin + from, null, null, this.tracked);
