@@ -298,10 +298,10 @@ export class Tokenizer {
       truncation = this.parts.truncation ?? null,
     } = options;
     const given = pair === undefined ? [text] : [text, pair];
-    // Without a second text to cut, the first keeps its length, so that the error that follows tells it.
-    const limit = pair === undefined && truncation?.strategy === 'only_second' ? null : truncation;
+    // Where the second text is the one to cut, the first keeps its length: if it is too long, the error tells it.
+    const limit = (i: number) => (i === 0 && truncation?.strategy === 'only_second' ? null : truncation);
     for (const one of given) this.checkAllowed(one, options);
-    const texts = given.map((t, i) => textRows(this.parts, this.added, t, i, allowedSpecial, limit));
+    const texts = given.map((t, i) => textRows(this.parts, this.added, t, i, allowedSpecial, limit(i)));
     const processor = this.parts.postProcessor ?? null;
     if (truncation !== null) checkTruncation(truncation, processor?.added(false) ?? 0);
     const added = addSpecialTokens ? (processor?.added(texts.length > 1) ?? 0) : 0;
