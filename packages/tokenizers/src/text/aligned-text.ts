@@ -105,6 +105,11 @@ export class AlignedText {
     return new AlignedText(text, this.origin, starts, ends);
   }
 
+  /** The same places under another text of the same length, unit by unit. */
+  respelled(text: string): AlignedText {
+    return text === this.text ? this : new AlignedText(text, this.origin, this.starts, this.ends, this.tracked);
+  }
+
   /** Keeps the characters for which `keep` says so. */
   filter(keep: (char: string) => boolean): AlignedText {
     return this.flatMap((char) => (keep(char) ? char : ''));
