@@ -43,6 +43,18 @@ describe('byte-level BPE', () => {
     });
   });
 
+  // As Hugging Face tokenizers 0.23.2.
+  it('cuts the second text only where asked to, however much of the first would do', () => {
+    const text = 'the theatre 1234 12';
+    const { length } = tokenizer.encodeIds(text);
+    const cut = (maxLength: number, direction: 'left' | 'right') =>
+      tokenizer.encode(text, { pair: '', truncation: { maxLength, strategy: 'only_second', direction } });
+    for (const direction of ['left', 'right'] as const) {
+      for (let most = 1; most < length; most++) expect(() => cut(most, direction)).toThrow(/got 0/);
+      expect(cut(length, direction).length).toBe(length);
+    }
+  });
+
   it('stays near linear on a million equal letters', () => {
     const ids = tokenizer.encodeIds('a'.repeat(1_000_000));
     expect(tokenizer.decode(ids).length).toBe(1_000_000);

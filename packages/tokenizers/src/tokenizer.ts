@@ -15,6 +15,7 @@ import { readTokenizer, tokenizerToJson } from './json';
 import type { Model } from './models/model';
 import type { Normalizer } from './normalizers/normalizer';
 import { type PostProcessor, finish } from './post-processors/post-processor';
+import { looksAtPlaces } from './pre-tokenizers/places';
 import type { PreTokenizer } from './pre-tokenizers/pre-tokenizer';
 import { AlignedText } from './text/aligned-text';
 import { checkText } from './text/well-formed';
@@ -85,6 +86,7 @@ export class Tokenizer {
   /** Number of ids: one more than the largest. */
   readonly vocabSize: number;
   private readonly added: AddedTokens;
+  private readonly placed: boolean;
   private fast: ByteBpe | null | undefined;
 
   /** @throws TokenizerError `invalid_file` for added tokens with malformed ids. */
@@ -98,6 +100,7 @@ export class Tokenizer {
       }
     }
     this.added = new AddedTokens(parts.addedTokens ?? [], parts.normalizer ?? null);
+    this.placed = parts.normalizer != null && looksAtPlaces(parts.preTokenizer?.toJSON());
     let largest = -1;
     for (const id of parts.model.vocab.values()) largest = Math.max(largest, id);
     for (const id of this.added.byId.keys()) largest = Math.max(largest, id);
@@ -235,8 +238,8 @@ export class Tokenizer {
     }
     checkText(text);
     // Only places need a text that remembers where it came from.
-    const given =
-      typeof allowed === 'object' && 'outside' in allowed ? AlignedText.of(text) : AlignedText.untracked(text);
+    const placed = (typeof allowed === 'object' && 'outside' in allowed) || this.placed;
+    const given = placed ? AlignedText.of(text) : AlignedText.untracked(text);
     for (const { text: piece, token } of this.added.split(given, allowed)) {
       if (token !== null) {
         out.push(token.id);
@@ -295,10 +298,10 @@ export class Tokenizer {
       truncation = this.parts.truncation ?? null,
     } = options;
     const given = pair === undefined ? [text] : [text, pair];
-    // Without a second text to cut, the first keeps its length, so that the error that follows tells it.
-    const limit = pair === undefined && truncation?.strategy === 'only_second' ? null : truncation;
+    // Where the second text is the one to cut, the first keeps its length: if it is too long, the error tells it.
+    const limit = (i: number) => (i === 0 && truncation?.strategy === 'only_second' ? null : truncation);
     for (const one of given) this.checkAllowed(one, options);
-    const texts = given.map((t, i) => textRows(this.parts, this.added, t, i, allowedSpecial, limit));
+    const texts = given.map((t, i) => textRows(this.parts, this.added, t, i, allowedSpecial, limit(i)));
     const processor = this.parts.postProcessor ?? null;
     if (truncation !== null) checkTruncation(truncation, processor?.added(false) ?? 0);
     const added = addSpecialTokens ? (processor?.added(texts.length > 1) ?? 0) : 0;

@@ -217,7 +217,8 @@ export class AddedTokens {
       }
       const made = this.normalizer?.normalize(piece) ?? piece;
       if (this.normal === null) {
-        if (made.length > 0) out.push({ text: made, token: null });
+        // Cut even where nothing is cut off: it begins where the first character that is left does.
+        if (made.length > 0) out.push({ text: made.slice(0, made.length), token: null });
         continue;
       }
       for (const s of this.normal.find(made.text, accept, within(made)))

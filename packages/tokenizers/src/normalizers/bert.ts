@@ -31,8 +31,11 @@ function isChinese(char: string): boolean {
   );
 }
 
+const ascii = /^[\0-\x7f]*$/;
+
 /** Lower case, character by character: no rule knows a character's neighbours. */
 export function lowercase(text: AlignedText): AlignedText {
+  if (ascii.test(text.text)) return text.respelled(text.text.toLowerCase());
   return text.flatMap((char) => char.toLowerCase());
 }
 
@@ -44,6 +47,7 @@ export function bertNormalizer(options: BertNormalizerOptions = {}): Normalizer 
       let out = text;
       if (cleanText) {
         out = out.flatMap((char) => {
+          if (char >= ' ' && char <= '~') return char;
           if (char === '\t' || char === '\n' || char === '\r') return ' ';
           if (dropped.test(char)) return '';
           return isSpace(char) ? ' ' : char;
@@ -63,7 +67,8 @@ export function bertNormalizer(options: BertNormalizerOptions = {}): Normalizer 
         }
         out = out.transform(chars, changes);
       }
-      if (stripAccents ?? lower) out = normalizeForm(out, 'NFD').filter((char) => !/^\p{Mn}$/u.test(char));
+      if (stripAccents ?? lower)
+        out = normalizeForm(out, 'NFD').filter((char) => char < '\u0300' || !/^\p{Mn}$/u.test(char));
       return lower ? lowercase(out) : out;
     },
     toJSON: () => ({

@@ -39,11 +39,19 @@ export function splitBy(pattern: Pattern, describe: () => unknown, options: Spli
 
 /** Splits by single characters, one match each. */
 export function splitCharacters(source: string, behavior: SplitBehavior, json: Record<string, unknown>): PreTokenizer {
-  const expression = new RegExp(`[${source}]`, 'gu');
+  const expression = new RegExp(`^[${source}]$`, 'u');
+  const ascii = Array.from({ length: 128 }, (_, code) => expression.test(String.fromCharCode(code)));
   return {
     split(text) {
+      const { text: content, length } = text;
       const matches: number[] = [];
-      for (const m of text.text.matchAll(expression)) matches.push(m.index, m.index + m[0].length);
+      for (let at = 0; at < length; ) {
+        const code = content.codePointAt(at) as number;
+        const end = at + (code > 0xffff ? 2 : 1);
+        if (code < 128 ? ascii[code] : expression.test(content.slice(at, end))) matches.push(at, end);
+        at = end;
+      }
+      if (matches.length === 0 && length > 0) return [text.slice(0, length)];
       return text.split(matches, behavior);
     },
     toJSON: () => json,

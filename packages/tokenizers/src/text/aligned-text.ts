@@ -45,8 +45,9 @@ export class AlignedText {
     return [this.starts[from] as number, this.ends[to - 1] as number];
   }
 
+  /** Units [from, to); it begins where its first character does, also if that is all there is of the text. */
   slice(from: number, to: number): AlignedText {
-    if (from === 0 && to === this.text.length) return this;
+    if (from === 0 && to === this.text.length && (this.starts?.[0] ?? this.origin) === this.origin) return this;
     const text = this.text.slice(from, to);
     if (this.starts === null || this.ends === null)
       return new AlignedText(text, this.origin + from, null, null, this.tracked);
@@ -102,6 +103,11 @@ export class AlignedText {
       write += length;
     });
     return new AlignedText(text, this.origin, starts, ends);
+  }
+
+  /** The same places under another text of the same length, unit by unit. */
+  respelled(text: string): AlignedText {
+    return text === this.text ? this : new AlignedText(text, this.origin, this.starts, this.ends, this.tracked);
   }
 
   /** Keeps the characters for which `keep` says so. */
