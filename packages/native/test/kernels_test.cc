@@ -158,6 +158,7 @@ TEST(losses_agree_on_every_family) {
     check({"cross_entropy", [&](double* o) { return with({logits.address(), targets.address(), o[0], o[1], n, v}, capped); }, {size_t(rows), size_t(rows)}});
     check({"cross_entropy_grad", [&](double* o) { return with({logits.address(), targets.address(), g.address(), o[0], n, v}, capped); }, {size_t(rows * classes)}});
     check({"linear_cross_entropy", [&](double* o) { return with({hidden.address(), weight.address(), bias.address(), targets.address(), o[0], o[1], n, c, v, 0, 0}, capped); }, {size_t(rows), size_t(rows)}});
+    check({"linear_cross_entropy_both", [&](double* o) { return with({hidden.address(), weight.address(), bias.address(), targets.address(), o[0], o[1], o[2], n, c, v, 0, 0}, capped); }, {size_t(rows), size_t(rows), size_t(rows * width)}});
     check({"linear_cross_entropy_grad", [&](double* o) { return with({hidden.address(), weight.address(), bias.address(), targets.address(), g.address(), o[0], o[1], o[2], n, c, v, 0, 0}, capped); }, {size_t(rows * width), size_t(classes * width), size_t(classes)}});
   }
   targets[3] = 1100;
