@@ -1,14 +1,15 @@
 import {
   type Tensor,
-  add,
   cast,
   copyInPlace,
   isQuantizedWeight,
   keep,
   mul,
   noGrad,
+  norm,
   normal,
   parameter,
+  reshape,
   scope,
   uniform,
   zeros,
@@ -25,16 +26,27 @@ import { type AdaptedModel, type Target, targetsOf } from './targets';
 export interface AdapterSpec {
   /** adapter_config.json, its own names. */
   readonly config: LoraConfig;
-  /** adapter_model.safetensors: `base_model.model.<layer>.lora_A.weight` (R, in) and `….lora_B.weight` (out, R). */
+  /** adapter_model.safetensors: `base_model.model.<layer>.lora_A.weight` (R, in), `….lora_B.weight` (out, R), of DoRA `….lora_magnitude_vector` (out). */
   readonly tensors: ReadonlyMap<string, Tensor>;
 }
 
-const keyOf = (path: string, factor: 'A' | 'B'): string => `base_model.model.${path}.lora_${factor}.weight`;
+type Factor = 'A' | 'B' | 'magnitude';
+
+const keyOf = (path: string, factor: Factor): string =>
+  `base_model.model.${path}.${factor === 'magnitude' ? 'lora_magnitude_vector' : `lora_${factor}.weight`}`;
 
 /** Input and output width of a layer. */
 function widths({ layer }: Target): [number, number] {
   const [p = 0, q = 0] = layer.weight.shape;
   return layer.weightIsTransposed ? [p, q] : [q, p];
+}
+
+/** ‖w‖ of the weights of every output, (out). */
+function lengths({ layer }: Target): Tensor {
+  return scope(() => {
+    const weight = isQuantizedWeight(layer.weight) ? layer.weight.dequantize() : cast(layer.weight, 'float32');
+    return norm(weight, { dims: [layer.weightIsTransposed ? 0 : 1] });
+  });
 }
 
 /**
@@ -98,6 +110,7 @@ export function createAdapter(
         : uniform([rank, width], { seed, stream, low: -bound, high: bound });
     tensors.set(keyOf(path, 'A'), parameter(a));
     tensors.set(keyOf(path, 'B'), parameter(zeros([out, rank])));
+    if (checked.use_dora) tensors.set(keyOf(path, 'magnitude'), parameter(lengths(target)));
   });
   // The layers by name, so that the file means the same whatever counts as linear elsewhere.
   const target_modules =
@@ -113,7 +126,7 @@ export interface Adapter extends AdapterSpec {
   /** True between `merge` and `unmerge`. */
   readonly merged: boolean;
   /**
-   * Adds s B A to the weights themselves, so that the adapter costs nothing more. A copy of the old weights is kept.
+   * Makes the weights what the adapter makes of them, W + s B A, so that it costs nothing more. A copy of the old weights is kept.
    *
    * @throws LayersError `adapter` beside other adapters, or where a weight is quantised; nothing has changed then.
    */
@@ -127,7 +140,7 @@ export interface Adapter extends AdapterSpec {
 const slotsOf = new WeakMap<Module, { readonly slots: AdapterSlots; frozen: readonly Tensor[] }>();
 
 /**
- * Gives a model an adapter (Hu et al. 2021, arXiv:2106.09685): each layer that it targets computes
+ * Gives a model an adapter (Hu et al. 2021, arXiv:2106.09685; DoRA: Liu et al. 2024, arXiv:2402.09353): each layer that it targets computes
  * y = x Wᵀ + s · dropout(x) Aᵀ Bᵀ, the adapter's part in float32 whatever the layer computes in; W may be quantised (Dettmers et al. 2023, arXiv:2305.14314).
  *
  * The model's own parameters are frozen (`requiresGrad` false) while it has adapters: train `adapter.tensors`. A model can have
@@ -142,7 +155,7 @@ const slotsOf = new WeakMap<Module, { readonly slots: AdapterSlots; frozen: read
 export function applyAdapter(model: AdaptedModel, spec: AdapterSpec): Adapter {
   const config = loraConfig(spec.config);
   const targets = targetsOf(model, config);
-  checkTensors(targets, spec.tensors);
+  checkTensors(targets, spec.tensors, config);
   const known = slotsOf.get(model) ?? { slots: new AdapterSlots(), frozen: [] };
   slotsOf.set(model, known);
   const { slots } = known;
@@ -151,7 +164,7 @@ export function applyAdapter(model: AdaptedModel, spec: AdapterSpec): Adapter {
   for (const p of known.frozen) p.requiresGrad = false;
 
   const tensors = new Map<string, Tensor>();
-  const own = (path: string, factor: 'A' | 'B'): Tensor => {
+  const own = (path: string, factor: Factor): Tensor => {
     const key = keyOf(path, factor);
     const given = spec.tensors.get(key) as Tensor; // none is missing: checked above
     const tensor = parameter(given.dtype === 'float32' ? given : noGrad(() => cast(given, 'float32')));
@@ -159,7 +172,9 @@ export function applyAdapter(model: AdaptedModel, spec: AdapterSpec): Adapter {
     return tensor;
   };
   const parts = targets.map(({ path, layer, scale }): Part => {
-    const factors = { a: own(path, 'A'), b: own(path, 'B'), scale, dropout: config.lora_dropout, path };
+    const [a, b] = [own(path, 'A'), own(path, 'B')];
+    const magnitude = config.use_dora ? own(path, 'magnitude') : null;
+    const factors = { a, b, magnitude, scale, dropout: config.lora_dropout, path };
     layer.setFactors(slots, index, factors);
     return { layer, factors };
   });
@@ -212,12 +227,13 @@ interface Part {
   readonly factors: LoraFactors;
 }
 
-function checkTensors(targets: readonly Target[], tensors: AdapterSpec['tensors']): void {
+function checkTensors(targets: readonly Target[], tensors: AdapterSpec['tensors'], { use_dora }: LoraConfig): void {
   const wanted = new Map<string, readonly number[]>();
   for (const target of targets) {
     const [width, out] = widths(target);
     wanted.set(keyOf(target.path, 'A'), [target.rank, width]);
     wanted.set(keyOf(target.path, 'B'), [out, target.rank]);
+    if (use_dora) wanted.set(keyOf(target.path, 'magnitude'), [out]);
   }
   const problems = stateProblems(wanted, new Map([...tensors].map(([key, { shape }]) => [key, shape])));
   if (problems.length === 0) return;
@@ -237,8 +253,10 @@ function denseWeight({ layer, factors }: Part): Tensor {
 function mergeInto(weight: Tensor, { layer, factors }: Part): void {
   noGrad(() =>
     scope(() => {
-      const update = mul(layer.factorProduct(factors), factors.scale);
-      copyInPlace(weight, add(weight.dtype === 'float32' ? weight : cast(weight, 'float32'), update));
+      const sum = layer.adaptedWeight(factors);
+      if (factors.magnitude === null) return copyInPlace(weight, sum);
+      const ratio = layer.lengthRatio(sum, factors.magnitude);
+      copyInPlace(weight, mul(sum, layer.weightIsTransposed ? ratio : reshape(ratio, [-1, 1])));
     }),
   );
 }
