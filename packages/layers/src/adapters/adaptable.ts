@@ -15,6 +15,7 @@ import {
   noGrad,
   norm,
   reshape,
+  scope,
   sub,
 } from '@tessera-llm/tensor';
 import type { Segments } from '../batch';
@@ -82,21 +83,16 @@ export abstract class AdaptableLayer extends Module {
     return add(dense, mul(this.factorProduct(factors), factors.scale));
   }
 
-  /** @internal What an adapted weight is multiplied with for each output: m / ‖w‖, (out). */
-  lengthRatio(weight: Tensor, magnitude: Tensor): Tensor {
+  /** @internal What W + s B A is multiplied with for each output: m / ‖w‖, (out). */
+  lengthRatio(factors: LoraFactors, magnitude: Tensor): Tensor {
     const inputs = this.weightIsTransposed ? 0 : 1;
-    return div(
-      magnitude,
-      noGrad(() => norm(weight, { dims: [inputs] })),
-    );
+    const lengths = noGrad(() => scope(() => norm(this.adaptedWeight(factors), { dims: inputs })));
+    return div(magnitude, lengths);
   }
 
   /** z (N, out) with the lengths of DoRA; the bias has none. */
   #relengthened(z: Tensor, factors: LoraFactors, magnitude: Tensor): Tensor {
-    const ratio = this.lengthRatio(
-      noGrad(() => this.adaptedWeight(factors)),
-      magnitude,
-    );
+    const ratio = this.lengthRatio(factors, magnitude);
     const { bias } = this;
     return bias === null ? mul(z, ratio) : add(mul(sub(z, bias), ratio), bias);
   }

@@ -18,7 +18,9 @@ import { GatedFeedForward } from '../feed-forward';
 import { initializer } from '../init';
 import { Conv1D } from '../linear';
 import { languageModelLoss } from '../loss';
-import { type Adapter, type AdapterSpec, applyAdapter, createAdapter } from './adapter';
+import { type Adapter, applyAdapter } from './adapter';
+import { createAdapter } from './create';
+import type { AdapterSpec } from './spec';
 
 /** A language model of a feed-forward and a GPT-2 layer between tied embeddings. */
 class Small extends CausalLMModule {
