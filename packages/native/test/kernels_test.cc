@@ -133,7 +133,7 @@ TEST(narrow_floats_round_alike_on_every_family) {
 }
 
 TEST(low_rank_updates_agree_on_every_family) {
-  const int64_t shapes[][4] = {{1, 1, 1, 1}, {37, 65, 33, 5}, {300, 40, 90, 16}, {9, 130, 17, 35}};
+  const int64_t shapes[][4] = {{1, 1, 1, 1}, {37, 65, 33, 5}, {300, 40, 90, 16}, {260, 200, 70, 9}, {9, 130, 17, 35}};
   for (const auto& [rows, k, m, rank] : shapes) {
     const Array<float> y = test::uniform(rows * m, 40), x = test::uniform(rows * k, 41), a = test::uniform(rank * k, 42);
     const Array<float> b = test::uniform(m * rank, 43), h = test::uniform(rows * rank, 44), g = test::uniform(rows * m, 45);
