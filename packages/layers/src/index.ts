@@ -1,6 +1,8 @@
-export { type Adapter, type AdapterSpec, applyAdapter, createAdapter } from './adapters/adapter';
+export { type Adapter, applyAdapter } from './adapters/adapter';
 export { AdaptableLayer } from './adapters/adaptable';
 export { type LoraConfig, type LoraConfigInput, loraConfig } from './adapters/config';
+export { createAdapter } from './adapters/create';
+export type { AdapterSpec } from './adapters/spec';
 export type { AdaptedModel } from './adapters/targets';
 export {
   type AttendOptions,

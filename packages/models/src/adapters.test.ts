@@ -73,7 +73,7 @@ describe('adapters in folders', () => {
     await saveAdapter(folder, made);
     const file = join(folder, 'adapter_config.json');
     const text = await readFile(file, 'utf8');
-    await writeFile(file, text.replace('"use_rslora": false', '"use_dora": true'));
+    await writeFile(file, text.replace('"use_rslora": false', '"use_qalora": true'));
     await expect(loadAdapter(folder)).rejects.toMatchObject({ name: 'LayersError', code: 'adapter_config' });
     const { tensors } = memory();
     const whole = { dtype: 'F32', shape: [1], bytes: new Uint8Array(4) } as const;

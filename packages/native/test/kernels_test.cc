@@ -133,7 +133,7 @@ TEST(narrow_floats_round_alike_on_every_family) {
 }
 
 TEST(low_rank_updates_agree_on_every_family) {
-  const int64_t shapes[][4] = {{1, 1, 1, 1}, {37, 65, 33, 5}, {300, 40, 90, 16}, {9, 130, 17, 35}};
+  const int64_t shapes[][4] = {{1, 1, 1, 1}, {37, 65, 33, 5}, {300, 40, 90, 16}, {260, 200, 70, 9}, {9, 130, 17, 35}};
   for (const auto& [rows, k, m, rank] : shapes) {
     const Array<float> y = test::uniform(rows * m, 40), x = test::uniform(rows * k, 41), a = test::uniform(rank * k, 42);
     const Array<float> b = test::uniform(m * rank, 43), h = test::uniform(rows * rank, 44), g = test::uniform(rows * m, 45);
@@ -158,6 +158,7 @@ TEST(losses_agree_on_every_family) {
     check({"cross_entropy", [&](double* o) { return with({logits.address(), targets.address(), o[0], o[1], n, v}, capped); }, {size_t(rows), size_t(rows)}});
     check({"cross_entropy_grad", [&](double* o) { return with({logits.address(), targets.address(), g.address(), o[0], n, v}, capped); }, {size_t(rows * classes)}});
     check({"linear_cross_entropy", [&](double* o) { return with({hidden.address(), weight.address(), bias.address(), targets.address(), o[0], o[1], n, c, v, 0, 0}, capped); }, {size_t(rows), size_t(rows)}});
+    check({"linear_cross_entropy_both", [&](double* o) { return with({hidden.address(), weight.address(), bias.address(), targets.address(), o[0], o[1], o[2], n, c, v, 0, 0}, capped); }, {size_t(rows), size_t(rows), size_t(rows * width)}});
     check({"linear_cross_entropy_grad", [&](double* o) { return with({hidden.address(), weight.address(), bias.address(), targets.address(), g.address(), o[0], o[1], o[2], n, c, v, 0, 0}, capped); }, {size_t(rows * width), size_t(classes * width), size_t(classes)}});
   }
   targets[3] = 1100;

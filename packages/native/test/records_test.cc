@@ -35,6 +35,7 @@ const Record records[] = {
     {"layer_norm_grad", "p0pppp00ss"},
     {"linear", "pp0psssddzbz"},
     {"linear_cross_entropy", "pp0pppssszznnnnn"},
+    {"linear_cross_entropy_both", "pp0ppppssszznnnnn"},
     {"linear_cross_entropy_grad", "pp0pp000ssszznnnnn"},
     {"log_softmax", "ppss"},
     {"log_softmax_grad", "pppss"},

@@ -1,13 +1,22 @@
 import {
   type Tensor,
+  add,
   addLowRank,
+  cast,
   concat,
+  div,
   dropout,
   embedding,
   hash32,
+  isQuantizedWeight,
   matmul,
+  mul,
   narrow,
+  noGrad,
+  norm,
   reshape,
+  scope,
+  sub,
 } from '@tessera-llm/tensor';
 import type { Segments } from '../batch';
 import { missingRng, rowKeys } from '../dropout';
@@ -29,6 +38,8 @@ export interface LoraFactors {
   /** B (out, R) */
   readonly b: Tensor;
   readonly scale: number;
+  /** m (out), the lengths of DoRA; null: plain LoRA. */
+  readonly magnitude: Tensor | null;
   readonly dropout: number;
   /** Path of the layer; keys its random numbers. */
   readonly path: string;
@@ -38,6 +49,7 @@ export interface LoraFactors {
 export abstract class AdaptableLayer extends Module {
   readonly [brand] = true;
   abstract readonly weight: Weight;
+  abstract readonly bias: Tensor | null;
   #slots: AdapterSlots | null = null;
   readonly #factors = new Map<number, LoraFactors>();
 
@@ -64,6 +76,27 @@ export abstract class AdaptableLayer extends Module {
     return this.#addedByGroup(x, y, found, segments);
   }
 
+  /** @internal W + s B A in the layout of the weight, float32. */
+  adaptedWeight(factors: LoraFactors): Tensor {
+    const { weight } = this;
+    const dense = isQuantizedWeight(weight) ? weight.dequantize() : cast(weight, 'float32');
+    return add(dense, mul(this.factorProduct(factors), factors.scale));
+  }
+
+  /** @internal What W + s B A is multiplied with for each output: m / ‖w‖, (out). */
+  lengthRatio(factors: LoraFactors, magnitude: Tensor): Tensor {
+    const inputs = this.weightIsTransposed ? 0 : 1;
+    const lengths = noGrad(() => scope(() => norm(this.adaptedWeight(factors), { dims: inputs })));
+    return div(magnitude, lengths);
+  }
+
+  /** z (N, out) with the lengths of DoRA; the bias has none. */
+  #relengthened(z: Tensor, factors: LoraFactors, magnitude: Tensor): Tensor {
+    const ratio = this.lengthRatio(factors, magnitude);
+    const { bias } = this;
+    return bias === null ? mul(z, ratio) : add(mul(sub(z, bias), ratio), bias);
+  }
+
   /** Rows without an adapter pass as they are, so that they keep the bits that they have without any. */
   #addedByGroup(x: Tensor, y: Tensor, { moved, parts }: RowGroups, segments: Segments | undefined): Tensor {
     const sorted = (t: Tensor): Tensor => (moved === null ? t : embedding(t, moved.order));
@@ -85,7 +118,7 @@ export abstract class AdaptableLayer extends Module {
     const rows = reshape(x, [-1, a.shape[1] ?? 0]);
     const seen = this.training && factors.dropout > 0 ? dropped(rows, factors, segments, order) : rows;
     const z = addLowRank(reshape(y, [-1, b.shape[0] ?? 0]), seen, { a, b, scale });
-    return reshape(z, y.shape);
+    return reshape(factors.magnitude === null ? z : this.#relengthened(z, factors, factors.magnitude), y.shape);
   }
 }
 

@@ -18,7 +18,9 @@ import { GatedFeedForward } from '../feed-forward';
 import { initializer } from '../init';
 import { Conv1D } from '../linear';
 import { languageModelLoss } from '../loss';
-import { type Adapter, type AdapterSpec, applyAdapter, createAdapter } from './adapter';
+import { type Adapter, applyAdapter } from './adapter';
+import { createAdapter } from './create';
+import type { AdapterSpec } from './spec';
 
 /** A language model of a feed-forward and a GPT-2 layer between tied embeddings. */
 class Small extends CausalLMModule {
@@ -206,6 +208,37 @@ describe.each(availableBackends())('adapters on %s', (backend) => {
     second.dispose();
   });
 
+  it('DoRA starts at the bare model, and merged weights have the lengths that it learned', () => {
+    const model = new Small();
+    const batch = batchFromSequences(sequences);
+    const before = bits(model, batch);
+    const config = { target_modules: ['up_proj', 'conv'], r: 2, use_dora: true };
+    const fresh = applyAdapter(model, createAdapter(model, config, { seed: 1 }));
+    bits(model, batch).forEach((v, i) => expect(v).toBeCloseTo(before[i] ?? Number.NaN, 4));
+    fresh.dispose();
+    const spec = filled(model, config, 6);
+    const adapter = applyAdapter(model, spec);
+    const adapted = bits(model, batch);
+    adapter.merge();
+    bits(model, batch).forEach((v, i) => expect(v).toBeCloseTo(adapted[i] ?? Number.NaN, 4));
+    const lengths = (of: ArrayLike<number>, out: number, at: (o: number, i: number) => number) =>
+      Array.from({ length: out }, (_, o) => Math.hypot(...Array.from({ length: 32 }, (_, i) => Number(of[at(o, i)]))));
+    const want = (path: string) =>
+      [...(spec.tensors.get(`base_model.model.${path}.lora_magnitude_vector`)?.dataSync() ?? [])].map(Math.abs);
+    const up = model.ffn.up_proj.weight;
+    if (!isTensor(up)) throw new Error('dense');
+    lengths(up.dataSync(), 64, (o, i) => o * 32 + i).forEach((v, o) =>
+      expect(v).toBeCloseTo(Number(want('ffn.up_proj')[o]), 4),
+    );
+    lengths(model.conv.weight.dataSync(), 32, (o, i) => i * 32 + o).forEach((v, o) =>
+      expect(v).toBeCloseTo(Number(want('conv')[o]), 4),
+    );
+    adapter.unmerge();
+    expect(bits(model, batch)).toEqual(adapted);
+    const dropping = { ...config, lora_dropout: 0.1 };
+    expect(() => createAdapter(model, dropping, { seed: 1 })).toThrow('lora_dropout to be 0');
+  });
+
   it('dropout drops the same for a row in any batch, and only in training', () => {
     const model = new Small();
     applyAdapter(model, filled(model, { target_modules: 'all-linear', lora_dropout: 0.5 }, 4));
@@ -245,7 +278,8 @@ describe('configurations', () => {
     const model = new Small();
     const spec = createAdapter(model, { target_modules: ['conv'] }, { seed: 1 });
     for (const [field, value] of [
-      ['use_dora', true],
+      ['use_qalora', true],
+      ['use_dora', 1],
       ['modules_to_save', ['embed']],
       ['bias', 'all'],
       ['lora_bias', true],
@@ -266,7 +300,7 @@ describe('configurations', () => {
         expect.objectContaining({ code: 'adapter_config', message: expect.stringContaining(field) }),
       );
     }
-    const ignored = { use_dora: false, modules_to_save: null, loftq_config: {}, megatron_core: 'megatron.core' };
+    const ignored = { use_qalora: false, modules_to_save: null, loftq_config: {}, megatron_core: 'megatron.core' };
     applyAdapter(model, { ...spec, config: { ...spec.config, ...ignored } }).dispose();
   });
 

@@ -1,110 +1,23 @@
 import {
   type Tensor,
-  add,
   cast,
   copyInPlace,
   isQuantizedWeight,
   keep,
   mul,
   noGrad,
-  normal,
   parameter,
+  reshape,
   scope,
-  uniform,
-  zeros,
   zerosLike,
 } from '@tessera-llm/tensor';
 import { LayersError } from '../errors';
 import { type Module, stateProblems } from '../module';
 import type { LoraFactors } from './adaptable';
-import { type LoraConfig, type LoraConfigInput, loraConfig } from './config';
+import { type LoraConfig, loraConfig } from './config';
 import { AdapterSlots } from './slots';
+import { type AdapterSpec, type Factor, keyOf, widths } from './spec';
 import { type AdaptedModel, type Target, targetsOf } from './targets';
-
-/** An adapter apart from any model: PEFT's two files, read. */
-export interface AdapterSpec {
-  /** adapter_config.json, its own names. */
-  readonly config: LoraConfig;
-  /** adapter_model.safetensors: `base_model.model.<layer>.lora_A.weight` (R, in) and `….lora_B.weight` (out, R). */
-  readonly tensors: ReadonlyMap<string, Tensor>;
-}
-
-const keyOf = (path: string, factor: 'A' | 'B'): string => `base_model.model.${path}.lora_${factor}.weight`;
-
-/** Input and output width of a layer. */
-function widths({ layer }: Target): [number, number] {
-  const [p = 0, q = 0] = layer.weight.shape;
-  return layer.weightIsTransposed ? [p, q] : [q, p];
-}
-
-/**
- * A new adapter that changes nothing yet: A is drawn, B is zero, as PEFT initialises them.
- *
- * @param model The model that it is for; it stays as it is.
- * @param config `target_modules` and what differs from PEFT's defaults.
- * @param options.seed Decides A.
- * @throws LayersError `adapter_config`
- *
- * @example
- * ```ts
- * import { type Batch, CausalLMModule, Embedding, type Head, Linear, applyAdapter, createAdapter, initializer } from '@tessera-llm/layers';
- * import type { Tensor } from '@tessera-llm/tensor';
- * class Small extends CausalLMModule {
- *   readonly embed = new Embedding(10, 4, { init: initializer({ seed: 1 }) });
- *   readonly proj = new Linear(4, 4, { init: initializer({ seed: 2 }) });
- *   constructor() {
- *     super({ vocabSize: 10, positionLimit: 100, layers: 1, numKeyValueHeads: 1, headDim: 1, compute: 'float32' });
- *   }
- *   get head(): Head {
- *     return { weight: this.embed.weight };
- *   }
- *   hidden(batch: Batch): Tensor {
- *     return this.proj.forward(this.embed.forward(batch.ids), batch);
- *   }
- * }
- * const model = new Small();
- * const adapter = applyAdapter(model, createAdapter(model, { target_modules: 'all-linear', r: 2 }, { seed: 3 }));
- * console.log([...adapter.tensors.keys()]); // base_model.model.proj.lora_A.weight, base_model.model.proj.lora_B.weight
- * ```
- */
-export function createAdapter(
-  model: AdaptedModel,
-  config: LoraConfigInput,
-  { seed }: { readonly seed: number | bigint },
-): AdapterSpec {
-  const checked = loraConfig({
-    task_type: 'CAUSAL_LM',
-    inference_mode: true,
-    base_model_name_or_path: null,
-    ...config,
-  });
-  const targets = targetsOf(model, checked);
-  const { init_lora_weights: init } = checked;
-  if (init === false) {
-    throw new LayersError(
-      'adapter_config',
-      "[createAdapter] expected init_lora_weights to be true or 'gaussian', so that B starts at zero, got false",
-    );
-  }
-  const tensors = new Map<string, Tensor>();
-  targets.forEach((target, stream) => {
-    const { path, rank } = target;
-    const [width, out] = widths(target);
-    // PyTorch's kaiming_uniform_ with a = √5 has this bound.
-    const bound = 1 / Math.sqrt(width);
-    const a =
-      init === 'gaussian'
-        ? normal([rank, width], { seed, stream, std: 1 / rank })
-        : uniform([rank, width], { seed, stream, low: -bound, high: bound });
-    tensors.set(keyOf(path, 'A'), parameter(a));
-    tensors.set(keyOf(path, 'B'), parameter(zeros([out, rank])));
-  });
-  // The layers by name, so that the file means the same whatever counts as linear elsewhere.
-  const target_modules =
-    typeof checked.target_modules === 'string' ? targets.map(({ path }) => path) : checked.target_modules;
-  const fan_in_fan_out = targets.every(({ layer }) => layer.weightIsTransposed);
-  return { config: { ...checked, target_modules, fan_in_fan_out }, tensors };
-}
 
 /** An adapter that a model has; `applyAdapter` makes it. */
 export interface Adapter extends AdapterSpec {
@@ -113,7 +26,7 @@ export interface Adapter extends AdapterSpec {
   /** True between `merge` and `unmerge`. */
   readonly merged: boolean;
   /**
-   * Adds s B A to the weights themselves, so that the adapter costs nothing more. A copy of the old weights is kept.
+   * Makes the weights what the adapter makes of them, W + s B A, so that it costs nothing more. A copy of the old weights is kept.
    *
    * @throws LayersError `adapter` beside other adapters, or where a weight is quantised; nothing has changed then.
    */
@@ -127,7 +40,7 @@ export interface Adapter extends AdapterSpec {
 const slotsOf = new WeakMap<Module, { readonly slots: AdapterSlots; frozen: readonly Tensor[] }>();
 
 /**
- * Gives a model an adapter (Hu et al. 2021, arXiv:2106.09685): each layer that it targets computes
+ * Gives a model an adapter (Hu et al. 2021, arXiv:2106.09685; DoRA: Liu et al. 2024, arXiv:2402.09353): each layer that it targets computes
  * y = x Wᵀ + s · dropout(x) Aᵀ Bᵀ, the adapter's part in float32 whatever the layer computes in; W may be quantised (Dettmers et al. 2023, arXiv:2305.14314).
  *
  * The model's own parameters are frozen (`requiresGrad` false) while it has adapters: train `adapter.tensors`. A model can have
@@ -142,7 +55,7 @@ const slotsOf = new WeakMap<Module, { readonly slots: AdapterSlots; frozen: read
 export function applyAdapter(model: AdaptedModel, spec: AdapterSpec): Adapter {
   const config = loraConfig(spec.config);
   const targets = targetsOf(model, config);
-  checkTensors(targets, spec.tensors);
+  checkTensors(targets, spec.tensors, config);
   const known = slotsOf.get(model) ?? { slots: new AdapterSlots(), frozen: [] };
   slotsOf.set(model, known);
   const { slots } = known;
@@ -151,7 +64,7 @@ export function applyAdapter(model: AdaptedModel, spec: AdapterSpec): Adapter {
   for (const p of known.frozen) p.requiresGrad = false;
 
   const tensors = new Map<string, Tensor>();
-  const own = (path: string, factor: 'A' | 'B'): Tensor => {
+  const own = (path: string, factor: Factor): Tensor => {
     const key = keyOf(path, factor);
     const given = spec.tensors.get(key) as Tensor; // none is missing: checked above
     const tensor = parameter(given.dtype === 'float32' ? given : noGrad(() => cast(given, 'float32')));
@@ -159,7 +72,9 @@ export function applyAdapter(model: AdaptedModel, spec: AdapterSpec): Adapter {
     return tensor;
   };
   const parts = targets.map(({ path, layer, scale }): Part => {
-    const factors = { a: own(path, 'A'), b: own(path, 'B'), scale, dropout: config.lora_dropout, path };
+    const [a, b] = [own(path, 'A'), own(path, 'B')];
+    const magnitude = config.use_dora ? own(path, 'magnitude') : null;
+    const factors = { a, b, magnitude, scale, dropout: config.lora_dropout, path };
     layer.setFactors(slots, index, factors);
     return { layer, factors };
   });
@@ -212,12 +127,13 @@ interface Part {
   readonly factors: LoraFactors;
 }
 
-function checkTensors(targets: readonly Target[], tensors: AdapterSpec['tensors']): void {
+function checkTensors(targets: readonly Target[], tensors: AdapterSpec['tensors'], { use_dora }: LoraConfig): void {
   const wanted = new Map<string, readonly number[]>();
   for (const target of targets) {
     const [width, out] = widths(target);
     wanted.set(keyOf(target.path, 'A'), [target.rank, width]);
     wanted.set(keyOf(target.path, 'B'), [out, target.rank]);
+    if (use_dora) wanted.set(keyOf(target.path, 'magnitude'), [out]);
   }
   const problems = stateProblems(wanted, new Map([...tensors].map(([key, { shape }]) => [key, shape])));
   if (problems.length === 0) return;
@@ -237,8 +153,10 @@ function denseWeight({ layer, factors }: Part): Tensor {
 function mergeInto(weight: Tensor, { layer, factors }: Part): void {
   noGrad(() =>
     scope(() => {
-      const update = mul(layer.factorProduct(factors), factors.scale);
-      copyInPlace(weight, add(weight.dtype === 'float32' ? weight : cast(weight, 'float32'), update));
+      const sum = layer.adaptedWeight(factors);
+      if (factors.magnitude === null) return copyInPlace(weight, sum);
+      const ratio = layer.lengthRatio(factors, factors.magnitude);
+      copyInPlace(weight, mul(sum, layer.weightIsTransposed ? ratio : reshape(ratio, [-1, 1])));
     }),
   );
 }

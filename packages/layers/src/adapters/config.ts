@@ -16,6 +16,11 @@ export interface LoraConfig {
   /** Scale by lora_alpha / √r instead (Kalajdzievski 2023, arXiv:2312.03732); false. */
   readonly use_rslora: boolean;
   /**
+   * Learn the length of every output's weights apart from their direction (Liu et al. 2024, arXiv:2402.09353); false. The
+   * length of W + s B A is made anew in every pass; no gradient flows through it. It takes no lora_dropout.
+   */
+  readonly use_dora: boolean;
+  /**
    * Which layers: a list of names, each a whole module path or its end after a dot; a regular expression of the whole path;
    * or `'all-linear'`, every linear layer but the output head.
    */
@@ -49,6 +54,7 @@ const defaults = {
   lora_alpha: 8,
   lora_dropout: 0,
   use_rslora: false,
+  use_dora: false,
   exclude_modules: null,
   layers_to_transform: null,
   layers_pattern: null,
@@ -97,6 +103,7 @@ const checks: Readonly<Record<string, Check>> = {
   lora_alpha: wants('a number above 0', isAlpha),
   lora_dropout: wants('a number from 0 to below 1', (v) => typeof v === 'number' && v >= 0 && v < 1),
   use_rslora: isBoolean,
+  use_dora: isBoolean,
   target_modules: wants('a list of names or a string', (v) => names(v) && (!Array.isArray(v) || v.length > 0)),
   exclude_modules: wants('null, a list of names or a string', (v) => v === null || names(v)),
   layers_to_transform: wants(
@@ -115,7 +122,7 @@ const checks: Readonly<Record<string, Check>> = {
  * Checks the fields of an adapter_config.json and fills in PEFT's defaults.
  *
  * @throws LayersError `adapter_config` for a wrong value, and for every field that PEFT knows, or some later version of it
- *   will, and that would change the result but is not applied here (DoRA, `modules_to_save`, …): it must be null, false or
+ *   will, and that would change the result but is not applied here (`modules_to_save`, trained biases, …): it must be null, false or
  *   empty. Nothing is ignored silently.
  *
  * @example
@@ -141,6 +148,9 @@ export function loraConfig(fields: Readonly<Record<string, unknown>>): LoraConfi
   }
   const { target_modules: targets, layers_to_transform: layers, layers_pattern: pattern } = config;
   if (targets === undefined) throw invalid('target_modules', 'a list of names or a string', targets);
+  if (config.use_dora === true && config.lora_dropout !== 0) {
+    throw invalid('lora_dropout', '0 where use_dora is true', config.lora_dropout);
+  }
   if (typeof targets === 'string' && layers !== null) {
     throw invalid('layers_to_transform', 'null where target_modules is a string', layers);
   }

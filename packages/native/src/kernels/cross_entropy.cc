@@ -109,6 +109,53 @@ Status linear_cross_entropy(Args& args) {
   return Status::ok;
 }
 
+// The loss of each row and, from the same logits, its gradient with respect to the row of hidden: for a projection that is not
+// trained. The projection is packed once for all chunks.
+// args: 0 hidden, 1 weight, 2 bias or 0, 3 targets, 4 losses, 5 lse, 6 ghidden, 7 rows, 8 width, 9 classes, 10 compute,
+// 11 dtype of weight, 12… settings
+Status linear_cross_entropy_both(Args& args) {
+  const float* hidden = args.ptr<float>(0);
+  const int32_t* targets = args.ptr<int32_t>(3);
+  float *losses = args.ptr<float>(4), *lses = args.ptr<float>(5), *ghidden = args.ptr<float>(6);
+  const int64_t rows = args.size(7), width = args.size(8), classes = args.size(9);
+  const Compute compute = static_cast<Compute>(args.integer(10));
+  const Projection projection{args.ptr<void>(1), args.dtype(11), args.ptr<float>(2), classes, width, compute};
+  const LossSettings s = loss_settings(args, 12);
+  if (const Status status = check_targets(targets, rows, classes, s.ignore); status != Status::ok) return status;
+  const int64_t chunk = chunk_rows(rows, classes);
+  const bool packing = chunk < rows && width > 0 && classes > 0;
+  const Scratch scratch(static_cast<size_t>((chunk + threads()) * classes) * 4);
+  const Scratch forward(packing ? packed_b_bytes(classes, width, compute) : 0), backward(packing ? packed_b_bytes(width, classes, compute) : 0);
+  if (!scratch || (packing && (!forward || !backward))) {
+    return fail(Status::out_of_memory, "[linearCrossEntropy] could not allocate %lld rows of logits", static_cast<long long>(chunk));
+  }
+  const Matrix transposed = dense(projection.weight, projection.dtype, width, true), straight = dense(projection.weight, projection.dtype, width, false);
+  if (packing) {
+    pack_b(transposed, classes, width, compute, forward.as<void>());
+    pack_b(straight, width, classes, compute, backward.as<void>());
+  }
+  float* logits = scratch.as<float>();
+  for (int64_t from = 0; from < rows; from += chunk) {
+    const int64_t count = rows - from < chunk ? rows - from : chunk;
+    Product product = logits_of(hidden + from * width, projection, logits, count);
+    product.packed_b = packing ? forward.as<void>() : nullptr;
+    if (const Status status = multiply(product); status != Status::ok) return status;
+    parallel_for(count, 1, [=](int64_t begin, int64_t end, int slot) {
+      float* copy = logits + (chunk + slot) * classes;
+      for (int64_t r = begin; r < end; ++r) {
+        float* row = logits + r * classes;
+        std::memcpy(copy, row, static_cast<size_t>(classes) * 4);
+        write_loss(copy, classes, targets[from + r], s, losses + from + r, lses + from + r);
+        row_loss_grad(row, classes, targets[from + r], 1.0f, s);
+      }
+    });
+    const Status status = multiply({count, width, classes, dense(logits, DType::float32, classes, false), straight, packing ? backward.as<void>() : nullptr,
+                                    ghidden + from * width, width, DType::float32, nullptr, compute});
+    if (status != Status::ok) return status;
+  }
+  return Status::ok;
+}
+
 // args: 0 hidden, 1 weight, 2 bias or 0, 3 targets, 4 gy, 5 ghidden or 0, 6 gweight or 0, 7 gbias or 0, 8 rows, 9 width, 10 classes,
 // 11 compute, 12 dtype of weight, 13… settings
 Status linear_cross_entropy_grad(Args& args) {
@@ -160,4 +207,5 @@ Status linear_cross_entropy_grad(Args& args) {
 }  // namespace ts::TS_ISA
 
 TS_KERNELS(cross_entropy, {"cross_entropy", cross_entropy}, {"cross_entropy_grad", cross_entropy_grad},
-           {"linear_cross_entropy", linear_cross_entropy}, {"linear_cross_entropy_grad", linear_cross_entropy_grad})
+           {"linear_cross_entropy", linear_cross_entropy},
+           {"linear_cross_entropy_both", linear_cross_entropy_both}, {"linear_cross_entropy_grad", linear_cross_entropy_grad})

@@ -11,7 +11,11 @@ namespace {
 // Rows (or ranks) summed side by side: as many chains as two multiply-adds a cycle of latency four need.
 constexpr int kSide = 8;
 // Sums over rows are made in chunks of this many, then over chunks in order: long sums stay exact enough.
-constexpr int64_t kChunk = 256;
+constexpr int64_t kChunk = 128;
+// Sums over rows hold this many ranks times vectors of columns in registers.
+constexpr int kRankTile = 4;
+constexpr int kVectorTile = TS_VBYTES == 64 ? 4 : 2;
+constexpr int64_t kPanel = kVectorTile * kLanes;
 
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 constexpr int64_t padded(int64_t rank) { return ceil_div(rank, kLanes) * kLanes; }
@@ -83,27 +87,48 @@ void both_rows(const Inner& inner, const Outer& outer, int64_t rows) {
   });
 }
 
-// out[r, k … k + kLanes] = Σ_n h[n, r] x[n, k …] for kRanks ranks from r.
-template <int kRanks>
-void rank_sums(const float* h, int64_t rank, int64_t r, const float* x, int64_t width, int64_t k, int64_t rows, float* out) {
-  const int n = lanes_left(width, k);
-  vf totals[kRanks] = {};
-  for (int64_t from = 0; from < rows; from += kChunk) {
-    const int64_t to = from + kChunk < rows ? from + kChunk : rows;
-    vf sums[kRanks] = {};
-    for (int64_t row = from; row < to; ++row) {
-      const vf v = get(x + row * width, k, n);
-      for (int i = 0; i < kRanks; ++i) sums[i] = fma(splat(h[row * rank + r + i]), v, sums[i]);
+// out[r, k …] = Σ_n h[n, r] x[n, k …] for kRanks ranks from r and kVectors vectors of columns from k, of one chunk of rows,
+// added to what is there from the chunks before.
+template <int kRanks, int kVectors>
+void rank_sums(const float* h, int64_t rank, int64_t r, const float* x, int64_t width, int64_t k, int64_t from, int64_t to, float* out) {
+  // Several vectors are whole ones; a single one may be the tail of a row.
+  const int lanes = kVectors > 1 ? kLanes : lanes_left(width, k);
+  vf sums[kRanks][kVectors] = {};
+  for (int64_t row = from; row < to; ++row) {
+    vf values[kVectors];
+    for (int v = 0; v < kVectors; ++v) values[v] = get(x + row * width, k + v * kLanes, lanes);
+    for (int i = 0; i < kRanks; ++i) {
+      const vf factor = splat(h[row * rank + r + i]);
+      for (int v = 0; v < kVectors; ++v) sums[i][v] = fma(factor, values[v], sums[i][v]);
     }
-    for (int i = 0; i < kRanks; ++i) totals[i] += sums[i];
   }
-  for (int i = 0; i < kRanks; ++i) put(out + (r + i) * width, k, totals[i], n);
+  for (int i = 0; i < kRanks; ++i) {
+    for (int v = 0; v < kVectors; ++v) {
+      float* place = out + (r + i) * width;
+      const int64_t column = k + v * kLanes;
+      put(place, column, from == 0 ? sums[i][v] : get(place, column, lanes) + sums[i][v], lanes);
+    }
+  }
 }
 
-void all_rank_sums(const float* h, int64_t rank, const float* x, int64_t width, int64_t k, int64_t rows, float* out) {
-  int64_t r = 0;
-  for (; r + kSide <= rank; r += kSide) rank_sums<kSide>(h, rank, r, x, width, k, rows, out);
-  for (; r < rank; ++r) rank_sums<1>(h, rank, r, x, width, k, rows, out);
+// All ranks of kVectors vectors of columns from k: a chunk of rows stays in the first-level cache for every group of ranks.
+template <int kVectors>
+void column_sums(const float* h, int64_t rank, const float* x, int64_t width, int64_t k, int64_t rows, float* out) {
+  int64_t from = 0;
+  do {
+    const int64_t to = from + kChunk < rows ? from + kChunk : rows;
+    int64_t r = 0;
+    for (; r + kRankTile <= rank; r += kRankTile) rank_sums<kRankTile, kVectors>(h, rank, r, x, width, k, from, to, out);
+    for (; r < rank; ++r) rank_sums<1, kVectors>(h, rank, r, x, width, k, from, to, out);
+    from = to;
+  } while (from < rows);
+}
+
+// One panel of kVectorTile vectors of columns; the last one has fewer.
+void panel_sums(const float* h, int64_t rank, const float* x, int64_t width, int64_t panel, int64_t rows, float* out) {
+  const int64_t k = panel * kPanel;
+  if (k + kPanel <= width) return column_sums<kVectorTile>(h, rank, x, width, k, rows, out);
+  for (int64_t column = k; column < width; column += kLanes) column_sums<1>(h, rank, x, width, column, rows, out);
 }
 
 // (rows, cols) to (cols, stride), zeros past `rows`.
@@ -141,13 +166,13 @@ Status low_rank_grad(Args& args) {
     }
     both_rows({gz, m, w, rank, args.number(12), gh}, {gh, rank, args.ptr<float>(1), k, nullptr, gx}, rows);
   }
-  const int64_t panels_a = ga == nullptr ? 0 : ceil_div(k, kLanes), panels_b = gb == nullptr ? 0 : ceil_div(m, kLanes);
+  const int64_t panels_a = ga == nullptr ? 0 : ceil_div(k, kPanel), panels_b = gb == nullptr ? 0 : ceil_div(m, kPanel);
   parallel_for(panels_a + panels_b, 1, [=](int64_t begin, int64_t end, int) {
     for (int64_t panel = begin; panel < end; ++panel) {
       if (panel < panels_a) {
-        all_rank_sums(gh, rank, x, k, panel * kLanes, rows, ga);
+        panel_sums(gh, rank, x, k, panel, rows, ga);
       } else {
-        all_rank_sums(h, rank, gz, m, (panel - panels_a) * kLanes, rows, gbt);
+        panel_sums(h, rank, gz, m, panel - panels_a, rows, gbt);
       }
     }
   });

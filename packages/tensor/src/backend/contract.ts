@@ -302,6 +302,15 @@ export interface FusedKernels {
     compute: Compute,
     attrs: CrossEntropyAttrs,
   ): { losses: NDArray; lse: NDArray };
+  /** The same losses and, from the same logits, the gradient of each with respect to its own row: ghidden (N, C). */
+  linearCrossEntropyBoth(
+    hidden: NDArray,
+    weight: NDArray,
+    bias: NDArray | null,
+    targets: NDArray,
+    compute: Compute,
+    attrs: CrossEntropyAttrs,
+  ): { losses: NDArray; lse: NDArray; ghidden: NDArray };
   linearCrossEntropyGrad(
     hidden: NDArray,
     weight: NDArray,

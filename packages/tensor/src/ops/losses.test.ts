@@ -43,6 +43,20 @@ describe.each(t.availableBackends())('losses on %s', (backend) => {
     expect(alone[0]).toBe(whole[4]);
   });
 
+  it('linearCrossEntropy through a frozen projection: the same losses, and gradients of hidden rows', () => {
+    const [hidden, weight, bias] = [random([200, 24], 5), random([130, 24], 6), random([130], 7)];
+    const ids = Int32Array.from({ length: 200 }, (_, i) => (i % 7 === 3 ? -100 : i % 130));
+    const upstream = random([200], 8);
+    for (const options of [{}, { softcap: 3, temperature: 0.7, labelSmoothing: 0.1, scale: 0.5, bias }]) {
+      const run = (wrt: t.Tensor[]) =>
+        t.vjp(() => [t.linearCrossEntropy(hidden, weight, ids, options)], wrt, [upstream]);
+      const [frozen, trained] = [run([hidden]), run([hidden, weight])];
+      expect(frozen.value[0]?.dataSync()).toEqual(trained.value[0]?.dataSync());
+      const want = trained.grads[0]?.dataSync() ?? [];
+      frozen.grads[0]?.dataSync().forEach((v, i) => expect(v).toBeCloseTo(want[i] ?? Number.NaN, 4));
+    }
+  });
+
   it('linearCrossEntropy through a bfloat16 weight equals that through its values', () => {
     const weight = t.cast(random([90, 40], 6), 'bfloat16');
     const wide = t.cast(weight, 'float32');

@@ -1,5 +1,5 @@
 import type { Compute, CrossEntropyAttrs } from '../backend/contract';
-import { record } from '../autograd';
+import { isTracked, record } from '../autograd';
 import { tensor } from '../create';
 import { TensorError } from '../errors';
 import { sizeOf } from '../shape';
@@ -182,14 +182,20 @@ export function linearCrossEntropy(
     temperature,
   };
   const inputs = bias === null ? [hidden, weight] : [hidden, weight, bias];
-  const r = kernelsFor('linearCrossEntropy', ...inputs, index).linearCrossEntropy(
-    hidden,
-    weight,
-    bias,
-    index,
-    compute,
-    attrs,
-  );
+  const kernels = kernelsFor('linearCrossEntropy', ...inputs, index);
+  if (isTracked([hidden]) && !isTracked(inputs.slice(1))) {
+    // The projection is frozen: one pass over the logits gives the losses and what their gradients need.
+    const both = kernels.linearCrossEntropyBoth(hidden, weight, bias, index, compute, attrs);
+    const [losses, own] = [like(hidden, both.losses), like(hidden, both.ghidden)];
+    like(hidden, both.lse).dispose();
+    record('linearCrossEntropy', [losses], [hidden], [own], ([gy]) => {
+      const g = gy as Tensor;
+      const rows = like(g, kernels.broadcastTo(reshape(g, [own.shape[0] as number, 1]), own.shape));
+      return [like(g, kernels.binary('mul', own, rows))];
+    });
+    return losses;
+  }
+  const r = kernels.linearCrossEntropy(hidden, weight, bias, index, compute, attrs);
   const losses = like(hidden, r.losses);
   const lse = like(hidden, r.lse);
   record('linearCrossEntropy', [losses], inputs, [...inputs, index, lse], ([gy], needs) => {

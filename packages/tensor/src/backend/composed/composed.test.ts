@@ -280,6 +280,7 @@ describe('cross-entropy', () => {
       const [hidden, weight, bias, g] = [normal([rows, 6], 1), normal([11, 6], 2), normal([11], 3), normal([rows], 4)];
       for (const attrs of variants.map(attrsOf)) {
         agree((k) => k.linearCrossEntropy(hidden, weight, bias, targets, compute, attrs), 1e-4);
+        agree((k) => k.linearCrossEntropyBoth(hidden, weight, bias, targets, compute, attrs), 1e-4);
         const { lse } = direct.linearCrossEntropy(hidden, weight, bias, targets, compute, attrs);
         for (const on of [true, false]) {
           const wants = { hidden: on, weight: !on, bias: on };

@@ -87,6 +87,18 @@ export function linearCrossEntropy(
   return { losses: s.concat(losses, 0), lse: s.concat(lse, 0) };
 }
 
+export function linearCrossEntropyBoth(
+  s: Steps,
+  ...args: Parameters<typeof linearCrossEntropy> extends [Steps, ...infer Rest] ? Rest : never
+): { losses: NDArray; lse: NDArray; ghidden: NDArray } {
+  const [hidden, weight, bias, targets, compute, attrs] = args;
+  const { losses, lse } = linearCrossEntropy(s, ...args);
+  const ones = s.fill(losses.shape, 1);
+  const wants = { hidden: true, weight: false, bias: false };
+  const { ghidden } = linearCrossEntropyGrad(s, hidden, weight, bias, targets, lse, ones, compute, attrs, wants);
+  return { losses, lse, ghidden: ghidden ?? s.fill(hidden.shape, 0) };
+}
+
 export function linearCrossEntropyGrad(
   s: Steps,
   ...args: readonly [

@@ -1,6 +1,12 @@
 import type { FusedKernels, PrimitiveKernels, QuantizedKernels } from '../contract';
 import { attention, attentionGrad } from './attention';
-import { crossEntropy, crossEntropyGrad, linearCrossEntropy, linearCrossEntropyGrad } from './cross-entropy';
+import {
+  crossEntropy,
+  crossEntropyGrad,
+  linearCrossEntropy,
+  linearCrossEntropyBoth,
+  linearCrossEntropyGrad,
+} from './cross-entropy';
 import { lowRank, lowRankGrad } from './low-rank';
 import { moe, moeGrad } from './moe';
 import { quantizedLinear, quantizedPack, quantizedRows, quantizedUnpack } from './quantized';
@@ -54,6 +60,7 @@ export function composedKernels(primitives: PrimitiveKernels, memory: HostMemory
     layerNormGrad: kernel(layerNormGrad),
     linear: kernel(linear),
     linearCrossEntropy: kernel(linearCrossEntropy),
+    linearCrossEntropyBoth: kernel(linearCrossEntropyBoth),
     linearCrossEntropyGrad: kernel(linearCrossEntropyGrad),
     logSoftmax: kernel(logSoftmax),
     logSoftmaxGrad: kernel(logSoftmaxGrad),

@@ -12,6 +12,7 @@ type Family = Pick<
   | 'crossEntropy'
   | 'crossEntropyGrad'
   | 'linearCrossEntropy'
+  | 'linearCrossEntropyBoth'
   | 'linearCrossEntropyGrad'
 >;
 
@@ -41,6 +42,7 @@ export function lossKernels(calls: NativeCalls, host: Kernels): Family {
     crossEntropy: calls.kernel('cross_entropy'),
     crossEntropyGrad: calls.kernel('cross_entropy_grad'),
     linearCrossEntropy: calls.kernel('linear_cross_entropy'),
+    linearCrossEntropyBoth: calls.kernel('linear_cross_entropy_both'),
     linearCrossEntropyGrad: calls.kernel('linear_cross_entropy_grad'),
   };
   const at = (x: NDArray | null): number => calls.address(x);
@@ -92,6 +94,18 @@ export function lossKernels(calls: NativeCalls, host: Kernels): Family {
         ...settings(attrs),
       ]);
       return { losses, lse };
+    },
+    linearCrossEntropyBoth(hidden, weight, bias, targets, compute, attrs) {
+      if (!allFloat32(hidden, bias) || weight.dtype === 'float16') {
+        return host.linearCrossEntropyBoth(hidden, weight, bias, targets, compute, attrs);
+      }
+      const [rows, width] = hidden.shape as [number, number];
+      const [losses, lse, ghidden] = [float([rows]), float([rows]), float(hidden.shape)];
+      const operands = [at(hidden), at(weight), at(bias), at(targets), at(losses), at(lse), at(ghidden)];
+      const extents = [rows, width, weight.shape[0] as number];
+      const kinds = [computeCodes[compute], dtypeCodes[weight.dtype]];
+      calls.call(id.linearCrossEntropyBoth, [...operands, ...extents, ...kinds, ...settings(attrs)]);
+      return { losses, lse, ghidden };
     },
     linearCrossEntropyGrad(hidden, weight, bias, targets, lse, gy, compute, attrs, wants) {
       if (!allFloat32(hidden, bias, gy) || weight.dtype === 'float16') {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { AttentionAttrs, AttentionLayout, CrossEntropyAttrs, GateFn, UnaryFn } from '../contract';
+import type { AttentionAttrs, AttentionLayout, CrossEntropyAttrs, GateFn, UnaryFn, NDArray } from '../contract';
 import { agree, bytesOf, haveNative, native, normalPair, pair, reference, valuesOn } from './native.test-support';
 
 const floats = ['float32', 'bfloat16', 'float16'] as const;
@@ -313,6 +313,24 @@ describe.skipIf(!haveNative)('the numerics contract, bit for bit', () => {
     const losses = bytesOf(k().linearCrossEntropy(x, w, bias, targets, 'float32', plainLoss).losses);
     const alone = k().linearCrossEntropy(row(13), w, bias, target(13), 'float32', plainLoss).losses;
     sameBits(bytesOf(alone), losses.slice(13 * 4, 14 * 4));
+  });
+
+  it('losses have one value, whether gradients come along in the same pass or not, over several chunks of rows', () => {
+    const [x, w] = [normalPair([130, 5], 45).native, normalPair([140_000, 5], 46).native];
+    const ids = Array.from({ length: 130 }, (_, i) => i * 1000);
+    const targets = pair(ids, [130], 'int32').native;
+    const gy = pair(
+      ids.map(() => 1),
+      [130],
+    ).native;
+    for (const compute of ['float32', 'bfloat16'] as const) {
+      const plain = k().linearCrossEntropy(x, w, null, targets, compute, plainLoss);
+      const both = k().linearCrossEntropyBoth(x, w, null, targets, compute, plainLoss);
+      sameBits(bytesOf(both.losses), bytesOf(plain.losses));
+      const wants = { hidden: true, weight: false, bias: false };
+      const apart = k().linearCrossEntropyGrad(x, w, null, targets, plain.lse, gy, compute, plainLoss, wants);
+      sameBits(bytesOf(both.ghidden), bytesOf(apart.ghidden as NDArray));
+    }
   });
 
   it('a loss is the negative of the log-softmax of the logits', () => {

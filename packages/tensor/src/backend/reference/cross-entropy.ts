@@ -1,11 +1,14 @@
-import type { CrossEntropyAttrs, FusedKernels, NDArray } from '../contract';
+import type { Compute, CrossEntropyAttrs, FusedKernels, NDArray } from '../contract';
 import { checkIndices } from './indices';
 import { gemm } from './gemm';
 import { operandOf, roundedToBfloat16 } from './matmul';
 import { type KernelMemory, floatOutput, floatsOf, intsOf } from './memory';
 import { rowSum } from './softmax';
 
-type Family = Pick<FusedKernels, 'crossEntropy' | 'crossEntropyGrad' | 'linearCrossEntropy' | 'linearCrossEntropyGrad'>;
+type Family = Pick<
+  FusedKernels,
+  'crossEntropy' | 'crossEntropyGrad' | 'linearCrossEntropy' | 'linearCrossEntropyBoth' | 'linearCrossEntropyGrad'
+>;
 
 // Rows of logits held at a time by the fused losses: (chunk, V).
 const chunkRows = 32;
@@ -98,7 +101,81 @@ export function crossEntropyKernels(memory: KernelMemory): Family {
       for (let i = 0; i < logits.length; i++) logits[i] = (logits[i] as number) + (bias[i % classes] as number);
     return logits;
   };
-  return {
+  const grads = (
+    ...args: readonly [
+      hidden: NDArray,
+      weight: NDArray,
+      bias: NDArray | null,
+      targets: NDArray,
+      gs: Float32Array,
+      compute: Compute,
+      attrs: CrossEntropyAttrs,
+      wants: { hidden: boolean; weight: boolean; bias: boolean },
+    ]
+  ): ReturnType<FusedKernels['linearCrossEntropyGrad']> => {
+    const [hidden, weight, bias, targets, gs, compute, attrs, wants] = args;
+    const [rows, width] = hidden.shape as [number, number];
+    const classes = weight.shape[0] as number;
+    const [x, w, b] = [
+      operandOf(memory, hidden, compute),
+      operandOf(memory, weight, compute),
+      bias && floatsOf(memory, bias),
+    ];
+    const ids = intsOf(memory, targets);
+    const wanted = (want: boolean, shape: readonly number[]) => (want ? floatOutput(memory, shape, 'float32') : null);
+    const ghidden = wanted(wants.hidden, hidden.shape);
+    const gweight = wanted(wants.weight, weight.shape);
+    const gbias = wanted(wants.bias, [classes]);
+    gweight?.values.fill(0);
+    gbias?.values.fill(0);
+    for (let from = 0; from < rows; from += chunkRows) {
+      const n = Math.min(chunkRows, rows - from);
+      let slopes = plain(n, w, width, classes, x, from, b);
+      for (let r = 0; r < n; r++) {
+        const at = r * classes;
+        const target = ids[from + r] as number;
+        if (target === attrs.ignoreIndex) {
+          slopes.fill(0, at, at + classes);
+          continue;
+        }
+        transform(slopes, at, classes, attrs);
+        rowGrad(slopes, at, classes, { target, g: gs[from + r] as number, attrs });
+      }
+      if (gbias !== null) {
+        const sums = gbias.values;
+        for (let i = 0; i < slopes.length; i++)
+          sums[i % classes] = (sums[i % classes] as number) + (slopes[i] as number);
+      }
+      if (compute === 'bfloat16') slopes = roundedToBfloat16(slopes);
+      const g = { values: slopes, start: 0, rowStep: classes, columnStep: 1 };
+      if (ghidden !== null) {
+        gemm(
+          { m: n, n: width, k: classes },
+          g,
+          { values: w, start: 0, rowStep: width, columnStep: 1 },
+          ghidden.values,
+          from * width,
+        );
+      }
+      if (gweight !== null) {
+        const transposed = { values: slopes, start: 0, rowStep: 1, columnStep: classes };
+        gemm(
+          { m: classes, n: width, k: n },
+          transposed,
+          { values: x, start: from * width, rowStep: width, columnStep: 1 },
+          gweight.values,
+          0,
+          true,
+        );
+      }
+    }
+    return {
+      ghidden: ghidden?.done() ?? null,
+      gweight: gweight?.done() ?? null,
+      gbias: gbias?.done() ?? null,
+    };
+  };
+  const kernels: Family = {
     crossEntropy(logits, targets, attrs) {
       const [rows, classes] = logits.shape as [number, number];
       const x = Float32Array.from(floatsOf(memory, logits));
@@ -155,67 +232,15 @@ export function crossEntropyKernels(memory: KernelMemory): Family {
       }
       return { losses: losses.done(), lse: lses.done() };
     },
-    linearCrossEntropyGrad(hidden, weight, bias, targets, _lse, gy, compute, attrs, wants) {
-      const [rows, width] = hidden.shape as [number, number];
-      const classes = weight.shape[0] as number;
-      const [x, w, b] = [
-        operandOf(memory, hidden, compute),
-        operandOf(memory, weight, compute),
-        bias && floatsOf(memory, bias),
-      ];
-      const [ids, gs] = [intsOf(memory, targets), floatsOf(memory, gy)];
-      const wanted = (want: boolean, shape: readonly number[]) => (want ? floatOutput(memory, shape, 'float32') : null);
-      const ghidden = wanted(wants.hidden, hidden.shape);
-      const gweight = wanted(wants.weight, weight.shape);
-      const gbias = wanted(wants.bias, [classes]);
-      gweight?.values.fill(0);
-      gbias?.values.fill(0);
-      for (let from = 0; from < rows; from += chunkRows) {
-        const n = Math.min(chunkRows, rows - from);
-        let grads = plain(n, w, width, classes, x, from, b);
-        for (let r = 0; r < n; r++) {
-          const at = r * classes;
-          const target = ids[from + r] as number;
-          if (target === attrs.ignoreIndex) {
-            grads.fill(0, at, at + classes);
-            continue;
-          }
-          transform(grads, at, classes, attrs);
-          rowGrad(grads, at, classes, { target, g: gs[from + r] as number, attrs });
-        }
-        if (gbias !== null) {
-          const sums = gbias.values;
-          for (let i = 0; i < grads.length; i++)
-            sums[i % classes] = (sums[i % classes] as number) + (grads[i] as number);
-        }
-        if (compute === 'bfloat16') grads = roundedToBfloat16(grads);
-        const g = { values: grads, start: 0, rowStep: classes, columnStep: 1 };
-        if (ghidden !== null) {
-          gemm(
-            { m: n, n: width, k: classes },
-            g,
-            { values: w, start: 0, rowStep: width, columnStep: 1 },
-            ghidden.values,
-            from * width,
-          );
-        }
-        if (gweight !== null) {
-          const transposed = { values: grads, start: 0, rowStep: 1, columnStep: classes };
-          gemm(
-            { m: classes, n: width, k: n },
-            transposed,
-            { values: x, start: from * width, rowStep: width, columnStep: 1 },
-            gweight.values,
-            0,
-            true,
-          );
-        }
-      }
-      return {
-        ghidden: ghidden?.done() ?? null,
-        gweight: gweight?.done() ?? null,
-        gbias: gbias?.done() ?? null,
-      };
+    linearCrossEntropyBoth(hidden, weight, bias, targets, compute, attrs) {
+      const made = kernels.linearCrossEntropy(hidden, weight, bias, targets, compute, attrs);
+      const ones = new Float32Array(hidden.shape[0] ?? 0).fill(1);
+      const wants = { hidden: true, weight: false, bias: false };
+      const { ghidden } = grads(hidden, weight, bias, targets, ones, compute, attrs, wants);
+      return { ...made, ghidden: ghidden as NDArray };
     },
+    linearCrossEntropyGrad: (hidden, weight, bias, targets, _lse, gy, compute, attrs, wants) =>
+      grads(hidden, weight, bias, targets, floatsOf(memory, gy), compute, attrs, wants),
   };
+  return kernels;
 }
