@@ -1,3 +1,8 @@
+import { readFileSync } from 'node:fs';
+
+// The package tries its binary in a process of its own, which must not get this script as --eval once more.
+process.execArgv = [];
+
 const { serve } = await import(process.argv[1]);
 
 // A walk through the vocabulary, as in src/random-ids.ts.
@@ -6,8 +11,7 @@ const randomIds = (count, vocabulary, seed) =>
 
 await serve(async ({ file, flashAttention, threads, streams, promptTokens, newTokens, vocabulary }) => {
   const { getLlama } = await import('node-llama-cpp');
-  const { createRequire } = await import('node:module');
-  const { version } = createRequire(`${process.cwd()}/`)('node-llama-cpp/package.json');
+  const { version } = JSON.parse(readFileSync('node_modules/node-llama-cpp/package.json', 'utf8'));
   // The binaries of the package: nothing is built or downloaded.
   const llama = await getLlama({
     gpu: false,

@@ -15,7 +15,7 @@ export function ggufTokenizer(vocabulary: number): ReadonlyMap<string, GgufValue
   const controls = ['<|pad|>', '<|begin|>', '<|end|>'];
   const bytes = Array.from({ length: 256 }, (_, byte) => byteToken(byte));
   const rest = vocabulary - controls.length - bytes.length;
-  const words = Array.from({ length: rest }, (_, i) => `word${i}`);
+  const words = Array.from({ length: rest }, (_, i) => (i === 0 ? 'wo' : `word${i}`));
   const [normal, control] = [1, 3];
   const types = [...controls.map(() => control), ...[...bytes, ...words].map(() => normal)];
   return new Map<string, GgufValue>([
@@ -24,7 +24,7 @@ export function ggufTokenizer(vocabulary: number): ReadonlyMap<string, GgufValue
     ['tokenizer.ggml.pre', { type: 'string', value: 'gpt-2' }],
     ['tokenizer.ggml.tokens', { type: 'array', itemType: 'string', value: [...controls, ...bytes, ...words] }],
     ['tokenizer.ggml.token_type', { type: 'array', itemType: 'int32', value: types }],
-    ['tokenizer.ggml.merges', { type: 'array', itemType: 'string', value: ['w o'] }],
+    ['tokenizer.ggml.merges', { type: 'array', itemType: 'string', value: ['w o'] }], // none at all is refused
     ['tokenizer.ggml.add_bos_token', { type: 'bool', value: false }],
   ]);
 }
