@@ -1,5 +1,6 @@
 #include <atomic>
 #include <chrono>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <random>
@@ -10,6 +11,7 @@
 #include <sched.h>
 #endif
 
+#include "core/memory.h"
 #include "core/packed.h"
 #include "core/quota.h"
 #include "test.h"
@@ -190,6 +192,40 @@ TEST(kernels_have_one_number_in_every_family) {
   ts::Args none(nullptr);
   CHECK(ts::run_kernel(-1, none) == ts::Status::unknown_kernel);
   CHECK(ts::run_kernel(100000, none) == ts::Status::unknown_kernel);
+}
+
+TEST(blocks_of_every_size_keep_to_themselves) {
+  // Sizes on both sides of what shares huge pages; freed and given back in another order, then taken again.
+  std::mt19937 random(7);
+  struct Held {
+    unsigned char* data;
+    size_t bytes;
+    unsigned char mark;
+  };
+  std::vector<Held> held;
+  bool right = true;
+  for (int step = 0; step < 600; ++step) {
+    if (held.size() < 40 && random() % 3 != 0) {
+      const size_t bytes = size_t{1} + random() % (random() % 8 == 0 ? 6u << 20 : 400u << 10);
+      auto* data = static_cast<unsigned char*>(ts::allocate(bytes));
+      CHECK(data != nullptr && reinterpret_cast<uintptr_t>(data) % ts::kAlignment == 0);
+      const auto mark = static_cast<unsigned char>(step);
+      std::memset(data, mark, bytes);
+      held.push_back({data, bytes, mark});
+    } else if (!held.empty()) {
+      std::swap(held[random() % held.size()], held.back());
+      const Held last = held.back();
+      held.pop_back();
+      for (size_t i = 0; i < last.bytes; i += 61) right = right && last.data[i] == last.mark;
+      ts::release(last.data);
+      if (step % 5 == 0) ts::trim();
+    }
+  }
+  for (const Held& block : held) {
+    for (size_t i = 0; i < block.bytes; i += 61) right = right && block.data[i] == block.mark;
+    ts::release(block.data);
+  }
+  CHECK(right);
 }
 
 }  // namespace

@@ -1,8 +1,9 @@
 /** The 135M Llama that several areas share: random weights in a folder, or what --model names. */
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Model, createModel, open, save } from '@tessera-llm/models';
+import { type Model, type OpenOptions, createModel, open, save } from '@tessera-llm/models';
 import { type Context, Unavailable } from './area';
+import { ggufTokenizer } from './llama-gguf';
 
 /** The shape of SmolLM2-135M. */
 export const llamaConfig = {
@@ -27,7 +28,7 @@ const layerWeights = layers * (2 * width * width + 2 * width * keyWidth + 3 * wi
 const headWeights = width * llamaConfig.vocab_size;
 
 /** Weights that a decoding step reads: all layers and the head. */
-export const weightsPerStep = layerWeights + headWeights;
+const weightsPerStep = layerWeights + headWeights;
 
 /** Bytes of keys and values of one token in all layers. */
 export const cacheBytesPerToken = (compute: 'bfloat16' | 'float32'): number =>
@@ -52,31 +53,98 @@ export interface Format {
   readonly name: string;
   /** Stored weights, as the row's dtype. */
   readonly dtype: string;
-  readonly compute: 'bfloat16' | 'float32';
-  /** Bytes of a weight as the products read it. */
-  readonly bytesPerWeight: number;
+  /** Precision of the products' inputs, as the row's compute. */
+  readonly compute: 'bfloat16' | 'float32' | 'int8';
+  /** How `open` keeps the weights. */
+  readonly weights: 'bfloat16' | 'float32' | 'packed';
+  /** The GGUF file that both sides read, by its blocks; null: the folder, which node-llama-cpp can't read. */
+  readonly gguf: 'BF16' | 'Q4_0' | 'Q8_0' | null;
+  /** Bytes of all weights that a decoding step reads; null: not known. */
+  readonly bytesPerStep: number | null;
 }
 
-/** One entry a way to run the model. */
-export const formats: readonly Format[] = [
-  { name: 'float32', dtype: 'float32', compute: 'float32', bytesPerWeight: 4 },
-  { name: 'bfloat16', dtype: 'bfloat16', compute: 'bfloat16', bytesPerWeight: 2 },
+const randomFormats: readonly Format[] = [
+  {
+    name: 'float32',
+    dtype: 'float32',
+    compute: 'float32',
+    weights: 'float32',
+    gguf: null,
+    bytesPerStep: 4 * weightsPerStep,
+  },
+  {
+    name: 'bfloat16',
+    dtype: 'bfloat16',
+    compute: 'bfloat16',
+    weights: 'bfloat16',
+    gguf: 'BF16',
+    bytesPerStep: 2 * weightsPerStep,
+  },
+  // Blocks of 32 values: 32 codes of 8 or 4 bits and a float16.
+  {
+    name: 'Q8_0',
+    dtype: 'Q8_0',
+    compute: 'int8',
+    weights: 'packed',
+    gguf: 'Q8_0',
+    bytesPerStep: (34 / 32) * weightsPerStep,
+  },
+  {
+    name: 'Q4_0',
+    dtype: 'Q4_0',
+    compute: 'int8',
+    weights: 'packed',
+    gguf: 'Q4_0',
+    bytesPerStep: (18 / 32) * weightsPerStep,
+  },
 ];
 
-/** Where the model with random weights lies. */
+/** One entry a way to run the model: the random weights in every format, or the model of --model as it is stored. */
+export function formatsOf({ model }: Context): readonly Format[] {
+  if (model === null) return randomFormats;
+  if (!model.endsWith('.gguf')) {
+    return randomFormats
+      .filter(({ gguf }) => gguf === null || gguf === 'BF16')
+      .map((format) => ({ ...format, gguf: null, bytesPerStep: null }));
+  }
+  // The head of a small model is most often its embedding, so that a step reads the file.
+  const bytesPerStep = existsSync(model) ? statSync(model).size : null;
+  const stored = { dtype: 'stored', weights: 'packed', gguf: null, bytesPerStep } as const;
+  return (['int8', 'bfloat16'] as const).map((compute) => ({ ...stored, name: `as stored, ${compute}`, compute }));
+}
+
+/** Where the model with random weights lies, for programs that read Hugging Face folders. */
 export const llamaFolder = ({ folder }: Context): string => join(folder, 'llama-135m');
 
-/** Writes the random weights once, unless --model replaces them. */
-export async function prepareLlama(context: Context): Promise<void> {
+/** The GGUF file of a format; null: there is none. */
+export function llamaGguf({ folder, model }: Context, { gguf }: Format): string | null {
+  if (model !== null) return model.endsWith('.gguf') ? model : null;
+  return gguf === null ? null : join(folder, `llama-135m-${gguf}.gguf`);
+}
+
+/** Writes the random weights once, unless --model replaces them: the folder, and the format's file from it. */
+export async function prepareLlama(context: Context, format: Format): Promise<void> {
+  if (context.model !== null) return;
   const folder = llamaFolder(context);
-  if (context.model !== null || existsSync(folder)) return;
-  await save(folder, { model: createModel(llamaConfig, { seed: 1 }) });
+  if (!existsSync(folder)) await save(folder, { model: createModel(llamaConfig, { seed: 1 }) });
+  const file = llamaGguf(context, format);
+  if (file === null || existsSync(file)) return;
+  const kept: OpenOptions =
+    format.gguf === 'Q4_0' || format.gguf === 'Q8_0'
+      ? { weights: 'packed', format: format.gguf }
+      : { weights: 'bfloat16' };
+  const { model } = await open(folder, kept);
+  await save(file, { model, dtype: 'packed', metadata: ggufTokenizer(llamaConfig.vocab_size) });
 }
 
 /** Our side's model. */
-export async function openLlama(context: Context, { compute }: Format): Promise<Model> {
+export async function openLlama(context: Context, format: Format): Promise<Model> {
+  const { weights, compute } = format;
   try {
-    const { model } = await open(context.model ?? llamaFolder(context), { compute });
+    const { model } = await open(context.model ?? llamaGguf(context, format) ?? llamaFolder(context), {
+      weights,
+      compute,
+    });
     return model;
   } catch (error) {
     throw new Unavailable(error instanceof Error ? error.message : String(error));

@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/arena.h"
 #include "core/packed.h"
 
 #if defined(_WIN32)
@@ -31,12 +32,12 @@ struct alignas(kAlignment) Header {
 };
 static_assert(sizeof(Header) == kAlignment);
 
-// From this size, blocks start on huge-page boundaries and ask for huge pages: packed panels touch many pages at once.
-constexpr size_t kHuge = size_t{4} << 20;
-constexpr size_t kHugePage = size_t{2} << 20;
-
 // From this size, blocks are mappings of their own, so that giving one back shrinks the process: the C library may keep
-// freed memory in its heap. A cached block up to a quarter larger is taken for one.
+// freed memory in its heap. They start on huge-page boundaries and ask for huge pages: packed panels touch many pages at
+// once.
+constexpr size_t kHuge = size_t{4} << 20;
+
+// From this size, a cached block up to a quarter larger is taken for one.
 constexpr size_t kLarge = size_t{1} << 20;
 
 // Cached memory beyond both of these is given back when a block must come from the system.
@@ -79,16 +80,13 @@ constexpr size_t kPage = size_t{1} << 16;  // the largest page size of the syste
 
 size_t mapped_bytes(size_t capacity) { return (capacity + sizeof(Header) + kPage - 1) / kPage * kPage; }
 
-// A mapping that starts at a multiple of `alignment`: what lies before and behind it is given back.
-void* map_aligned(size_t bytes, size_t alignment) {
-  const size_t whole = bytes + alignment;
-  void* raw = mmap(nullptr, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (raw == MAP_FAILED) return nullptr;
-  char* first = static_cast<char*>(raw);
-  const size_t before = (alignment - reinterpret_cast<uintptr_t>(first) % alignment) % alignment;
-  if (before != 0) munmap(first, before);
-  munmap(first + before + bytes, whole - before - bytes);
-  return first + before;
+// From this size, smaller blocks than those share stretches of huge pages.
+constexpr size_t kShared = size_t{32} << 10;
+
+// Every call of it comes under the heap's lock.
+Arena& arena() {
+  static Arena* instance = new Arena;
+  return *instance;
 }
 #endif
 
@@ -100,8 +98,9 @@ void* system_allocate(size_t capacity) {
   const size_t alignment = capacity >= kHuge ? kHugePage : kAlignment;
   void* raw = nullptr;
 #if defined(TS_MAPPED)
-  if (capacity >= kLarge) {
-    raw = map_aligned(mapped_bytes(capacity), capacity >= kHuge ? kHugePage : kPage);
+  if (capacity >= kShared && capacity < kHuge) return arena().take(total);
+  if (capacity >= kHuge) {
+    raw = map_aligned(mapped_bytes(capacity), kHugePage);
     if (raw == nullptr) return nullptr;
   }
 #endif
@@ -118,10 +117,11 @@ void system_free(Header* header) {
   _aligned_free(header);
 #else
 #if defined(TS_MAPPED)
-  if (header->capacity >= kLarge) {
+  if (header->capacity >= kHuge) {
     munmap(header, mapped_bytes(header->capacity));
     return;
   }
+  if (header->capacity >= kShared) return arena().give(header, header->capacity + sizeof(Header));
 #endif
   std::free(header);
 #endif

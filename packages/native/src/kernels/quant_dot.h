@@ -145,12 +145,22 @@ TS_INLINE void add_unit(const F& f, int64_t u, int lane, const Activation* x, in
   }
 }
 
-// y[r][…] for R rows of x and V vectors of weight rows; `cols` of them are real.
+// How far ahead of its use a panel is asked for: the processor's own look-ahead starts anew on every page.
+constexpr int64_t kAheadBytes = 3072;
+
+// y[r][…] for R rows of x and V vectors of weight rows; `cols` of them are real. With one row, which waits for
+// memory, the panel is asked for ahead of its use, and the beginning of the next one with its end.
 template <class F, int R, int V>
-__attribute__((noinline)) void int8_tile(const F& f, int64_t units, int lane, int64_t cols, const Activation* x, const float* bias,
-                                         float* y, int64_t ldy) {
+__attribute__((noinline)) void int8_tile(const F& f, const uint8_t* panel, int64_t unit_bytes, int64_t units, int lane, int64_t cols,
+                                         const Activation* x, const float* bias, float* y, int64_t ldy) {
   vf acc[R][V] = {};
-  for (int64_t u = 0; u < units; ++u) add_unit<F, R, V>(f, u, lane, x + u, units, acc);
+  for (int64_t u = 0; u < units; ++u) {
+    if constexpr (R == 1) {
+      const uint8_t* ahead = panel + u * unit_bytes + kAheadBytes;
+      for (int64_t at = 0; at < unit_bytes; at += 64) __builtin_prefetch(ahead + at);
+    }
+    add_unit<F, R, V>(f, u, lane, x + u, units, acc);
+  }
   for (int v = 0; v < V; ++v) {
     const int64_t left = cols - v * kLanes;
     if (left <= 0) break;
@@ -165,11 +175,13 @@ __attribute__((noinline)) void int8_tile(const F& f, int64_t units, int lane, in
 // One panel against n rows of x. One row takes all vectors of the panel at once, which reads it straight on; several rows
 // take one vector at a time, so that its codes are unpacked once for all of them.
 template <class F>
-TS_INLINE void int8_panel(const F& f, const QuantSpec& s, int64_t panel, int64_t n, const Activation* x, const float* bias, float* y) {
+TS_INLINE void int8_panel(const uint8_t* data, const QuantSpec& s, int64_t panel, int64_t n, const Activation* x, const float* bias,
+                          float* y) {
+  const F f(data, s);
   constexpr int kVectors = kPanelRows / kLanes;
-  const int64_t units = units_of(s), first = panel * kPanelRows, cols = s.rows - first;
+  const int64_t units = units_of(s), first = panel * kPanelRows, cols = s.rows - first, unit_bytes = units == 0 ? 0 : panel_bytes(s) / units;
   const float* shift = bias == nullptr ? nullptr : bias + first;
-  if (n == 1) return int8_tile<F, 1, kVectors>(f, units, 0, cols, x, shift, y + first, s.rows);
+  if (n == 1) return int8_tile<F, 1, kVectors>(f, data, unit_bytes, units, 0, cols, x, shift, y + first, s.rows);
   for (int v = 0; v < kVectors && v * kLanes < cols; ++v) {
     const int lane = v * kLanes;
     const float* b = shift == nullptr ? nullptr : shift + lane;
@@ -177,13 +189,13 @@ TS_INLINE void int8_panel(const F& f, const QuantSpec& s, int64_t panel, int64_t
       const Activation* at = x + i * units;
       float* out = y + i * s.rows + first + lane;
       if (n - i >= 4) {
-        int8_tile<F, 4, 1>(f, units, lane, cols - lane, at, b, out, s.rows);
+        int8_tile<F, 4, 1>(f, data, unit_bytes, units, lane, cols - lane, at, b, out, s.rows);
         i += 4;
       } else if (n - i >= 2) {
-        int8_tile<F, 2, 1>(f, units, lane, cols - lane, at, b, out, s.rows);
+        int8_tile<F, 2, 1>(f, data, unit_bytes, units, lane, cols - lane, at, b, out, s.rows);
         i += 2;
       } else {
-        int8_tile<F, 1, 1>(f, units, lane, cols - lane, at, b, out, s.rows);
+        int8_tile<F, 1, 1>(f, data, unit_bytes, units, lane, cols - lane, at, b, out, s.rows);
         i += 1;
       }
     }
@@ -246,8 +258,7 @@ inline Status int8_product(const QuantSpec& s, const uint8_t* panels, const floa
       for (int64_t i = 0; i < n; i += block) {
         const int64_t rows = n - i < block ? n - i : block;
         for (int64_t p = begin; p < end; ++p) {
-          const F f(panels + p * panel_bytes(s), s);
-          int8_panel(f, s, p, rows, rounded + i * units, bias, y + i * s.rows);
+          int8_panel<F>(panels + p * panel_bytes(s), s, p, rows, rounded + i * units, bias, y + i * s.rows);
         }
       }
     });
