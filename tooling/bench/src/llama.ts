@@ -122,11 +122,17 @@ export function llamaGguf({ folder, model }: Context, { gguf }: Format): string 
   return gguf === null ? null : join(folder, `llama-135m-${gguf}.gguf`);
 }
 
+/** Writes the folder of the random weights once. */
+export async function prepareLlamaFolder(context: Context): Promise<string> {
+  const folder = llamaFolder(context);
+  if (!existsSync(folder)) await save(folder, { model: createModel(llamaConfig, { seed: 1 }) });
+  return folder;
+}
+
 /** Writes the random weights once, unless --model replaces them: the folder, and the format's file from it. */
 export async function prepareLlama(context: Context, format: Format): Promise<void> {
   if (context.model !== null) return;
-  const folder = llamaFolder(context);
-  if (!existsSync(folder)) await save(folder, { model: createModel(llamaConfig, { seed: 1 }) });
+  const folder = await prepareLlamaFolder(context);
   const file = llamaGguf(context, format);
   if (file === null || existsSync(file)) return;
   const kept: OpenOptions =

@@ -3,7 +3,7 @@ import { open } from '@tessera-llm/models';
 import { AdamW } from '@tessera-llm/optimizers';
 import { trainStep } from '@tessera-llm/training';
 import type { Area, Case } from '../area';
-import { llamaConfig, llamaFolder, loraStepFlops, prepareLlama } from '../llama';
+import { llamaConfig, llamaFolder, loraStepFlops, prepareLlamaFolder } from '../llama';
 import { randomIds } from '../random-ids';
 
 const [batch, length, rank] = [2, 512, 16];
@@ -36,7 +36,7 @@ export const lora: Area = {
             args: { folder: llamaFolder(context), dtype: compute, batch, length },
           },
         ],
-        prepare: () => prepareLlama(context),
+        prepare: async () => void (await prepareLlamaFolder(context)),
         async open() {
           const { model } = await open(llamaFolder(context), { compute, weights: compute });
           const config = { target_modules: 'all-linear', r: rank, lora_alpha: 2 * rank };
