@@ -12,7 +12,7 @@ struct Shape {
 
 // Tails of every tile size, blocks of k and their ends, one row, one column, nothing.
 const Shape shapes[] = {{1, 1, 1},    {3, 5, 7},     {1, 100, 300}, {2, 33, 513},  {7, 16, 256}, {15, 65, 257}, {50, 70, 30},
-                        {100, 257, 600}, {130, 40, 1}, {97, 31, 259}, {6, 6, 2}, {0, 4, 4}, {4, 0, 4}, {5, 6, 0}, {300, 20, 770}};
+                        {100, 257, 600}, {130, 40, 1}, {97, 31, 259}, {6, 6, 2}, {0, 4, 4}, {4, 0, 4}, {5, 6, 0}, {300, 20, 770}, {60, 9, 8700}};
 
 struct Call {
   Shape shape;
@@ -67,8 +67,7 @@ TEST(products_equal_float64_sums) {
   }
 }
 
-TEST(transposes_threads_and_other_rows_change_no_bit) {
-  const int64_t m = 150, n = 130, k = 600;
+void check_bits(int64_t m, int64_t n, int64_t k) {
   const Array<float> a = test::uniform(m * k, 3), b = test::uniform(k * n, 4);
   Array<float> at(m * k), bt(k * n);
   for (int64_t i = 0; i < m; ++i) {
@@ -108,6 +107,11 @@ TEST(transposes_threads_and_other_rows_change_no_bit) {
       ts::release(weight);
     }
   }
+}
+
+TEST(transposes_threads_and_other_rows_change_no_bit) {
+  check_bits(150, 130, 600);
+  check_bits(70, 40, 8700);  // more k than one go over the panels
 }
 
 TEST(batches_broadcast) {

@@ -37,7 +37,7 @@ int64_t packed_bytes(int64_t n, int64_t k) {
   return align64(ceil_div(n, kTileN) * kTileN * words_of<T>(k) * 4);
 }
 
-// Columns [first, last) of an operand.
+// An operand from column or row `first` on.
 Matrix columns(const Matrix& x, int64_t first) {
   const size_t offset = static_cast<size_t>(first * x.col_stride) * dtype_bytes(x.dtype);
   return {static_cast<const char*>(x.data) + offset, x.dtype, x.row_stride, x.col_stride};
@@ -169,8 +169,13 @@ Status multiply_few_rows(const Product& p) {
   return Status::ok;
 }
 
+// Longest k of one go over the panels: a longer one would make pieces of few rows and columns, which are packed over and
+// over and give the threads nothing to share. A multiple of every block of the sum.
+constexpr int64_t kGoK = 8192;
+static_assert(kGoK % (Float32::block * Float32::per_word) == 0 && kGoK % (BFloat16::block * BFloat16::per_word) == 0);
+
 template <class T>
-Status multiply_many_rows(const Product& p) {
+Status multiply_pieces(const Product& p) {
   const int64_t words = words_of<T>(p.k);
   const int64_t a_row_bytes = words * T::a_words * 4, b_col_bytes = words * 4;
   const int64_t piece_m = min64(p.m, ceil_div(kPieceBytes / a_row_bytes + 1, kTaskM) * kTaskM);
@@ -207,6 +212,23 @@ Status multiply_many_rows(const Product& p) {
         }
       });
     }
+  }
+  return Status::ok;
+}
+
+template <class T>
+Status multiply_many_rows(const Product& p) {
+  // Sums go on in C, so it has to hold them whole.
+  const bool split = p.k > kGoK && p.out == DType::float32 && p.packed_b == nullptr && p.source == nullptr;
+  if (!split) return multiply_pieces<T>(p);
+  for (int64_t k0 = 0; k0 < p.k; k0 += kGoK) {
+    Product part = p;
+    part.k = min64(kGoK, p.k - k0);
+    part.a = columns(p.a, k0);
+    part.b = rows(p.b, k0);
+    part.accumulate = p.accumulate || k0 > 0;
+    if (k0 + part.k < p.k) part.bias = nullptr;
+    if (const Status status = multiply_pieces<T>(part); status != Status::ok) return status;
   }
   return Status::ok;
 }
