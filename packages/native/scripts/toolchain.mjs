@@ -11,7 +11,16 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const sources = join(root, 'src');
 
 const avx2 = ['-mavx2', '-mfma', '-mf16c', '-mbmi2'];
-const avx512 = ['-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mfma', '-mf16c', '-mbmi2', '-mprefer-vector-width=512'];
+const avx512 = [
+  '-mavx512f',
+  '-mavx512bw',
+  '-mavx512dq',
+  '-mavx512vl',
+  '-mfma',
+  '-mf16c',
+  '-mbmi2',
+  '-mprefer-vector-width=512',
+];
 const avx512bf16 = [...avx512, '-mavx512bf16', '-mavx512vnni'];
 
 // Flags of each instruction family. `extra` families are built only for kernel files that ask for them in a line

@@ -112,7 +112,9 @@ describe('1,000 training steps in a process of their own', () => {
 
 /** The least of every ten values: pages that V8 gives back late come and go, a leak raises the floor. */
 function floors(values: readonly number[]): number[] {
-  return Array.from({ length: Math.floor(values.length / 10) }, (_, i) => Math.min(...values.slice(10 * i, 10 * i + 10)));
+  return Array.from({ length: Math.floor(values.length / 10) }, (_, i) =>
+    Math.min(...values.slice(10 * i, 10 * i + 10)),
+  );
 }
 
 /** By how much a line fitted to the values rises from its first to its last point, as a part of their mean. */

@@ -27,7 +27,7 @@ function lengths({ layer }: Target): Tensor {
  *
  * @param model The model that it is for; it stays as it is.
  * @param config `target_modules` and what differs from PEFT's defaults.
- * @param options.seed Decides A.
+ * @param options `seed` decides A.
  * @throws LayersError `adapter_config`
  *
  * @example
