@@ -110,7 +110,7 @@ Status linear_cross_entropy(Args& args) {
 }
 
 // The loss of each row and, from the same logits, its gradient with respect to the row of hidden: for a projection that is not
-// trained. The projection is packed once for all chunks.
+// trained. The projection is packed for the logits once for all chunks.
 // args: 0 hidden, 1 weight, 2 bias or 0, 3 targets, 4 losses, 5 lse, 6 ghidden, 7 rows, 8 width, 9 classes, 10 compute,
 // 11 dtype of weight, 12… settings
 Status linear_cross_entropy_both(Args& args) {
@@ -125,20 +125,16 @@ Status linear_cross_entropy_both(Args& args) {
   const int64_t chunk = chunk_rows(rows, classes);
   const bool packing = chunk < rows && width > 0 && classes > 0;
   const Scratch scratch(static_cast<size_t>((chunk + threads()) * classes) * 4);
-  const Scratch forward(packing ? packed_b_bytes(classes, width, compute) : 0), backward(packing ? packed_b_bytes(width, classes, compute) : 0);
-  if (!scratch || (packing && (!forward || !backward))) {
+  const Scratch packed(packing ? packed_b_bytes(classes, width, compute) : 0);
+  if (!scratch || !packed) {
     return fail(Status::out_of_memory, "[linearCrossEntropy] could not allocate %lld rows of logits", static_cast<long long>(chunk));
   }
-  const Matrix transposed = dense(projection.weight, projection.dtype, width, true), straight = dense(projection.weight, projection.dtype, width, false);
-  if (packing) {
-    pack_b(transposed, classes, width, compute, forward.as<void>());
-    pack_b(straight, width, classes, compute, backward.as<void>());
-  }
+  if (packing) pack_b(dense(projection.weight, projection.dtype, width, true), classes, width, compute, packed.as<void>());
   float* logits = scratch.as<float>();
   for (int64_t from = 0; from < rows; from += chunk) {
     const int64_t count = rows - from < chunk ? rows - from : chunk;
     Product product = logits_of(hidden + from * width, projection, logits, count);
-    product.packed_b = packing ? forward.as<void>() : nullptr;
+    product.packed_b = packing ? packed.as<void>() : nullptr;
     if (const Status status = multiply(product); status != Status::ok) return status;
     parallel_for(count, 1, [=](int64_t begin, int64_t end, int slot) {
       float* copy = logits + (chunk + slot) * classes;
@@ -149,8 +145,10 @@ Status linear_cross_entropy_both(Args& args) {
         row_loss_grad(row, classes, targets[from + r], 1.0f, s);
       }
     });
-    const Status status = multiply({count, width, classes, dense(logits, DType::float32, classes, false), straight, packing ? backward.as<void>() : nullptr,
-                                    ghidden + from * width, width, DType::float32, nullptr, compute});
+    // Not packed for all chunks: threads share a sum as long as the vocabulary only where its panels are made piece by piece.
+    const Status status = multiply({count, width, classes, dense(logits, DType::float32, classes, false),
+                                    dense(projection.weight, projection.dtype, width, false), nullptr, ghidden + from * width, width,
+                                    DType::float32, nullptr, compute});
     if (status != Status::ok) return status;
   }
   return Status::ok;
