@@ -8,6 +8,7 @@ import {
   mul,
   neg,
   quantizedLinearCrossEntropy,
+  sum,
   tanh,
 } from '@tessera-llm/tensor';
 import type { Batch } from './batch';
@@ -143,10 +144,12 @@ export interface TokenLossOptions extends LogProbOptions {
   readonly ignoreIndex?: number;
   /** Part of the target's probability spread over the vocabulary; 0. */
   readonly labelSmoothing?: number;
+  /** Default none: a loss of each row. Their sum costs a training step less than losses that are added afterwards. */
+  readonly reduction?: 'none' | 'sum';
 }
 
 /**
- * Cross-entropy -log p(targets[m]) of every row (M, C), without ever holding (M, V): (M).
+ * Cross-entropy -log p(targets[m]) of every row (M, C), without ever holding (M, V): (M), or their sum.
  *
  * @throws LayersError `value` for a temperature that is not above 0.
  */
@@ -156,13 +159,16 @@ export function tokenLosses(
   targets: Int32Array,
   options: TokenLossOptions = {},
 ): Tensor {
-  const { temperature = 1, ignoreIndex = -100, labelSmoothing = 0 } = options;
+  const { temperature = 1, ignoreIndex = -100, labelSmoothing = 0, reduction = 'none' } = options;
   if (!(temperature > 0)) {
     throw new LayersError('value', `[logProbs] expected a temperature above 0, got ${temperature}`);
   }
   const { transform, weight, ...head } = model.head;
   const hidden = transform === undefined ? rows : transform(rows);
   const settings = { ...head, temperature, ignoreIndex, labelSmoothing };
-  if (isQuantizedWeight(weight)) return quantizedLinearCrossEntropy(hidden, weight, targets, settings);
-  return linearCrossEntropy(hidden, weight, targets, { ...settings, compute: model.compute });
+  if (isQuantizedWeight(weight)) {
+    const losses = quantizedLinearCrossEntropy(hidden, weight, targets, settings);
+    return reduction === 'sum' ? sum(losses) : losses;
+  }
+  return linearCrossEntropy(hidden, weight, targets, { ...settings, compute: model.compute, reduction });
 }

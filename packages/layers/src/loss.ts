@@ -1,4 +1,4 @@
-import { type Tensor, div, sum } from '@tessera-llm/tensor';
+import { type Tensor, div } from '@tessera-llm/tensor';
 import type { Batch } from './batch';
 import { type CausalLM, type TokenLossOptions, tokenLosses } from './causal-lm';
 import { LayersError } from './errors';
@@ -86,6 +86,6 @@ export function languageModelLoss(model: CausalLM, batch: Batch, options: Langua
       `[languageModelLoss] expected at least one target that counts and a normalizer above 0, got ${count} and ${normalizer}`,
     );
   }
-  const losses = tokenLosses(model, model.hidden(batch), targets, { ignoreIndex, labelSmoothing });
-  return div(sum(losses), normalizer);
+  const settings = { ignoreIndex, labelSmoothing, reduction: 'sum' } as const;
+  return div(tokenLosses(model, model.hidden(batch), targets, settings), normalizer);
 }

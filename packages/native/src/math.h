@@ -6,10 +6,23 @@
 
 namespace ts::TS_ISA {
 
+// p 2^n for n from -126 to 128, whole.
+TS_INLINE vf scale_by_power(vf p, vf n) {
+#if defined(__AVX512F__)
+  return (vf)_mm512_scalef_ps((__m512)p, (__m512)n);
+#else
+  // Twice half the exponent: n may be 128, one more than a float32 exponent holds.
+  const vi whole = __builtin_convertvector(n, vi);
+  const vi half = whole >> 1;
+  return p * bits<vf>((half + 127) << 23) * bits<vf>((whole - half + 127) << 23);
+#endif
+}
+
 // e^x: x = n ln 2 + r, |r| <= ln 2 / 2, a degree-6 polynomial for e^r (relative error 2e-8) and n into the exponent.
-// Below -87.3 the result is 0 (float32's normal range ends there), above 88.7 infinity; NaN stays NaN.
+// Below -87.3 the result is 0 (float32's normal range ends there), above 88.7 it overflows to infinity; NaN stays NaN.
 TS_INLINE vf exp(vf x) {
-  const vf clamped = min(max(x, splat(-87.33654f)), splat(88.72283f));
+  // Bounds first: a comparison with NaN gives the second operand.
+  const vf clamped = min(splat(88.8f), max(splat(-87.33654f), x));
   const vf shifted = fma(clamped, splat(1.44269504f), splat(12582912.0f));  // 1.5 * 2^23: rounds to an integer
   const vf n = shifted - splat(12582912.0f);
   vf r = fma(n, splat(-0.693359375f), clamped);
@@ -21,13 +34,7 @@ TS_INLINE vf exp(vf x) {
   p = fma(p, r, splat(1.6666665459e-1f));
   p = fma(p, r, splat(5.0000001201e-1f));
   p = fma(p, r * r, r) + splat(1.0f);
-  // Twice half the exponent: n may be 128, one more than a float32 exponent holds.
-  const vi whole = __builtin_convertvector(n, vi);
-  const vi half = whole >> 1;
-  const vf y = p * bits<vf>((half + 127) << 23) * bits<vf>((whole - half + 127) << 23);
-  const vf low = select(x < splat(-87.33654f), vf{}, y);
-  const vf high = select(x > splat(88.72283f), splat(__builtin_inff()), low);
-  return select(x != x, x, high);
+  return select(x < splat(-87.33654f), vf{}, scale_by_power(p, n));
 }
 
 // 1 / (1 + e^-x).

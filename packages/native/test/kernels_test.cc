@@ -157,9 +157,10 @@ TEST(losses_agree_on_every_family) {
   for (const bool capped : {false, true}) {
     check({"cross_entropy", [&](double* o) { return with({logits.address(), targets.address(), o[0], o[1], n, v}, capped); }, {size_t(rows), size_t(rows)}});
     check({"cross_entropy_grad", [&](double* o) { return with({logits.address(), targets.address(), g.address(), o[0], n, v}, capped); }, {size_t(rows * classes)}});
-    check({"linear_cross_entropy", [&](double* o) { return with({hidden.address(), weight.address(), bias.address(), targets.address(), o[0], o[1], n, c, v, 0, 0}, capped); }, {size_t(rows), size_t(rows)}});
-    check({"linear_cross_entropy_both", [&](double* o) { return with({hidden.address(), weight.address(), bias.address(), targets.address(), o[0], o[1], o[2], n, c, v, 0, 0}, capped); }, {size_t(rows), size_t(rows), size_t(rows * width)}});
-    check({"linear_cross_entropy_grad", [&](double* o) { return with({hidden.address(), weight.address(), bias.address(), targets.address(), g.address(), o[0], o[1], o[2], n, c, v, 0, 0}, capped); }, {size_t(rows * width), size_t(classes * width), size_t(classes)}});
+    const std::vector<size_t> grads{size_t(rows * width), size_t(classes * width), size_t(classes)};
+    check({"linear_cross_entropy", [&](double* o) { return with({hidden.address(), weight.address(), bias.address(), targets.address(), o[0], o[1], 0, 0, 0, 0, n, c, v, 0, 0}, capped); }, {size_t(rows), size_t(rows)}});
+    check({"linear_cross_entropy", [&](double* o) { return with({hidden.address(), weight.address(), bias.address(), targets.address(), 0, 0, g.address(), o[0], o[1], o[2], n, c, v, 0, 0}, capped); }, grads});
+    check({"linear_cross_entropy", [&](double* o) { return with({hidden.address(), weight.address(), bias.address(), targets.address(), o[3], o[4], 0, o[0], o[1], o[2], n, c, v, 0, 0}, capped); }, {grads[0], grads[1], grads[2], size_t(rows), size_t(rows)}});
   }
   targets[3] = 1100;
   Array<float> out(rows * classes), lse(rows);

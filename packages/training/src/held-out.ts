@@ -1,5 +1,5 @@
 import { type Batch, type CausalLM, batchFromSequences, countTargets, tokenLosses } from '@tessera-llm/layers';
-import { noGrad, scope, sum } from '@tessera-llm/tensor';
+import { noGrad, scope } from '@tessera-llm/tensor';
 import { TrainingError, checkCount } from './errors';
 import { turn } from './turn';
 
@@ -75,7 +75,7 @@ export async function heldOutLoss(
     )) {
       signal?.throwIfAborted();
       const { batch, targets } = batchOf(group);
-      using total = noGrad(() => scope(() => sum(tokenLosses(model, model.hidden(batch), targets))));
+      using total = noGrad(() => scope(() => tokenLosses(model, model.hidden(batch), targets, { reduction: 'sum' })));
       nats += await total.item();
       tokens += countTargets(targets);
       await turn();

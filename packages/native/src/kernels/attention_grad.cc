@@ -140,7 +140,7 @@ void add_block(const AttentionCall& c, const Gradients& g, const Queries& t, int
     strip<Singles, false, From::zero>({s.grad_columns + r, kQueries, value_columns + cols.from, kKeys, 0, c.width, s.slopes + at, kKeys, nullptr},
                                       rows, cols.to - cols.from);
     slopes_of(c, g, t, segment, from, r, rows, cols, s);
-    strip<Singles, true, From::there>({s.slopes + r * kKeys, 0, s.key_rows + place * kKeys * padded, padded, cols.lo, cols.hi,
+    strip<Singles, true, From::there>({s.slopes + r * kKeys, kKeys, s.key_rows + place * kKeys * padded, padded, cols.lo, cols.hi,
                                        s.query_sums + r * padded, padded, nullptr},
                                       rows, padded);
   }

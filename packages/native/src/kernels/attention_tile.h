@@ -43,7 +43,7 @@ enum class From { zero, there, scaled };
 template <class T>
 struct Tile {
   const typename T::Word* a;
-  int64_t a_stride;  // between values of i where rows lie side by side; else rows are kKeys words apart
+  int64_t a_stride;  // between rows if these are the major ones, else between values of i
   const typename T::Word* b;
   int64_t b_stride;
   int64_t lo, hi;  // in words
@@ -64,16 +64,16 @@ __attribute__((noinline)) void tile_of(const Tile<T>& t, int64_t row, int64_t co
       if constexpr (kFrom == From::scaled) sum[r][v] *= t.factors[row + r];
     }
   }
-  const typename T::Word* a = kRowMajor ? t.a + row * kKeys + t.lo : t.a + row + t.lo * t.a_stride;
+  const typename T::Word* a = kRowMajor ? t.a + row * t.a_stride + t.lo : t.a + row + t.lo * t.a_stride;
   const typename T::Word* b = t.b + col + t.lo * t.b_stride;
-  const int64_t a_step = kRowMajor ? 1 : t.a_stride, b_step = t.b_stride;
+  const int64_t a_row = kRowMajor ? t.a_stride : 1, a_step = kRowMajor ? 1 : t.a_stride, b_step = t.b_stride;
   for (int64_t i = t.lo; i < t.hi; ++i) {
     typename T::Vector column[V];
 #pragma GCC unroll 16
     for (int v = 0; v < V; ++v) std::memcpy(&column[v], b + v * kLanes, sizeof column[v]);
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {
-      const typename T::Vector value = T::spread(a[kRowMajor ? r * kKeys : r]);
+      const typename T::Vector value = T::spread(a[r * a_row]);
 #pragma GCC unroll 16
       for (int v = 0; v < V; ++v) sum[r][v] = T::step(value, column[v], sum[r][v]);
     }

@@ -30,19 +30,6 @@ struct Projection {
   Compute compute;
 };
 
-Product logits_of(const float* hidden, const Projection& p, float* logits, int64_t rows) {
-  return {rows, p.classes, p.width, dense(hidden, DType::float32, p.width, false), dense(p.weight, p.dtype, p.width, true), nullptr,
-          logits, p.classes, DType::float32, p.bias, p.compute};
-}
-
-// Loss and log-sum-exp of a row of logits, which is overwritten.
-TS_INLINE void write_loss(float* row, int64_t classes, int32_t target, const LossSettings& s, float* loss, float* lse_out) {
-  transform_row(row, classes, s);
-  const double lse = row_sum(row, classes).lse();
-  *lse_out = static_cast<float>(lse);
-  *loss = target == s.ignore ? 0.0f : static_cast<float>(row_loss(row, classes, target, s.smoothing, lse));
-}
-
 // args: 0 logits, 1 targets, 2 losses, 3 lse, 4 rows, 5 classes, 6… settings
 Status cross_entropy(Args& args) {
   const float* logits = args.ptr<float>(0);
@@ -57,7 +44,7 @@ Status cross_entropy(Args& args) {
     float* row = scratch.as<float>() + slot * classes;
     for (int64_t r = begin; r < end; ++r) {
       std::memcpy(row, logits + r * classes, static_cast<size_t>(classes) * 4);
-      write_loss(row, classes, targets[r], s, losses + r, lses + r);
+      row_pass(row, classes, targets[r], s, {losses + r, lses + r}, false, 0);
     }
   });
   return Status::ok;
@@ -76,134 +63,80 @@ Status cross_entropy_grad(Args& args) {
     for (int64_t r = begin; r < end; ++r) {
       float* row = out + r * classes;
       std::memcpy(row, logits + r * classes, static_cast<size_t>(classes) * 4);
-      row_loss_grad(row, classes, targets[r], gy[r], s);
+      row_pass(row, classes, targets[r], s, {}, true, gy[r]);
     }
   });
   return Status::ok;
 }
 
-// args: 0 hidden, 1 weight, 2 bias or 0, 3 targets, 4 losses, 5 lse, 6 rows, 7 width, 8 classes, 9 compute, 10 dtype of weight,
-// 11… settings
-Status linear_cross_entropy(Args& args) {
-  const float* hidden = args.ptr<float>(0);
-  const int32_t* targets = args.ptr<int32_t>(3);
-  float *losses = args.ptr<float>(4), *lses = args.ptr<float>(5);
-  const int64_t rows = args.size(6), width = args.size(7), classes = args.size(8);
-  const Projection projection{args.ptr<void>(1), args.dtype(10), args.ptr<float>(2), classes, width, static_cast<Compute>(args.integer(9))};
-  const LossSettings s = loss_settings(args, 11);
-  if (const Status status = check_targets(targets, rows, classes, s.ignore); status != Status::ok) return status;
-  const int64_t chunk = chunk_rows(rows, classes);
-  const Scratch scratch(static_cast<size_t>(chunk * classes) * 4);
-  if (!scratch) return fail(Status::out_of_memory, "[linearCrossEntropy] could not allocate %lld rows of logits", static_cast<long long>(chunk));
-  float* logits = scratch.as<float>();
-  for (int64_t from = 0; from < rows; from += chunk) {
-    const int64_t count = rows - from < chunk ? rows - from : chunk;
-    const Status status = multiply(logits_of(hidden + from * width, projection, logits, count));
-    if (status != Status::ok) return status;
-    parallel_for(count, 1, [=](int64_t begin, int64_t end, int) {
-      for (int64_t r = begin; r < end; ++r) {
-        write_loss(logits + r * classes, classes, targets[from + r], s, losses + from + r, lses + from + r);
-      }
-    });
-  }
-  return Status::ok;
-}
+// What a walk over the rows of hidden (rows, width) makes; nullptr: not wanted.
+struct Wanted {
+  float *losses, *lses;
+  const float* gy;  // of each loss; nullptr: 1
+  float *ghidden, *gweight, *gbias;
+  bool grads() const { return ghidden != nullptr || gweight != nullptr || gbias != nullptr; }
+};
 
-// The loss of each row and, from the same logits, its gradient with respect to the row of hidden: for a projection that is not
-// trained. The projection is packed for the logits once for all chunks.
-// args: 0 hidden, 1 weight, 2 bias or 0, 3 targets, 4 losses, 5 lse, 6 ghidden, 7 rows, 8 width, 9 classes, 10 compute,
-// 11 dtype of weight, 12… settings
-Status linear_cross_entropy_both(Args& args) {
-  const float* hidden = args.ptr<float>(0);
-  const int32_t* targets = args.ptr<int32_t>(3);
-  float *losses = args.ptr<float>(4), *lses = args.ptr<float>(5), *ghidden = args.ptr<float>(6);
-  const int64_t rows = args.size(7), width = args.size(8), classes = args.size(9);
-  const Compute compute = static_cast<Compute>(args.integer(10));
-  const Projection projection{args.ptr<void>(1), args.dtype(11), args.ptr<float>(2), classes, width, compute};
-  const LossSettings s = loss_settings(args, 12);
+// Losses of the rows, their gradients or both from the same logits, which exist for a chunk of rows at a time.
+Status walk(const float* hidden, const Projection& p, const int32_t* targets, int64_t rows, const LossSettings& s, const Wanted& out) {
+  const int64_t width = p.width, classes = p.classes;
   if (const Status status = check_targets(targets, rows, classes, s.ignore); status != Status::ok) return status;
+  if (out.gbias) std::memset(out.gbias, 0, static_cast<size_t>(classes) * 4);
+  if (out.gweight && rows == 0) std::memset(out.gweight, 0, static_cast<size_t>(classes * width) * 4);
   const int64_t chunk = chunk_rows(rows, classes);
-  const bool packing = chunk < rows && width > 0 && classes > 0;
-  const Scratch scratch(static_cast<size_t>((chunk + threads()) * classes) * 4);
-  const Scratch packed(packing ? packed_b_bytes(classes, width, compute) : 0);
+  // A frozen projection is packed once for all chunks; beside the gradient of one that is trained, that is too much memory.
+  const bool packing = out.ghidden != nullptr && out.gweight == nullptr && chunk < rows && width > 0 && classes > 0;
+  const Scratch scratch(static_cast<size_t>(chunk * classes) * 4);
+  const Scratch packed(packing ? packed_b_bytes(classes, width, p.compute) : 0);
   if (!scratch || !packed) {
     return fail(Status::out_of_memory, "[linearCrossEntropy] could not allocate %lld rows of logits", static_cast<long long>(chunk));
   }
-  if (packing) pack_b(dense(projection.weight, projection.dtype, width, true), classes, width, compute, packed.as<void>());
+  const Matrix columns = dense(p.weight, p.dtype, width, true), across = dense(p.weight, p.dtype, width, false);
+  if (packing) pack_b(columns, classes, width, p.compute, packed.as<void>());
   float* logits = scratch.as<float>();
   for (int64_t from = 0; from < rows; from += chunk) {
     const int64_t count = rows - from < chunk ? rows - from : chunk;
-    Product product = logits_of(hidden + from * width, projection, logits, count);
-    product.packed_b = packing ? packed.as<void>() : nullptr;
+    const float* own = hidden + from * width;
+    Product product{count, classes, width, dense(own, DType::float32, width, false), columns, packing ? packed.as<void>() : nullptr,
+                    logits, classes, DType::float32, p.bias, p.compute};
     if (const Status status = multiply(product); status != Status::ok) return status;
-    parallel_for(count, 1, [=](int64_t begin, int64_t end, int slot) {
-      float* copy = logits + (chunk + slot) * classes;
+    parallel_for(count, 1, [&](int64_t begin, int64_t end, int) {
       for (int64_t r = begin; r < end; ++r) {
-        float* row = logits + r * classes;
-        std::memcpy(copy, row, static_cast<size_t>(classes) * 4);
-        write_loss(copy, classes, targets[from + r], s, losses + from + r, lses + from + r);
-        row_loss_grad(row, classes, targets[from + r], 1.0f, s);
+        const LossTarget to = out.losses == nullptr ? LossTarget{} : LossTarget{out.losses + from + r, out.lses + from + r};
+        row_pass(logits + r * classes, classes, targets[from + r], s, to, out.grads(), out.gy == nullptr ? 1.0f : out.gy[from + r]);
       }
     });
-    // Not packed for all chunks: threads share a sum as long as the vocabulary only where its panels are made piece by piece.
-    const Status status = multiply({count, width, classes, dense(logits, DType::float32, classes, false),
-                                    dense(projection.weight, projection.dtype, width, false), nullptr, ghidden + from * width, width,
-                                    DType::float32, nullptr, compute});
-    if (status != Status::ok) return status;
-  }
-  return Status::ok;
-}
-
-// args: 0 hidden, 1 weight, 2 bias or 0, 3 targets, 4 gy, 5 ghidden or 0, 6 gweight or 0, 7 gbias or 0, 8 rows, 9 width, 10 classes,
-// 11 compute, 12 dtype of weight, 13… settings
-Status linear_cross_entropy_grad(Args& args) {
-  const float* hidden = args.ptr<float>(0);
-  const int32_t* targets = args.ptr<int32_t>(3);
-  const float* gy = args.ptr<float>(4);
-  float *ghidden = args.ptr<float>(5), *gweight = args.ptr<float>(6), *gbias = args.ptr<float>(7);
-  const int64_t rows = args.size(8), width = args.size(9), classes = args.size(10);
-  const Compute compute = static_cast<Compute>(args.integer(11));
-  const Projection projection{args.ptr<void>(1), args.dtype(12), args.ptr<float>(2), classes, width, compute};
-  const LossSettings s = loss_settings(args, 13);
-  if (const Status status = check_targets(targets, rows, classes, s.ignore); status != Status::ok) return status;
-  const int64_t chunk = chunk_rows(rows, classes);
-  const Scratch scratch(static_cast<size_t>(chunk * classes) * 4);
-  if (!scratch) return fail(Status::out_of_memory, "[linearCrossEntropy] could not allocate %lld rows of logits", static_cast<long long>(chunk));
-  float* logits = scratch.as<float>();
-  if (gbias) std::memset(gbias, 0, static_cast<size_t>(classes) * 4);
-  if (gweight && rows == 0) std::memset(gweight, 0, static_cast<size_t>(classes * width) * 4);
-  for (int64_t from = 0; from < rows; from += chunk) {
-    const int64_t count = rows - from < chunk ? rows - from : chunk;
-    Status status = multiply(logits_of(hidden + from * width, projection, logits, count));
-    if (status != Status::ok) return status;
-    parallel_for(count, 1, [=](int64_t begin, int64_t end, int) {
-      for (int64_t r = begin; r < end; ++r) {
-        row_loss_grad(logits + r * classes, classes, targets[from + r], gy[from + r], s);
-      }
-    });
-    if (ghidden) {
-      status = multiply({count, width, classes, {logits, DType::float32, classes, 1}, dense(projection.weight, projection.dtype, width, false), nullptr,
-                         ghidden + from * width, width, DType::float32, nullptr, compute});
-      if (status != Status::ok) return status;
+    if (out.ghidden) {
+      // Not from a packed projection: threads share a sum as long as the vocabulary only where its panels are made piece by piece.
+      product = {count, width, classes, dense(logits, DType::float32, classes, false), across, nullptr, out.ghidden + from * width, width,
+                 DType::float32, nullptr, p.compute};
+      if (const Status status = multiply(product); status != Status::ok) return status;
     }
-    if (gweight) {
-      status = multiply({classes, width, count, {logits, DType::float32, 1, classes}, {hidden + from * width, DType::float32, width, 1}, nullptr,
-                         gweight, width, DType::float32, nullptr, compute, from > 0});
-      if (status != Status::ok) return status;
+    if (out.gweight) {
+      product = {classes, width, count, {logits, DType::float32, 1, classes}, dense(own, DType::float32, width, false), nullptr, out.gweight, width,
+                 DType::float32, nullptr, p.compute, from > 0};
+      if (const Status status = multiply(product); status != Status::ok) return status;
     }
-    if (gbias) {
-      parallel_for(classes, 256, [=](int64_t begin, int64_t end, int) {
+    if (out.gbias) {
+      parallel_for(classes, 256, [&](int64_t begin, int64_t end, int) {
         for (int64_t r = 0; r < count; ++r)
-          for (int64_t i = begin; i < end; ++i) gbias[i] += logits[r * classes + i];
+          for (int64_t i = begin; i < end; ++i) out.gbias[i] += logits[r * classes + i];
       });
     }
   }
   return Status::ok;
 }
 
+// args: 0 hidden, 1 weight, 2 bias or 0, 3 targets, then any of these or 0: 4 losses, 5 lse (both or none), 6 gy (else all 1),
+// 7 ghidden, 8 gweight, 9 gbias; 10 rows, 11 width, 12 classes, 13 compute, 14 dtype of weight, 15… settings
+Status linear_cross_entropy(Args& args) {
+  const Projection projection{args.ptr<void>(1), args.dtype(14), args.ptr<float>(2), args.size(12), args.size(11), static_cast<Compute>(args.integer(13))};
+  const Wanted wanted{args.ptr<float>(4), args.ptr<float>(5), args.ptr<float>(6), args.ptr<float>(7), args.ptr<float>(8), args.ptr<float>(9)};
+  return walk(args.ptr<float>(0), projection, args.ptr<int32_t>(3), args.size(10), loss_settings(args, 15), wanted);
+}
+
 }  // namespace
 }  // namespace ts::TS_ISA
 
 TS_KERNELS(cross_entropy, {"cross_entropy", cross_entropy}, {"cross_entropy_grad", cross_entropy_grad},
-           {"linear_cross_entropy", linear_cross_entropy},
-           {"linear_cross_entropy_both", linear_cross_entropy_both}, {"linear_cross_entropy_grad", linear_cross_entropy_grad})
+           {"linear_cross_entropy", linear_cross_entropy})

@@ -37,46 +37,67 @@ class Tiles {
 #define TS_TILE_ZERO(tile) asm volatile("tilezero %%tmm" #tile : :)
 #define TS_TILE_DOT(sum, a, b) asm volatile("tdpbf16ps %%tmm" #b ", %%tmm" #a ", %%tmm" #sum : :)
 
-// C (16 R, 32) = (first ? 0 : C) + A B over `count` words. a: steps of 32 rows x 16 words; b: words of 32 columns.
-template <int R>
-TS_INLINE void tiles_block(const uint32_t* a, const uint32_t* b, int64_t count, float* c, int64_t ldc, bool first) {
-  constexpr int64_t b_stride = 2 * kTileWords * 4;
-  const int64_t c_stride = ldc * 4;
+// How a product of tiles walks its operands: strides between rows of a tile in bytes, what a step advances in words.
+struct TileWalk {
+  int64_t a_stride, a_step, b_stride, b_step;
+};
+
+// C (16 R, 16 V) = (first ? 0 : C) + A B over `steps` steps of k. a: rows of pairs of k; b: pairs of k by columns.
+template <int R, int V>
+TS_INLINE void tiles_block(const TileWalk& walk, const uint32_t* a, const uint32_t* b, int64_t steps, float* c, int64_t ldc, bool first) {
+  const int64_t a_stride = walk.a_stride, b_stride = walk.b_stride, c_stride = ldc * 4;
+  const uint32_t* a_below = a + kTileRows * a_stride / 4;
   float* const below = c + kTileRows * ldc;
   if (first) {
     TS_TILE_ZERO(0);
-    TS_TILE_ZERO(1);
-    if constexpr (R == 2) {
-      TS_TILE_ZERO(2);
-      TS_TILE_ZERO(3);
-    }
+    if constexpr (V == 2) TS_TILE_ZERO(1);
+    if constexpr (R == 2) TS_TILE_ZERO(2);
+    if constexpr (R == 2 && V == 2) TS_TILE_ZERO(3);
   } else {
     TS_TILE_LOAD(0, c, c_stride);
-    TS_TILE_LOAD(1, c + kTileWords, c_stride);
-    if constexpr (R == 2) {
-      TS_TILE_LOAD(2, below, c_stride);
-      TS_TILE_LOAD(3, below + kTileWords, c_stride);
-    }
+    if constexpr (V == 2) TS_TILE_LOAD(1, c + kTileWords, c_stride);
+    if constexpr (R == 2) TS_TILE_LOAD(2, below, c_stride);
+    if constexpr (R == 2 && V == 2) TS_TILE_LOAD(3, below + kTileWords, c_stride);
   }
-  for (int64_t w = 0; w < count; w += kTileWords) {
-    TS_TILE_LOAD(4, a, 64);
+  for (int64_t i = 0; i < steps; ++i) {
+    TS_TILE_LOAD(4, a, a_stride);
     TS_TILE_LOAD(6, b, b_stride);
     TS_TILE_DOT(0, 4, 6);
-    TS_TILE_LOAD(7, b + kTileWords, b_stride);
-    TS_TILE_DOT(1, 4, 7);
-    if constexpr (R == 2) {
-      TS_TILE_LOAD(5, a + kTileRows * kTileWords, 64);
-      TS_TILE_DOT(2, 5, 6);
-      TS_TILE_DOT(3, 5, 7);
+    if constexpr (V == 2) {
+      TS_TILE_LOAD(7, b + kTileWords, b_stride);
+      TS_TILE_DOT(1, 4, 7);
     }
-    a += 2 * kTileRows * kTileWords;
-    b += 2 * kTileRows * kTileWords;
+    if constexpr (R == 2) {
+      TS_TILE_LOAD(5, a_below, a_stride);
+      TS_TILE_DOT(2, 5, 6);
+      if constexpr (V == 2) TS_TILE_DOT(3, 5, 7);
+    }
+    a += walk.a_step;
+    a_below += walk.a_step;
+    b += walk.b_step;
   }
   TS_TILE_STORE(0, c, c_stride);
-  TS_TILE_STORE(1, c + kTileWords, c_stride);
-  if constexpr (R == 2) {
-    TS_TILE_STORE(2, below, c_stride);
-    TS_TILE_STORE(3, below + kTileWords, c_stride);
+  if constexpr (V == 2) TS_TILE_STORE(1, c + kTileWords, c_stride);
+  if constexpr (R == 2) TS_TILE_STORE(2, below, c_stride);
+  if constexpr (R == 2 && V == 2) TS_TILE_STORE(3, below + kTileWords, c_stride);
+}
+
+// The same for whole tiles in any number, two by two.
+inline void tiles_grid(const TileWalk& walk, const uint32_t* a, int64_t rows, const uint32_t* b, int64_t cols, int64_t steps, float* c,
+                       int64_t ldc, bool first) {
+  for (int64_t j = 0; j < cols; j += 2 * kTileWords) {
+    const bool wide = cols - j > kTileWords;
+    for (int64_t i = 0; i < rows; i += 2 * kTileRows) {
+      const uint32_t* ap = a + i * walk.a_stride / 4;
+      float* const at = c + i * ldc + j;
+      if (rows - i > kTileRows) {
+        if (wide) tiles_block<2, 2>(walk, ap, b + j, steps, at, ldc, first);
+        else tiles_block<2, 1>(walk, ap, b + j, steps, at, ldc, first);
+      } else {
+        if (wide) tiles_block<1, 2>(walk, ap, b + j, steps, at, ldc, first);
+        else tiles_block<1, 1>(walk, ap, b + j, steps, at, ldc, first);
+      }
+    }
   }
 }
 
@@ -103,6 +124,7 @@ inline void tiles_peak(int64_t steps) {
 inline void tiles_product(const uint32_t* a, int64_t a_stride, int64_t m, const uint32_t* b, int64_t b_stride, int64_t n, int64_t count,
                           float* c, int64_t ldc, bool first, const float* bias) {
   constexpr int64_t kRows = 2 * kTileRows, kCols = 2 * kTileWords;
+  constexpr TileWalk walk{kTileWords * 4, kRows * kTileWords, kCols * 4, kCols * kTileWords};
   alignas(64) float edge[kRows * kCols];
   const Tiles tiles;
   for (int64_t j = 0; j < n; j += kCols, b += b_stride) {
@@ -118,9 +140,9 @@ inline void tiles_product(const uint32_t* a, int64_t a_stride, int64_t m, const 
         for (int64_t r = 0; r < rows; ++r) std::memcpy(edge + r * kCols, at + r * ldc, static_cast<size_t>(cols) * 4);
       }
       if (rows > kTileRows) {
-        tiles_block<2>(ap, b, count, sums, ld, first);
+        tiles_block<2, 2>(walk, ap, b, count / kTileWords, sums, ld, first);
       } else {
-        tiles_block<1>(ap, b, count, sums, ld, first);
+        tiles_block<1, 2>(walk, ap, b, count / kTileWords, sums, ld, first);
       }
       if (whole && bias == nullptr) continue;
       for (int64_t r = 0; r < rows; ++r) {

@@ -84,15 +84,8 @@ inline double row_loss(const float* row, int64_t n, int32_t target, float smooth
   return loss;
 }
 
-// The row of logits becomes g times the gradient of its loss.
-inline void row_loss_grad(float* row, int64_t n, int32_t target, float g, const LossSettings& s) {
-  if (target == s.ignore || g == 0.0f) {
-    std::memset(row, 0, static_cast<size_t>(n) * 4);
-    return;
-  }
-  transform_row(row, n, s);
-  // The stored log-sum-exp is rounded to float32, too coarse for large logits; the sum is made again.
-  const RowSum sum = row_sum(row, n);
+// The transformed row, whose sum this is, becomes g times the gradient of its loss with respect to the logits.
+inline void row_loss_grad(float* row, int64_t n, int32_t target, float g, const LossSettings& s, const RowSum& sum) {
   const float share = static_cast<float>(1.0 / sum.sum), even = s.smoothing / static_cast<float>(n);
   const float factor = s.scale / s.temperature;
   const auto slope = [=](vf y) {
@@ -106,6 +99,30 @@ inline void row_loss_grad(float* row, int64_t n, int32_t target, float g, const 
     put(row, i, g * (exp(y - sum.largest) * share - even) * slope(y), k);
   });
   row[target] -= g * (1.0f - s.smoothing) * slope(splat(at))[0];
+}
+
+// Where a row's loss and log-sum-exp go; nullptr: they are not wanted.
+struct LossTarget {
+  float *loss, *lse;
+};
+
+// Loss of a row of logits, which is overwritten: by g times its gradient if `grad`.
+inline void row_pass(float* row, int64_t n, int32_t target, const LossSettings& s, const LossTarget& out, bool grad, float g) {
+  const bool ignored = target == s.ignore, flat = grad && (ignored || g == 0.0f);
+  if (flat && out.loss == nullptr) {
+    std::memset(row, 0, static_cast<size_t>(n) * 4);
+    return;
+  }
+  transform_row(row, n, s);
+  // The log-sum-exp that losses leave is rounded to float32, too coarse for gradients at large logits: these take the sum.
+  const RowSum sum = row_sum(row, n);
+  if (out.loss != nullptr) {
+    const double lse = sum.lse();
+    *out.lse = static_cast<float>(lse);
+    *out.loss = ignored ? 0.0f : static_cast<float>(row_loss(row, n, target, s.smoothing, lse));
+  }
+  if (flat) std::memset(row, 0, static_cast<size_t>(n) * 4);
+  else if (grad) row_loss_grad(row, n, target, g, s, sum);
 }
 
 }  // namespace ts::TS_ISA

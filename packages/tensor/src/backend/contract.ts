@@ -96,6 +96,20 @@ export interface AttentionAttrs {
   readonly compute: Compute;
 }
 
+/** Which gradients of `linearCrossEntropy` are wanted. */
+export interface LinearCrossEntropyWants {
+  readonly hidden: boolean;
+  readonly weight: boolean;
+  readonly bias: boolean;
+}
+
+/** Gradients of `linearCrossEntropy`, null where they are not wanted: ghidden (N, C), gweight (V, C), gbias (V). */
+export type LinearCrossEntropyGrads = {
+  readonly ghidden: NDArray | null;
+  readonly gweight: NDArray | null;
+  readonly gbias: NDArray | null;
+};
+
 /** Settings of the cross-entropy kernels. logit' = softcap(scale * logit) / temperature. */
 export interface CrossEntropyAttrs {
   /** Rows with this target give loss 0 and gradient 0. */
@@ -302,7 +316,7 @@ export interface FusedKernels {
     compute: Compute,
     attrs: CrossEntropyAttrs,
   ): { losses: NDArray; lse: NDArray };
-  /** The same losses and, from the same logits, the gradient of each with respect to its own row: ghidden (N, C). */
+  /** The same losses and, from the same logits, the gradients of their sum. */
   linearCrossEntropyBoth(
     hidden: NDArray,
     weight: NDArray,
@@ -310,7 +324,8 @@ export interface FusedKernels {
     targets: NDArray,
     compute: Compute,
     attrs: CrossEntropyAttrs,
-  ): { losses: NDArray; lse: NDArray; ghidden: NDArray };
+    wants: LinearCrossEntropyWants,
+  ): LinearCrossEntropyGrads & { losses: NDArray; lse: NDArray };
   linearCrossEntropyGrad(
     hidden: NDArray,
     weight: NDArray,
@@ -320,8 +335,8 @@ export interface FusedKernels {
     gy: NDArray,
     compute: Compute,
     attrs: CrossEntropyAttrs,
-    wants: { hidden: boolean; weight: boolean; bias: boolean },
-  ): { ghidden: NDArray | null; gweight: NDArray | null; gbias: NDArray | null };
+    wants: LinearCrossEntropyWants,
+  ): LinearCrossEntropyGrads;
   /**
    * x (N, C) float32, index (N, K) int32, weights (N, K) float32: row n is the sum of weights[n, j] * expert(index[n, j])(x[n])
    * over j, in ascending order of the experts; y (N, C). Each row goes through its K experts alone. `inner` (N K, 2F or F)

@@ -22,6 +22,7 @@ describe.each(t.availableBackends())('losses on %s', (backend) => {
     const options = { labelSmoothing: 0.1, scale: 1.5, softcap: 3, temperature: 0.7 };
     checkGradients(([h, w, bias]) => t.linearCrossEntropy(h!, w!, targets, { ...options, bias: bias! }), inputs);
     checkGradients(([h, w]) => t.linearCrossEntropy(h!, w!, targets), inputs.slice(0, 2));
+    checkGradients(([h, w]) => t.linearCrossEntropy(h!, w!, targets, { reduction: 'mean' }), inputs.slice(0, 2));
   });
 
   it('linearCrossEntropy agrees with crossEntropy of the logits, over several vocabulary chunks', () => {
@@ -55,6 +56,34 @@ describe.each(t.availableBackends())('losses on %s', (backend) => {
       const want = trained.grads[0]?.dataSync() ?? [];
       frozen.grads[0]?.dataSync().forEach((v, i) => expect(v).toBeCloseTo(want[i] ?? Number.NaN, 4));
     }
+  });
+
+  it('linearCrossEntropy reduced: sum and mean of the losses, and the same gradients in one pass', () => {
+    const all = [random([200, 24], 5), random([130, 24], 6), random([130], 7)] as const;
+    const [hidden, weight, bias] = all;
+    const ids = Int32Array.from({ length: 200 }, (_, i) => (i % 7 === 3 ? -100 : i % 130));
+    const kept = ids.filter((id) => id !== -100).length;
+    for (const [reduction, divisor] of [
+      ['sum', 1],
+      ['mean', kept],
+    ] as const) {
+      for (const wrt of [[hidden], [weight], [hidden, weight], [...all]]) {
+        const options = { softcap: 3, temperature: 0.7, labelSmoothing: 0.1, bias };
+        const one = t.valueAndGrad(() => t.linearCrossEntropy(hidden, weight, ids, { ...options, reduction }), wrt);
+        const apart = t.valueAndGrad(
+          () => t.div(t.sum(t.linearCrossEntropy(hidden, weight, ids, options)), divisor),
+          wrt,
+        );
+        expect(one.value.dataSync()).toEqual(apart.value.dataSync());
+        one.grads.forEach((g, i) => {
+          const want = apart.grads[i]?.dataSync() ?? [];
+          g.dataSync().forEach((v, at) => expect(v).toBeCloseTo(want[at] ?? Number.NaN, 4));
+        });
+      }
+    }
+    const untracked = t.linearCrossEntropy(hidden, weight, ids, { reduction: 'mean' });
+    const rows = t.linearCrossEntropy(hidden, weight, ids);
+    expect(untracked.dataSync()[0]).toBe(t.div(t.sum(rows), kept).dataSync()[0]);
   });
 
   it('linearCrossEntropy through a bfloat16 weight equals that through its values', () => {

@@ -14,7 +14,7 @@ const lossRows = 64;
 
 /** Settings of `quantizedLinearCrossEntropy`. */
 export interface QuantizedLinearCrossEntropyOptions
-  extends Omit<LinearCrossEntropyOptions, 'compute'>,
+  extends Omit<LinearCrossEntropyOptions, 'compute' | 'reduction'>,
     Pick<QuantizedLinearOptions, 'activations'> {}
 
 /** `count` rows of x from `from`: a view. */

@@ -1,4 +1,4 @@
-import type { Compute, CrossEntropyAttrs, NDArray } from '../contract';
+import type { Compute, CrossEntropyAttrs, LinearCrossEntropyGrads, LinearCrossEntropyWants, NDArray } from '../contract';
 import { logSumExp, softmax } from './rows';
 import type { Steps } from './steps';
 import { linear } from './transformer';
@@ -89,14 +89,21 @@ export function linearCrossEntropy(
 
 export function linearCrossEntropyBoth(
   s: Steps,
-  ...args: Parameters<typeof linearCrossEntropy> extends [Steps, ...infer Rest] ? Rest : never
-): { losses: NDArray; lse: NDArray; ghidden: NDArray } {
-  const [hidden, weight, bias, targets, compute, attrs] = args;
-  const { losses, lse } = linearCrossEntropy(s, ...args);
+  ...args: readonly [
+    hidden: NDArray,
+    weight: NDArray,
+    bias: NDArray | null,
+    targets: NDArray,
+    compute: Compute,
+    attrs: CrossEntropyAttrs,
+    wants: LinearCrossEntropyWants,
+  ]
+): LinearCrossEntropyGrads & { losses: NDArray; lse: NDArray } {
+  const [hidden, weight, bias, targets, compute, attrs, wants] = args;
+  const { losses, lse } = linearCrossEntropy(s, hidden, weight, bias, targets, compute, attrs);
   const ones = s.fill(losses.shape, 1);
-  const wants = { hidden: true, weight: false, bias: false };
-  const { ghidden } = linearCrossEntropyGrad(s, hidden, weight, bias, targets, lse, ones, compute, attrs, wants);
-  return { losses, lse, ghidden: ghidden ?? s.fill(hidden.shape, 0) };
+  const grads = linearCrossEntropyGrad(s, hidden, weight, bias, targets, lse, ones, compute, attrs, wants);
+  return { losses, lse, ...grads };
 }
 
 export function linearCrossEntropyGrad(
@@ -110,9 +117,9 @@ export function linearCrossEntropyGrad(
     gy: NDArray,
     compute: Compute,
     attrs: CrossEntropyAttrs,
-    wants: { hidden: boolean; weight: boolean; bias: boolean },
+    wants: LinearCrossEntropyWants,
   ]
-): { ghidden: NDArray | null; gweight: NDArray | null; gbias: NDArray | null } {
+): LinearCrossEntropyGrads {
   const [hidden, weight, bias, targets, lse, gy, compute, attrs, wants] = args;
   const rows = hidden.shape[0] as number;
   const gweight = wants.weight ? s.fill(weight.shape, 0) : null;

@@ -1,5 +1,13 @@
 import { computeCodes, dtypeCodes } from '@tessera-llm/native';
-import type { CrossEntropyAttrs, FusedKernels, Kernels, NDArray } from '../contract';
+import type {
+  Compute,
+  CrossEntropyAttrs,
+  FusedKernels,
+  Kernels,
+  LinearCrossEntropyGrads,
+  LinearCrossEntropyWants,
+  NDArray,
+} from '../contract';
 import { allFloat32, type NativeCalls } from './calls';
 
 type Family = Pick<
@@ -15,6 +23,19 @@ type Family = Pick<
   | 'linearCrossEntropyBoth'
   | 'linearCrossEntropyGrad'
 >;
+
+/** What goes into a pass of `linear_cross_entropy` and what comes out of it; arrays that are absent or null are not wanted. */
+interface LinearPass extends Partial<LinearCrossEntropyGrads> {
+  readonly hidden: NDArray;
+  readonly weight: NDArray;
+  readonly bias: NDArray | null;
+  readonly targets: NDArray;
+  readonly compute: Compute;
+  readonly attrs: CrossEntropyAttrs;
+  readonly losses?: NDArray;
+  readonly lse?: NDArray;
+  readonly gy?: NDArray;
+}
 
 /** Places of the loss's settings, last in the argument record. */
 const settings = (a: CrossEntropyAttrs): number[] => [
@@ -42,8 +63,6 @@ export function lossKernels(calls: NativeCalls, host: Kernels): Family {
     crossEntropy: calls.kernel('cross_entropy'),
     crossEntropyGrad: calls.kernel('cross_entropy_grad'),
     linearCrossEntropy: calls.kernel('linear_cross_entropy'),
-    linearCrossEntropyBoth: calls.kernel('linear_cross_entropy_both'),
-    linearCrossEntropyGrad: calls.kernel('linear_cross_entropy_grad'),
   };
   const at = (x: NDArray | null): number => calls.address(x);
   const float = (shape: readonly number[]): NDArray => calls.memory.allocate(shape, 'float32');
@@ -51,6 +70,19 @@ export function lossKernels(calls: NativeCalls, host: Kernels): Family {
     const y = float(shape);
     calls.call(kernel, [at(x), at(y), ...rowsOf(x)]);
     return y;
+  };
+  const gradsOf = (hidden: NDArray, weight: NDArray, wants: LinearCrossEntropyWants): LinearCrossEntropyGrads => ({
+    ghidden: wants.hidden ? float(hidden.shape) : null,
+    gweight: wants.weight ? float(weight.shape) : null,
+    gbias: wants.bias ? float([weight.shape[0] as number]) : null,
+  });
+  const linearPass = (p: LinearPass): void => {
+    const { hidden, weight, bias, targets, losses = null, lse = null, gy = null, ghidden = null } = p;
+    const results = [at(losses), at(lse), at(gy), at(ghidden), at(p.gweight ?? null), at(p.gbias ?? null)];
+    const extents = [...hidden.shape, weight.shape[0] as number];
+    const kinds = [computeCodes[p.compute], dtypeCodes[weight.dtype]];
+    const operands = [at(hidden), at(weight), at(bias), at(targets), ...results];
+    calls.call(id.linearCrossEntropy, [...operands, ...extents, ...kinds, ...settings(p.attrs)]);
   };
   const backward = (kernel: number, y: NDArray, gy: NDArray): NDArray => {
     const gx = float(y.shape);
@@ -82,50 +114,26 @@ export function lossKernels(calls: NativeCalls, host: Kernels): Family {
       if (!allFloat32(hidden, bias) || weight.dtype === 'float16') {
         return host.linearCrossEntropy(hidden, weight, bias, targets, compute, attrs);
       }
-      const [rows, width] = hidden.shape as [number, number];
-      const [losses, lse] = [float([rows]), float([rows])];
-      const operands = [at(hidden), at(weight), at(bias), at(targets), at(losses), at(lse)];
-      const extents = [rows, width, weight.shape[0] as number];
-      calls.call(id.linearCrossEntropy, [
-        ...operands,
-        ...extents,
-        computeCodes[compute],
-        dtypeCodes[weight.dtype],
-        ...settings(attrs),
-      ]);
+      const [losses, lse] = [float([hidden.shape[0] as number]), float([hidden.shape[0] as number])];
+      linearPass({ hidden, weight, bias, targets, compute, attrs, losses, lse });
       return { losses, lse };
     },
-    linearCrossEntropyBoth(hidden, weight, bias, targets, compute, attrs) {
+    linearCrossEntropyBoth(hidden, weight, bias, targets, compute, attrs, wants) {
       if (!allFloat32(hidden, bias) || weight.dtype === 'float16') {
-        return host.linearCrossEntropyBoth(hidden, weight, bias, targets, compute, attrs);
+        return host.linearCrossEntropyBoth(hidden, weight, bias, targets, compute, attrs, wants);
       }
-      const [rows, width] = hidden.shape as [number, number];
-      const [losses, lse, ghidden] = [float([rows]), float([rows]), float(hidden.shape)];
-      const operands = [at(hidden), at(weight), at(bias), at(targets), at(losses), at(lse), at(ghidden)];
-      const extents = [rows, width, weight.shape[0] as number];
-      const kinds = [computeCodes[compute], dtypeCodes[weight.dtype]];
-      calls.call(id.linearCrossEntropyBoth, [...operands, ...extents, ...kinds, ...settings(attrs)]);
-      return { losses, lse, ghidden };
+      const losses = { losses: float([hidden.shape[0] as number]), lse: float([hidden.shape[0] as number]) };
+      const grads = gradsOf(hidden, weight, wants);
+      linearPass({ hidden, weight, bias, targets, compute, attrs, ...losses, ...grads });
+      return { ...losses, ...grads };
     },
     linearCrossEntropyGrad(hidden, weight, bias, targets, lse, gy, compute, attrs, wants) {
       if (!allFloat32(hidden, bias, gy) || weight.dtype === 'float16') {
         return host.linearCrossEntropyGrad(hidden, weight, bias, targets, lse, gy, compute, attrs, wants);
       }
-      const [rows, width] = hidden.shape as [number, number];
-      const classes = weight.shape[0] as number;
-      const ghidden = wants.hidden ? float(hidden.shape) : null;
-      const gweight = wants.weight ? float(weight.shape) : null;
-      const gbias = wants.bias ? float([classes]) : null;
-      const operands = [at(hidden), at(weight), at(bias), at(targets), at(gy), at(ghidden), at(gweight), at(gbias)];
-      const extents = [rows, width, classes];
-      calls.call(id.linearCrossEntropyGrad, [
-        ...operands,
-        ...extents,
-        computeCodes[compute],
-        dtypeCodes[weight.dtype],
-        ...settings(attrs),
-      ]);
-      return { ghidden, gweight, gbias };
+      const grads = gradsOf(hidden, weight, wants);
+      linearPass({ hidden, weight, bias, targets, compute, attrs, gy, ...grads });
+      return grads;
     },
   };
 }

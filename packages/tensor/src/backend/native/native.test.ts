@@ -325,11 +325,13 @@ describe.skipIf(!haveNative)('the numerics contract, bit for bit', () => {
     ).native;
     for (const compute of ['float32', 'bfloat16'] as const) {
       const plain = k().linearCrossEntropy(x, w, null, targets, compute, plainLoss);
-      const both = k().linearCrossEntropyBoth(x, w, null, targets, compute, plainLoss);
+      const wants = { hidden: true, weight: true, bias: true };
+      const both = k().linearCrossEntropyBoth(x, w, null, targets, compute, plainLoss, wants);
       sameBits(bytesOf(both.losses), bytesOf(plain.losses));
-      const wants = { hidden: true, weight: false, bias: false };
       const apart = k().linearCrossEntropyGrad(x, w, null, targets, plain.lse, gy, compute, plainLoss, wants);
-      sameBits(bytesOf(both.ghidden), bytesOf(apart.ghidden as NDArray));
+      for (const name of ['ghidden', 'gweight', 'gbias'] as const) {
+        sameBits(bytesOf(both[name] as NDArray), bytesOf(apart[name] as NDArray));
+      }
     }
   });
 

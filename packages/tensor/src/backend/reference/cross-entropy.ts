@@ -1,4 +1,11 @@
-import type { Compute, CrossEntropyAttrs, FusedKernels, NDArray } from '../contract';
+import type {
+  Compute,
+  CrossEntropyAttrs,
+  FusedKernels,
+  LinearCrossEntropyGrads,
+  LinearCrossEntropyWants,
+  NDArray,
+} from '../contract';
 import { checkIndices } from './indices';
 import { gemm } from './gemm';
 import { operandOf, roundedToBfloat16 } from './matmul';
@@ -110,9 +117,9 @@ export function crossEntropyKernels(memory: KernelMemory): Family {
       gs: Float32Array,
       compute: Compute,
       attrs: CrossEntropyAttrs,
-      wants: { hidden: boolean; weight: boolean; bias: boolean },
+      wants: LinearCrossEntropyWants,
     ]
-  ): ReturnType<FusedKernels['linearCrossEntropyGrad']> => {
+  ): LinearCrossEntropyGrads => {
     const [hidden, weight, bias, targets, gs, compute, attrs, wants] = args;
     const [rows, width] = hidden.shape as [number, number];
     const classes = weight.shape[0] as number;
@@ -232,12 +239,10 @@ export function crossEntropyKernels(memory: KernelMemory): Family {
       }
       return { losses: losses.done(), lse: lses.done() };
     },
-    linearCrossEntropyBoth(hidden, weight, bias, targets, compute, attrs) {
+    linearCrossEntropyBoth(hidden, weight, bias, targets, compute, attrs, wants) {
       const made = kernels.linearCrossEntropy(hidden, weight, bias, targets, compute, attrs);
       const ones = new Float32Array(hidden.shape[0] ?? 0).fill(1);
-      const wants = { hidden: true, weight: false, bias: false };
-      const { ghidden } = grads(hidden, weight, bias, targets, ones, compute, attrs, wants);
-      return { ...made, ghidden: ghidden as NDArray };
+      return { ...made, ...grads(hidden, weight, bias, targets, ones, compute, attrs, wants) };
     },
     linearCrossEntropyGrad: (hidden, weight, bias, targets, _lse, gy, compute, attrs, wants) =>
       grads(hidden, weight, bias, targets, floatsOf(memory, gy), compute, attrs, wants),
