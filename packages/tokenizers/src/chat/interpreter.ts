@@ -4,6 +4,7 @@ import { globals, setField, undefinedName } from './globals';
 import { Loop, type LoopMemory } from './loop';
 import { type MarkedText, TextBuilder } from './marked-text';
 import { binary, unary } from './operators';
+import { str } from './repr';
 import type { Run } from './run';
 import {
   type Argument,
@@ -35,7 +36,6 @@ import {
   int,
   iterate,
   none,
-  str,
   text,
   truthy,
   typeName,
