@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { LayersError } from '../errors';
 import { wholePattern } from './pattern';
 
@@ -49,21 +50,40 @@ export interface LoraConfigInput extends Partial<LoraConfig> {
   readonly target_modules: string | readonly string[];
 }
 
-const defaults = {
-  r: 8,
-  lora_alpha: 8,
-  lora_dropout: 0,
-  use_rslora: false,
-  use_dora: false,
-  exclude_modules: null,
-  layers_to_transform: null,
-  layers_pattern: null,
-  rank_pattern: {},
-  alpha_pattern: {},
-  init_lora_weights: true,
-  fan_in_fan_out: false,
-  bias: 'none',
-} as const;
+const maxRank = 2 ** 16;
+const rank = z.int().min(1).max(maxRank);
+const alpha = z.number().positive();
+const index = z.int().min(0);
+const names = z.union([z.string(), z.array(z.string())]);
+
+/** A field with a default, for which PEFT also writes null where it was never set. */
+const orElse = <T extends z.ZodType>(type: T, fallback: z.output<T>) =>
+  type.nullish().transform((value): z.output<T> => value ?? fallback);
+const flag = orElse(z.boolean(), false).describe('true or false');
+
+/** What is applied here. The description is what an error says that it expected. */
+const schema = z.looseObject({
+  peft_type: z.literal('LORA').default('LORA').describe("'LORA'"),
+  r: orElse(rank, 8).describe(`a whole number from 1 to ${maxRank}`),
+  lora_alpha: orElse(alpha, 8).describe('a number above 0'),
+  lora_dropout: orElse(z.number().min(0).lt(1), 0).describe('a number from 0 to below 1'),
+  use_rslora: flag,
+  use_dora: flag,
+  target_modules: z.union([z.string(), z.array(z.string()).min(1)]).describe('a list of names or a string'),
+  exclude_modules: names.nullable().default(null).describe('null, a list of names or a string'),
+  layers_to_transform: z
+    .union([index, z.array(index)])
+    .nullable()
+    .default(null)
+    .describe('null, an index or a list of indices'),
+  layers_pattern: names.nullable().default(null).describe('null, a name or a list of names'),
+  rank_pattern: orElse(z.record(z.string(), rank), {}).describe('whole numbers from 1 by pattern'),
+  alpha_pattern: orElse(z.record(z.string(), alpha), {}).describe('numbers above 0 by pattern'),
+  init_lora_weights: orElse(z.union([z.boolean(), z.literal('gaussian')]), true).describe("true, false or 'gaussian'"),
+  fan_in_fan_out: flag,
+  bias: orElse(z.literal('none'), 'none').describe("'none'"),
+});
+const applied: ReadonlyMap<string, z.ZodType> = new Map(Object.entries(schema.shape));
 
 /** Fields that say where a file comes from, or that only count together with one that is refused. */
 const descriptive = new Set([
@@ -79,45 +99,6 @@ const descriptive = new Set([
   'task_type',
 ]);
 
-const atMost = 2 ** 16;
-
-type Check = (value: unknown) => string | null;
-const isList = (value: unknown, item: (x: unknown) => boolean): boolean => Array.isArray(value) && value.every(item);
-const isString = (value: unknown): boolean => typeof value === 'string';
-const isIndex = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) >= 0;
-const isRank = (value: unknown): boolean =>
-  Number.isSafeInteger(value) && Number(value) >= 1 && Number(value) <= atMost;
-const isAlpha = (value: unknown): boolean => typeof value === 'number' && Number.isFinite(value) && value > 0;
-const wants =
-  (what: string, holds: (value: unknown) => boolean): Check =>
-  (value) =>
-    holds(value) ? null : what;
-const isBoolean = wants('true or false', (v) => typeof v === 'boolean');
-const isRecord = (value: unknown, item: (x: unknown) => boolean): boolean =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) && Object.values(value).every(item);
-const names = (value: unknown): boolean => isString(value) || isList(value, isString);
-
-const checks: Readonly<Record<string, Check>> = {
-  peft_type: wants("'LORA'", (v) => v === 'LORA'),
-  r: wants(`a whole number from 1 to ${atMost}`, isRank),
-  lora_alpha: wants('a number above 0', isAlpha),
-  lora_dropout: wants('a number from 0 to below 1', (v) => typeof v === 'number' && v >= 0 && v < 1),
-  use_rslora: isBoolean,
-  use_dora: isBoolean,
-  target_modules: wants('a list of names or a string', (v) => names(v) && (!Array.isArray(v) || v.length > 0)),
-  exclude_modules: wants('null, a list of names or a string', (v) => v === null || names(v)),
-  layers_to_transform: wants(
-    'null, an index or a list of indices',
-    (v) => v === null || isIndex(v) || isList(v, isIndex),
-  ),
-  layers_pattern: wants('null, a name or a list of names', (v) => v === null || names(v)),
-  rank_pattern: wants('whole numbers from 1 by pattern', (v) => isRecord(v, isRank)),
-  alpha_pattern: wants('numbers above 0 by pattern', (v) => isRecord(v, isAlpha)),
-  init_lora_weights: wants("true, false or 'gaussian'", (v) => typeof v === 'boolean' || v === 'gaussian'),
-  fan_in_fan_out: isBoolean,
-  bias: wants("'none'", (v) => v === 'none'),
-};
-
 /**
  * Checks the fields of an adapter_config.json and fills in PEFT's defaults.
  *
@@ -132,37 +113,32 @@ const checks: Readonly<Record<string, Check>> = {
  * ```
  */
 export function loraConfig(fields: Readonly<Record<string, unknown>>): LoraConfig {
-  const config: Record<string, unknown> = { peft_type: 'LORA' };
-  for (const [field, fallback] of Object.entries(defaults)) config[field] = fallback;
   for (const [field, value] of Object.entries(fields)) {
-    const check = checks[field];
-    if (check !== undefined) {
-      // PEFT writes null where a field was never set.
-      if (value === undefined || (value === null && Object.hasOwn(defaults, field))) continue;
-      const wanted = check(value);
-      if (wanted !== null) throw invalid(field, wanted, value);
-    } else if (!descriptive.has(field) && !isEmpty(value)) {
+    if (!applied.has(field) && !descriptive.has(field) && !isEmpty(value)) {
       throw invalid(field, 'null, false or nothing, because it is not applied here', value);
     }
-    config[field] = value;
   }
-  const { target_modules: targets, layers_to_transform: layers, layers_pattern: pattern } = config;
-  if (targets === undefined) throw invalid('target_modules', 'a list of names or a string', targets);
-  if (config.use_dora === true && config.lora_dropout !== 0) {
+  const parsed = schema.safeParse(fields);
+  if (!parsed.success) {
+    const field = String(parsed.error.issues[0]?.path[0]);
+    throw invalid(field, applied.get(field)?.description ?? parsed.error.message, fields[field]);
+  }
+  const config = parsed.data;
+  if (config.use_dora && config.lora_dropout !== 0) {
     throw invalid('lora_dropout', '0 where use_dora is true', config.lora_dropout);
   }
+  const { target_modules: targets, layers_to_transform: layers, layers_pattern: pattern } = config;
   if (typeof targets === 'string' && layers !== null) {
     throw invalid('layers_to_transform', 'null where target_modules is a string', layers);
   }
-  if (layers === null && pattern !== null && !isEmpty(pattern)) {
+  if (layers === null && !isEmpty(pattern)) {
     throw invalid('layers_pattern', 'null where layers_to_transform is null', pattern);
   }
   for (const field of ['target_modules', 'exclude_modules'] as const) {
     const value = config[field];
     if (typeof value === 'string' && !isAllLinear(value)) wholePattern(field, value);
   }
-  // Every field of the interface was checked above.
-  return config as unknown as LoraConfig;
+  return config;
 }
 
 /** PEFT takes the word in any case. */

@@ -2,9 +2,10 @@ import { attributePath } from './access';
 import { ArgReader } from './arguments';
 import type { Filter } from './filter';
 import { listFilters } from './list-filters';
+import { str } from './repr';
 import type { Run } from './run';
 import { scalarFilters } from './scalar-filters';
-import { type Args, List, Undefined, type Value, iterate, sizeOf, str } from './values';
+import { type Args, List, Undefined, type Value, iterate, sizeOf } from './values';
 
 const map: Filter = (run, value, _, raw: Args) => {
   const attribute = raw.named.get('attribute');

@@ -1,7 +1,8 @@
 import { MarkedText } from './marked-text';
 import { fixed, numberText } from './numbers';
+import { repr, str } from './repr';
 import type { Run } from './run';
-import { type Args, Dict, List, type Num, type Value, concat, describe, numeric, repr, str, text } from './values';
+import { type Args, Dict, List, type Num, type Value, concat, describe, numeric, text } from './values';
 
 /** Fills up with `fill` to `width` code points. */
 export function pad(run: Run, value: MarkedText, width: number, align: '<' | '>' | '^', fill = ' '): MarkedText {

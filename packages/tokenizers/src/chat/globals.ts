@@ -1,4 +1,5 @@
 import { ArgReader } from './arguments';
+import { str } from './repr';
 import type { Run } from './run';
 import {
   type Args,
@@ -12,7 +13,6 @@ import {
   int,
   iterate,
   none,
-  str,
   text,
 } from './values';
 

@@ -1,7 +1,8 @@
+import { compareText } from './compare';
 import { MarkedText, TextBuilder } from './marked-text';
 import { numberText } from './numbers';
 import type { Run } from './run';
-import { type Value, compareText, describe, none, numeric, text, typeName } from './values';
+import { type Value, describe, none, numeric, text, typeName } from './values';
 
 /** Settings of Python's `json.dumps`. */
 export interface JsonStyle {

@@ -1,11 +1,13 @@
 import { attributePath } from './access';
 import type { ArgReader } from './arguments';
+import { compare, equal } from './compare';
 import { type Filter, lowered } from './filter';
 import { MarkedText } from './marked-text';
 import { binary } from './operators';
+import { str } from './repr';
 import type { Run } from './run';
 import { applyTest } from './tests';
-import { List, Undefined, type Value, compare, concat, equal, int, iterate, none, str, text, truthy } from './values';
+import { List, Undefined, type Value, concat, int, iterate, none, text, truthy } from './values';
 
 /** `select`, `reject` and, with an attribute first, `selectattr` and `rejectattr`. */
 function selecting(wanted: boolean, byAttribute: boolean): Filter {

@@ -1,5 +1,6 @@
+import { equal } from './compare';
 import type { Run } from './run';
-import { Callable, List, Namespace, Undefined, type Value, equal, int } from './values';
+import { Callable, List, Namespace, Undefined, type Value, int } from './values';
 
 /** What `loop.changed` saw last; one for all turns of a loop. */
 export interface LoopMemory {

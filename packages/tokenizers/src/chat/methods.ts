@@ -1,4 +1,5 @@
 import { ArgReader } from './arguments';
+import { equal } from './compare';
 import { braceFormat, pad } from './format';
 import { MarkedText } from './marked-text';
 import type { Run } from './run';
@@ -12,7 +13,6 @@ import {
   type Value,
   concat,
   describe,
-  equal,
   int,
   iterate,
   keyOf,

@@ -1,22 +1,9 @@
+import { compare, equal } from './compare';
 import { percentFormat } from './format';
 import { MarkedText } from './marked-text';
+import { str } from './repr';
 import type { Run } from './run';
-import {
-  Dict,
-  List,
-  Num,
-  Undefined,
-  type Value,
-  compare,
-  concat,
-  describe,
-  equal,
-  keyOf,
-  numeric,
-  str,
-  truthy,
-  typeName,
-} from './values';
+import { Dict, List, Num, Undefined, type Value, concat, describe, keyOf, numeric, truthy, typeName } from './values';
 
 function repeat(run: Run, value: MarkedText | List, times: number): Value {
   const count = Math.max(0, Math.trunc(times));

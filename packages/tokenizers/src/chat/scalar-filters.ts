@@ -1,10 +1,12 @@
 import { attributePath } from './access';
 import type { ArgReader } from './arguments';
+import { compare } from './compare';
 import { type Filter, lowered } from './filter';
 import { percentFormat, pad } from './format';
 import { toJson } from './json';
 import { MarkedText } from './marked-text';
 import { fixed } from './numbers';
+import { str } from './repr';
 import type { Run } from './run';
 import { capitalize, replace, strip } from './strings';
 import {
@@ -14,7 +16,6 @@ import {
   Num,
   Undefined,
   type Value,
-  compare,
   concat,
   describe,
   int,
@@ -23,7 +24,6 @@ import {
   lengthOf,
   none,
   numeric,
-  str,
   text,
   truthy,
 } from './values';

@@ -1,7 +1,8 @@
 import { MarkedText } from './marked-text';
 import { binary } from './operators';
+import { str } from './repr';
 import type { Run } from './run';
-import { Callable, Dict, List, Undefined, type Value, describe, none, numeric, str } from './values';
+import { Callable, Dict, List, Undefined, type Value, describe, none, numeric } from './values';
 
 /** A test's value and its arguments. */
 type Test = (run: Run, value: Value, args: readonly Value[]) => boolean;

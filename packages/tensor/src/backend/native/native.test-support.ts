@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import { type DType, byteSize } from '../../dtype';
 import { decodeRaw, encodeRaw } from '../../raw';
 import { sizeOf } from '../../shape';
-import type { Backend, Kernels, NDArray } from '../contract';
+import type { Backend, CrossEntropyAttrs, Kernels, NDArray } from '../contract';
 import { createReferenceBackend } from '../reference/index';
 import { loadNativeBackend } from './index';
 
@@ -51,6 +51,20 @@ export function bytesOf(x: NDArray): Uint8Array {
   const width = byteSize[x.dtype];
   return native().readSync(x.block, x.offset * width, sizeOf(x.shape) * width);
 }
+
+/** Equal bit by bit; `toEqual` would look at every byte of large arrays in turn. */
+export function sameBits(got: Uint8Array, want: Uint8Array): void {
+  expect(Buffer.compare(got, want)).toBe(0);
+}
+
+/** Cross-entropy as it is without options. */
+export const plainLoss: CrossEntropyAttrs = {
+  ignoreIndex: -100,
+  labelSmoothing: 0,
+  scale: 1,
+  softcap: null,
+  temperature: 1,
+};
 
 type Results = { readonly [name: string]: NDArray | null };
 
