@@ -53,4 +53,5 @@ await compileAndLink({
 const filter = process.argv.slice(2).filter((word, i, words) => !word.startsWith('--') && words[i - 1] !== '--target');
 const [command, ...args] = [...runner, output, ...filter];
 const result = spawnSync(command, args, { stdio: 'inherit' });
+if (result.signal !== null) process.stderr.write(`native: the tests ended with ${result.signal}\n`);
 process.exit(result.status ?? 1);

@@ -80,6 +80,7 @@ struct Wanted {
 // Losses of the rows, their gradients or both from the same logits, which exist for a chunk of rows at a time.
 Status walk(const float* hidden, const Projection& p, const int32_t* targets, int64_t rows, const LossSettings& s, const Wanted& out) {
   const int64_t width = p.width, classes = p.classes;
+  if ((out.losses == nullptr) != (out.lses == nullptr)) return fail(Status::value, "[linearCrossEntropy] expected losses and lse, or neither");
   if (const Status status = check_targets(targets, rows, classes, s.ignore); status != Status::ok) return status;
   if (out.gbias) std::memset(out.gbias, 0, static_cast<size_t>(classes) * 4);
   if (out.gweight && rows == 0) std::memset(out.gweight, 0, static_cast<size_t>(classes * width) * 4);

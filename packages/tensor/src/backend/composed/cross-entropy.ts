@@ -1,4 +1,10 @@
-import type { Compute, CrossEntropyAttrs, LinearCrossEntropyGrads, LinearCrossEntropyWants, NDArray } from '../contract';
+import type {
+  Compute,
+  CrossEntropyAttrs,
+  LinearCrossEntropyGrads,
+  LinearCrossEntropyWants,
+  NDArray,
+} from '../contract';
 import { logSumExp, softmax } from './rows';
 import type { Steps } from './steps';
 import { linear } from './transformer';
