@@ -61,7 +61,7 @@ Features detect() {
   f.avx512 = f.avx2 && zmm && bit(seven.b, 16) && bit(seven.b, 17) && bit(seven.b, 30) && bit(seven.b, 31);  // F DQ BW VL
   f.avx512bf16 = f.avx512 && bit(seven_one.a, 5) && bit(seven.c, 11);  // BF16, VNNI
   const bool tiles = (states & 0x60000) == 0x60000;
-  f.amx = f.avx512bf16 && tiles && bit(seven.d, 22) && bit(seven.d, 24) && tiles_granted();  // BF16, TILE
+  f.amx = f.avx512bf16 && tiles && bit(seven.d, 22) && bit(seven.d, 24) && bit(seven.d, 25) && tiles_granted();  // BF16, TILE, INT8
   return f;
 }
 

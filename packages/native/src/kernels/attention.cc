@@ -44,7 +44,7 @@ void add_chunk(const AttentionCall& c, const Task& t, int64_t chunk, const State
   const int64_t position = t.position(c), last = c.last(t.segment, position + t.count - 1);
   clear(state, t.rows(), s.padded);
 #if defined(TS_TILES)
-  const Tiles tiles;
+  const Tiles<> tiles;
 #endif
   const int64_t low = c.first(position) / kKeys, high = (last + kKeys - 1) / kKeys;
   const int64_t begin = chunk * (kChunk / kKeys), end = begin + kChunk / kKeys;

@@ -1,4 +1,4 @@
-// bfloat16 products on AMX: the register file of eight tiles, 16 rows of 64 bytes each.
+// Products on AMX, of bfloat16 and of int8: the register file of eight tiles, 16 rows of 64 bytes each.
 //
 // One step (tdpbf16ps) adds to each sum the products of 32 consecutive k: those of even k in one fused chain from zero,
 // those of odd k in another, then sum += even + odd. So an element of C is one chain over k in steps of 32, whatever the
@@ -12,14 +12,16 @@ namespace ts::TS_ISA {
 // Rows of a tile, and words (pairs of k) of a step.
 constexpr int kTileRows = 16, kTileWords = 16;
 
-// All eight tiles whole. The registers are given back at the end: a thread that keeps them pays for them in every switch.
+// All tiles whole but for the length of a step: kBytes of a row of A (tiles 4 and 5), so many quarters of rows of B (6 and
+// 7). The registers are given back at the end: a thread that keeps them pays for them in every switch.
+template <int kBytes = 64>
 class Tiles {
  public:
   Tiles() {
     struct alignas(64) Config {
       uint8_t palette = 1, start = 0, reserved[14] = {};
-      uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
-      uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+      uint16_t row_bytes[16] = {64, 64, 64, 64, kBytes, kBytes, 64, 64};
+      uint8_t rows[16] = {16, 16, 16, 16, 16, 16, kBytes / 4, kBytes / 4};
     };
     static constexpr Config config;
     asm volatile("ldtilecfg %0" : : "m"(config));
@@ -36,6 +38,7 @@ class Tiles {
   asm volatile("tilestored %%tmm" #tile ", (%0,%1,1)" : : "r"(to), "r"(static_cast<int64_t>(stride)) : "memory")
 #define TS_TILE_ZERO(tile) asm volatile("tilezero %%tmm" #tile : :)
 #define TS_TILE_DOT(sum, a, b) asm volatile("tdpbf16ps %%tmm" #b ", %%tmm" #a ", %%tmm" #sum : :)
+#define TS_TILE_DOT_INT8(sum, a, b) asm volatile("tdpbssd %%tmm" #b ", %%tmm" #a ", %%tmm" #sum : :)
 
 // How a product of tiles walks its operands: strides between rows of a tile in bytes, what a step advances in words.
 struct TileWalk {
@@ -115,10 +118,20 @@ inline void tiles_peak(int64_t steps) {
   }
 }
 
+// sums (16, 16) int32 = A B: rows of int8 `a_stride` bytes apart, and quadruples of k by columns. Needs Tiles<k>.
+TS_INLINE void tiles_int8(const void* a, int64_t a_stride, const uint32_t* b, int32_t* sums) {
+  TS_TILE_ZERO(0);
+  TS_TILE_LOAD(4, a, a_stride);
+  TS_TILE_LOAD(6, b, 64);
+  TS_TILE_DOT_INT8(0, 4, 6);
+  TS_TILE_STORE(0, sums, 64);
+}
+
 #undef TS_TILE_LOAD
 #undef TS_TILE_STORE
 #undef TS_TILE_ZERO
 #undef TS_TILE_DOT
+#undef TS_TILE_DOT_INT8
 
 // What block_product is for other types: C (m, n) over one block of k, panels of 32 rows and 32 columns.
 inline void tiles_product(const uint32_t* a, int64_t a_stride, int64_t m, const uint32_t* b, int64_t b_stride, int64_t n, int64_t count,
@@ -126,7 +139,7 @@ inline void tiles_product(const uint32_t* a, int64_t a_stride, int64_t m, const 
   constexpr int64_t kRows = 2 * kTileRows, kCols = 2 * kTileWords;
   constexpr TileWalk walk{kTileWords * 4, kRows * kTileWords, kCols * 4, kCols * kTileWords};
   alignas(64) float edge[kRows * kCols];
-  const Tiles tiles;
+  const Tiles<> tiles;
   for (int64_t j = 0; j < n; j += kCols, b += b_stride) {
     const int64_t cols = n - j < kCols ? n - j : kCols;
     const uint32_t* ap = a;

@@ -52,7 +52,7 @@ Status peak_flops(Args& args) {
   if (args.integer(2) != 0) {
     const int64_t turns = static_cast<int64_t>(threads()) * kTurns;
     parallel_for(turns, 1, [&](int64_t begin, int64_t end, int) {
-      const Tiles tiles;
+      const Tiles<> tiles;
       for (int64_t turn = begin; turn < end; ++turn) tiles_peak(steps);
     });
     args.set(3, 4.0 * 2 * kTileRows * 16 * 2 * kTileWords * static_cast<double>(steps) * static_cast<double>(turns));

@@ -8,6 +8,9 @@
 #include "kernels/gemm_tile.h"
 #include "kernels/quant_dot.h"
 #include "kernels/quant_gemv.h"
+#if defined(TS_TILES)
+#include "kernels/quant_amx.h"
+#endif
 
 namespace ts::TS_ISA {
 namespace {
@@ -209,6 +212,9 @@ Status quant_linear(Args& args) {
   const DType dtype = args.dtype(5);
   if (activations == 2) {
     if (dtype != DType::float32) return fail(Status::dtype, "[quant_linear] expected float32 for int8 activations");
+#if defined(TS_TILES)
+    if (n >= kTileRowsWorth) return int8_tiles(s, weight.data, args.ptr<const float>(0), args.ptr<const float>(2), args.ptr<float>(3), n);
+#endif
     return int8_product(s, weight.data, args.ptr<const float>(0), args.ptr<const float>(2), args.ptr<float>(3), n);
   }
   if (n > 0 && n <= kGemvRows && s.rows > 0) {

@@ -202,6 +202,25 @@ TS_INLINE void int8_panel(const uint8_t* data, const QuantSpec& s, int64_t panel
   }
 }
 
+TS_INLINE uint32_t largest_lane(vu x) {
+#if defined(__AVX512F__)
+  return _mm512_reduce_max_epu32((__m512i)x);
+#else
+  uint32_t top = 0;
+  for (int i = 0; i < kLanes; ++i) top = x[i] > top ? x[i] : top;
+  return top;
+#endif
+}
+TS_INLINE int32_t sum_of_lanes(vi x) {
+#if defined(__AVX512F__)
+  return _mm512_reduce_add_epi32((__m512i)x);
+#else
+  int32_t sum = 0;
+  for (int i = 0; i < kLanes; ++i) sum += x[i];
+  return sum;
+#endif
+}
+
 // 32 values (n of them real) as s · q: s = max |x| / 127, q = x · (1 / s) rounded half to even. A unit that holds a value
 // that is not finite gets the scale NaN; one whose scale is below the normal range is zero.
 TS_INLINE void quantize_unit(const float* x, int64_t n, Activation& out) {
@@ -214,8 +233,7 @@ TS_INLINE void quantize_unit(const float* x, int64_t n, Activation& out) {
     const vu size = bits<vu>(values[p]) & 0x7fffffffu;  // ordered as the magnitudes are, NaN last
     most = size > most ? size : most;
   }
-  uint32_t top = 0;
-  for (int i = 0; i < kLanes; ++i) top = most[i] > top ? most[i] : top;
+  const uint32_t top = largest_lane(most);
   const float scale = bits<float>(top) / 127.0f;
   out = Activation{};
   if (top >= 0x7f800000u) {
@@ -225,15 +243,15 @@ TS_INLINE void quantize_unit(const float* x, int64_t n, Activation& out) {
   if (scale < 1.17549435e-38f) return;
   out.scale = scale;
   const vf inverse = splat(1.0f / scale), magic = splat(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer
-  int8_t q[kUnit];
+  typedef int8_t Codes __attribute__((vector_size(kLanes)));
+  vi sum[2] = {};
   for (int p = 0; p < kParts; ++p) {
     const vi code = bits<vi>(values[p] * inverse + magic) - bits<vi>(magic);
-    for (int i = 0; i < kLanes; ++i) {
-      q[p * kLanes + i] = static_cast<int8_t>(code[i]);
-      out.sum[(p * kLanes + i) / (kUnit / 2)] += code[i];
-    }
+    const Codes narrow = __builtin_convertvector(code, Codes);
+    std::memcpy(reinterpret_cast<int8_t*>(out.q) + p * kLanes, &narrow, sizeof narrow);
+    sum[2 * p / kParts] += code;
   }
-  std::memcpy(out.q, q, sizeof q);
+  for (int i = 0; i < 2; ++i) out.sum[i] = sum_of_lanes(sum[i]);
 }
 
 // Below this many bytes of codes a product stays on one thread.
