@@ -73,7 +73,7 @@ struct Space {
   }
 };
 
-inline void stage_values(const Rows& rows, const BlockRows& at, int64_t padded, float*, float* out) {
+inline void stage_values(const Rows& rows, const BlockRows& at, int64_t padded, float* out) {
   for (int64_t j = 0; j < kKeys; ++j) {
     if (j < at.count) {
       stage_row(rows.data, rows.type, at(j), rows.width, padded, rows.round, out + j * padded);
@@ -83,8 +83,8 @@ inline void stage_values(const Rows& rows, const BlockRows& at, int64_t padded, 
   }
 }
 #if defined(TS_DOT_BF16)
-inline void stage_values(const Rows& rows, const BlockRows& at, int64_t padded, uint32_t* staged, uint32_t* out) {
-  stage_pairs(rows, at.count, padded, at, staged, out);
+inline void stage_values(const Rows& rows, const BlockRows& at, int64_t padded, uint32_t* out) {
+  stage_pairs(rows, at.count, padded, at, out);
 }
 #endif
 
@@ -103,6 +103,7 @@ void stage_queries(const AttentionCall& c, const Task& t, const Space<T>& s) {
 
 template <class T>
 struct Products {
+  using Word = typename T::Word;
 #if defined(TS_TILES)
   static constexpr bool tiles = T::per_word == 2;
 #else
@@ -110,15 +111,29 @@ struct Products {
 #endif
   static constexpr int64_t weight_words = kKeys / T::per_word;  // of a row
 
+  // The block's keys, row after row: where they lie, if a tile can read them there, else staged.
+  struct Keys {
+    const Word* rows;
+    int64_t stride;  // in words
+  };
+  static Keys keys(const AttentionCall& c, const BlockRows& at, const Space<T>& s) {
+    const Rows rows = c.keys();
+    if (tiles && rows.type == DType::bfloat16 && c.width == 2 * s.words && at.count == kKeys && c.page_size % kKeys == 0) {
+      return {reinterpret_cast<const Word*>(static_cast<const uint16_t*>(rows.data) + at(0)), c.key_heads * c.width / 2};
+    }
+    for (int64_t j = 0; j < at.count; ++j) stage_row(rows.data, rows.type, at(j), rows.width, s.words, rows.round, s.keys + j * s.words);
+    return {s.keys, s.words};
+  }
+
   // scores[j * kRows + r] of the keys of `cols` and the rows r0 … r0 + rows - 1, a whole number of vectors.
-  static void scores(const Space<T>& s, int64_t inner, const Columns& cols, int64_t r0, int64_t rows) {
+  static void scores(const Space<T>& s, const Keys& k, int64_t inner, const Columns& cols, int64_t r0, int64_t rows) {
 #if defined(TS_TILES)
     if constexpr (tiles) {
-      const TileWalk walk{s.words * 4, kTileWords, kRows * 4, kTileWords * kRows};
-      return tiles_grid(walk, s.keys, kKeys, s.queries + r0, rows, s.words / kTileWords, s.scores + r0, kRows, true);
+      const TileWalk walk{k.stride * 4, kTileWords, kRows * 4, kTileWords * kRows};
+      return tiles_grid(walk, k.rows, kKeys, s.queries + r0, rows, s.words / kTileWords, s.scores + r0, kRows, true);
     }
 #endif
-    const Tile<T> tile{s.keys, s.words, s.queries + r0, kRows, 0, inner, s.scores + r0, kRows, nullptr};
+    const Tile<T> tile{k.rows, k.stride, s.queries + r0, kRows, 0, inner, s.scores + r0, kRows, nullptr};
     for (int64_t j = cols.lo / kKeyStrip * kKeyStrip; j < cols.hi; j += kKeyStrip) {
       if (rows == kRowGroup) {
         tile_of<T, true, From::zero, kKeyStrip, kRowVectors>(tile, j, 0);
@@ -206,15 +221,28 @@ TS_INLINE void weigh(const AttentionCall& c, const Space<T>& s, const State& sta
   store(state.total + r0, fma(load(state.total + r0), shrink, total));
 }
 
+// Asks for the rows of a block of keys and values: they lie apart, beyond the processor's own guesses.
+inline void prefetch_block(const AttentionCall& c, const Task& t, int64_t from) {
+  if (from >= c.key_lengths[t.segment]) return;
+  const BlockRows at(c, t.segment, t.key_head, from);
+  const int64_t size = static_cast<int64_t>(dtype_bytes(c.kv_type));
+  for (int64_t j = 0; j < at.count; ++j) {
+    for (int64_t byte = 0; byte < c.width * size; byte += 64) {
+      __builtin_prefetch(static_cast<const char*>(c.k) + at(j) * size + byte);
+      __builtin_prefetch(static_cast<const char*>(c.v) + at(j) * size + byte);
+    }
+  }
+}
+
 // Adds one block of keys to the rows of a task.
 template <class T>
 void add_block(const AttentionCall& c, const Task& t, int64_t block, const State& state, const Space<T>& s) {
   using Own = Products<T>;
   const int64_t rows = t.rows(), from = block * kKeys;
   const BlockRows at(c, t.segment, t.key_head, from);
-  const Rows keys = c.keys();
-  for (int64_t j = 0; j < at.count; ++j) stage_row(keys.data, keys.type, at(j), keys.width, s.words, keys.round, s.keys + j * s.words);
-  stage_values(c.values(), at, s.padded, s.staged, s.values);
+  const auto keys = Own::keys(c, at, s);
+  stage_values(c.values(), at, s.padded, s.values);
+  prefetch_block(c, t, from + kKeys);
   const int64_t inner = (c.width + T::per_word - 1) / T::per_word;
   const auto seen = [&](int64_t first_row, int64_t last_row) { return Columns(s.first[first_row], s.last[last_row], from); };
   // Where every row sees the same keys, products run over no others; a pair or a tile may still hold one that is masked.
@@ -227,7 +255,7 @@ void add_block(const AttentionCall& c, const Task& t, int64_t block, const State
     const int64_t end = r + kRowGroup < rows ? r + kRowGroup : rows;
     const Columns cols = seen(r, end - 1);
     if (cols.empty()) continue;
-    Own::scores(s, inner, cols, r, whole_vectors(end - r));
+    Own::scores(s, keys, inner, cols, r, whole_vectors(end - r));
     const int64_t lo = Own::tiles ? 0 : cols.lo / 2 * 2, hi = Own::tiles ? kKeys : (cols.hi + 1) / 2 * 2;
     for (int64_t i = r; i < end; i += kLanes) weigh<T>(c, s, state, i, from, lo, hi);
     if constexpr (Own::tiles) {

@@ -77,10 +77,11 @@ struct BlockRows {
   BlockRows(const AttentionCall& c, int64_t segment, int64_t key_head, int64_t from) {
     const int64_t left = c.key_lengths[segment] - from;
     count = left < kKeys ? left : kKeys;
-    int64_t row = 0;
-    for (int64_t j = 0; j < count; ++j) {
-      row = j == 0 || (from + j) % c.page_size == 0 ? c.key_row(segment, from + j) : row + 1;
-      starts[j] = (row * c.key_heads + key_head) * c.width;
+    const int64_t step = c.key_heads * c.width;
+    for (int64_t j = 0; j < count;) {
+      const int64_t start = (c.key_row(segment, from + j) * c.key_heads + key_head) * c.width;
+      const int64_t rest = c.page_size - (from + j) % c.page_size, end = rest < count - j ? j + rest : count;
+      for (int64_t first = j; j < end; ++j) starts[j] = start + (j - first) * step;
     }
   }
 };

@@ -177,28 +177,39 @@ inline void stage_columns(const Rows& rows, int64_t count, int64_t words, int64_
 }
 
 #if defined(TS_DOT_BF16)
+// kLanes values of a row from column d on, zeros past its end.
+TS_INLINE vf row_values(const Rows& rows, int64_t start, int64_t d) {
+  const int64_t left = rows.width - d;
+  const int n = left >= kLanes ? kLanes : left > 0 ? static_cast<int>(left) : 0;
+  if (rows.type == DType::bfloat16) {
+    const uint16_t* p = static_cast<const uint16_t*>(rows.data) + start + d;
+    return from_bf16(n == kLanes ? load_words(p) : load_words_n(p, n));
+  }
+  const float* p = static_cast<const float*>(rows.data) + start + d;
+  return n == kLanes ? load(p) : load_n(p, n);
+}
+
 // Rows 2i and 2i+1 as pairs: out[i * padded + d]; rows from count on are zeros.
 template <class Start>
-inline void stage_pairs(const Rows& rows, int64_t count, int64_t padded, const Start& start, uint32_t* staged, uint32_t* out) {
-  // A staged row is `padded` 16-bit values.
-  const int64_t words = padded / 2 / kLanes * kLanes + (padded / 2 % kLanes != 0 ? kLanes : 0);
-  uint32_t *even = staged, *odd = staged + words;
+inline void stage_pairs(const Rows& rows, int64_t count, int64_t padded, const Start& start, uint32_t* out) {
   for (int64_t j = 0; j < kKeys; j += 2) {
     uint32_t* to = out + j / 2 * padded;
     if (j >= count) {
       std::memset(to, 0, static_cast<size_t>(padded) * 4);
       continue;
     }
-    stage_row(rows.data, rows.type, start(j), rows.width, words, true, even);
-    if (j + 1 < count) {
-      stage_row(rows.data, rows.type, start(j + 1), rows.width, words, true, odd);
-    } else {
-      std::memset(odd, 0, static_cast<size_t>(words) * 4);
+    if (rows.type == DType::bfloat16 && rows.width == padded && j + 1 < count) {
+      const uint16_t *even = static_cast<const uint16_t*>(rows.data) + start(j), *odd = static_cast<const uint16_t*>(rows.data) + start(j + 1);
+      for (int64_t d = 0; d < padded; d += kLanes) {
+        const vu low = __builtin_convertvector(load_words(even + d), vu), high = __builtin_convertvector(load_words(odd + d), vu);
+        const vu pair = low | (high << 16);
+        std::memcpy(to + d, &pair, sizeof pair);
+      }
+      continue;
     }
     for (int64_t d = 0; d < padded; d += kLanes) {
-      const vu low = __builtin_convertvector(load_words(reinterpret_cast<uint16_t*>(even) + d), vu);
-      const vu high = __builtin_convertvector(load_words(reinterpret_cast<uint16_t*>(odd) + d), vu);
-      const vu pair = low | (high << 16);
+      const vf even = row_values(rows, start(j), d), odd = j + 1 < count ? row_values(rows, start(j + 1), d) : vf{};
+      const vu pair = rows.type == DType::bfloat16 ? (bits<vu>(even) >> 16) | bits<vu>(odd) : pair_words(even, odd);
       std::memcpy(to + d, &pair, sizeof pair);
     }
   }
