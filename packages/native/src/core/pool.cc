@@ -19,8 +19,8 @@ namespace {
 
 constexpr int kMaxThreads = 256;
 
-// About 20 µs: the gap between two kernels of one step. Waking a sleeping thread costs more.
-constexpr int kSpins = 1500;
+// About 100 µs, longer than the small kernels between two large ones take. Waking a sleeping thread costs more.
+constexpr int kSpins = 6000;
 
 struct Job {
   RangeFn fn;

@@ -94,14 +94,22 @@ void fill_without_k(const Product& p) {
   }
 }
 
+// Words of a block of k. Where the sum is one chain whatever the blocks, few rows go over a panel from end to end: they wait
+// for memory, which is fastest read straight on.
+template <class T>
+int64_t block_words(const Product& p) {
+  return T::sum_words > T::block && p.m <= T::a_rows ? words_of<T>(p.k) : T::block;
+}
+
 // C block (m rows from i, n columns from j) from whole packed panels; b is at column j.
 template <class T>
 void block_from_panels(const Product& p, const void* a, const void* b, int64_t i, int64_t j, int64_t m, int64_t n, void* sums_scratch) {
   using Word = typename T::Word;
   const int64_t words = words_of<T>(p.k);
   const Sums sums = sums_of(p, i, j, n, sums_scratch);
-  for (int64_t w = 0; w < words; w += T::block) {
-    const int64_t count = min64(T::block, words - w);
+  const int64_t block = block_words<T>(p);
+  for (int64_t w = 0; w < words; w += block) {
+    const int64_t count = min64(block, words - w);
     const bool last = w + count == words;
     block_product<T>(static_cast<const Word*>(a) + w * T::a_rows * T::a_words, words * T::a_rows * T::a_words, m,
                      static_cast<const Word*>(b) + w * kTileN, words * kTileN, n, count, sums.data, sums.ld, w == 0 && !p.accumulate,

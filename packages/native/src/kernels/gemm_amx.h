@@ -40,13 +40,17 @@ class Tiles {
 #define TS_TILE_DOT(sum, a, b) asm volatile("tdpbf16ps %%tmm" #b ", %%tmm" #a ", %%tmm" #sum : :)
 #define TS_TILE_DOT_INT8(sum, a, b) asm volatile("tdpbssd %%tmm" #b ", %%tmm" #a ", %%tmm" #sum : :)
 
+// How far ahead of its use a stream is asked for, in bytes.
+constexpr int64_t kStreamAhead = 4096;
+
 // How a product of tiles walks its operands: strides between rows of a tile in bytes, what a step advances in words.
 struct TileWalk {
   int64_t a_stride, a_step, b_stride, b_step;
 };
 
 // C (16 R, 16 V) = (first ? 0 : C) + A B over `steps` steps of k. a: rows of pairs of k; b: pairs of k by columns.
-template <int R, int V>
+// kStream: B comes from memory, once, and is asked for ahead of its use.
+template <int R, int V, bool kStream = false>
 TS_INLINE void tiles_block(const TileWalk& walk, const uint32_t* a, const uint32_t* b, int64_t steps, float* c, int64_t ldc, bool first) {
   const int64_t a_stride = walk.a_stride, b_stride = walk.b_stride, c_stride = ldc * 4;
   const uint32_t* a_below = a + kTileRows * a_stride / 4;
@@ -63,6 +67,10 @@ TS_INLINE void tiles_block(const TileWalk& walk, const uint32_t* a, const uint32
     if constexpr (R == 2 && V == 2) TS_TILE_LOAD(3, below + kTileWords, c_stride);
   }
   for (int64_t i = 0; i < steps; ++i) {
+    if constexpr (kStream) {
+      const char* ahead = reinterpret_cast<const char*>(b) + kStreamAhead;
+      for (int64_t line = 0; line < V * kTileRows; ++line) __builtin_prefetch(ahead + line * 64);
+    }
     TS_TILE_LOAD(4, a, a_stride);
     TS_TILE_LOAD(6, b, b_stride);
     TS_TILE_DOT(0, 4, 6);
@@ -155,7 +163,7 @@ inline void tiles_product(const uint32_t* a, int64_t a_stride, int64_t m, const 
       if (rows > kTileRows) {
         tiles_block<2, 2>(walk, ap, b, count / kTileWords, sums, ld, first);
       } else {
-        tiles_block<1, 2>(walk, ap, b, count / kTileWords, sums, ld, first);
+        tiles_block<1, 2, true>(walk, ap, b, count / kTileWords, sums, ld, first);
       }
       if (whole && bias == nullptr) continue;
       for (int64_t r = 0; r < rows; ++r) {

@@ -27,16 +27,23 @@ export function quantizedKernels(calls: NativeCalls, widen: (x: NDArray) => NDAr
     return { packed: args[0] as number, file: args[1] as number };
   }
 
+  /** Weights whose memory was found to be as large as their shape says. */
+  const measured = new WeakSet<QuantizedArray>();
+
   /** Address of a weight whose memory is as large as its shape says; a handle from elsewhere may lie. */
   function addressOf(weight: QuantizedArray): number {
-    const { packed } = sizes(weight);
-    if (weight.block.byteLength !== packed) {
-      throw new TensorError(
-        'value',
-        `[native] expected ${packed} bytes for ${weight.format} (${weight.shape}), got ${weight.block.byteLength}`,
-      );
+    const { byteLength } = weight.block;
+    if (!measured.has(weight)) {
+      const { packed } = sizes(weight);
+      if (byteLength !== packed) {
+        throw new TensorError(
+          'value',
+          `[native] expected ${packed} bytes for ${weight.format} (${weight.shape}), got ${byteLength}`,
+        );
+      }
+      measured.add(weight);
     }
-    return memory.address({ block: weight.block, offset: 0, shape: [packed], dtype: 'uint8' });
+    return memory.address({ block: weight.block, offset: 0, shape: [byteLength], dtype: 'uint8' });
   }
 
   /** Runs with x and bias in the dtypes that kernels take; the copies go at once. */
