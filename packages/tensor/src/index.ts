@@ -26,6 +26,8 @@ export type {
   GateFn,
   Guarantees,
   Kernels,
+  LinearCrossEntropyGrads,
+  LinearCrossEntropyWants,
   MatmulAttrs,
   NDArray,
   PrimitiveKernels,

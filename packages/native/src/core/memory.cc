@@ -43,8 +43,10 @@ constexpr size_t kLarge = size_t{1} << 20;
 // Cached memory beyond both of these is given back when a block must come from the system.
 constexpr uint64_t kCacheFloor = uint64_t{256} << 20;
 
-// How much more than was ever in use at one time may be held.
+// How much more may be held than the most that was ever in use at one time: this and an eighth of that. The phases of a
+// training step want other sizes, and what is given back between them comes again as pages that the system has to clear.
 constexpr uint64_t kSlack = uint64_t{64} << 20;
+uint64_t most_held(uint64_t most_used) { return most_used + most_used / 8 + kSlack; }
 
 struct Heap {
   std::mutex mutex;
@@ -156,11 +158,10 @@ Header* take_cached(Heap& h, size_t capacity) {
   return nullptr;
 }
 
-// A block from the system. What is cached makes room first, so that the process never holds much more than it once used:
-// sizes that differ between the phases of a training step would otherwise add up.
+// A block from the system. What is cached makes room first, so that the process never holds much more than it once used.
 Header* take_new(Heap& h, size_t capacity) {
   const uint64_t used = h.reserved - h.cached + capacity + sizeof(Header);
-  const uint64_t most = (h.most_used > used ? h.most_used : used) + kSlack;
+  const uint64_t most = most_held(h.most_used > used ? h.most_used : used);
   if (h.cached > kCacheFloor && h.cached > h.live / 2) trim_locked(h, 0);
   if (used + h.cached > most) trim_locked(h, most - used);
   void* raw = system_allocate(capacity);
