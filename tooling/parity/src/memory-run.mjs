@@ -1,6 +1,6 @@
 // 1,000 training steps; prints tensors, live bytes and resident memory every ten steps from the 200th on.
-// A process of its own, as a test runner's memory would drown what is measured; and 500 steps before them, collected as
-// often, until everything that runs has run.
+// A process of its own, as a test runner's memory would drown what is measured; and the given number of steps before
+// them, collected as often, until everything that runs has run.
 import { TokenLoader, tokensFromArrays } from '@tessera-llm/data';
 import { createModel } from '@tessera-llm/models';
 import { AdamW } from '@tessera-llm/optimizers';
@@ -22,7 +22,7 @@ const model = createModel(
   },
   { seed: 3 },
 );
-const warmUp = 500;
+const warmUp = Number(process.argv[2]);
 const samples = { tensors: [], liveBytes: [], rss: [] };
 await train({
   model,
