@@ -1,10 +1,4 @@
-import type {
-  Compute,
-  CrossEntropyAttrs,
-  LinearCrossEntropyGrads,
-  LinearCrossEntropyWants,
-  NDArray,
-} from '../contract';
+import type { CrossEntropyAttrs, FusedKernels, LinearCrossEntropyGrads, NDArray } from '../contract';
 import { logSumExp, softmax } from './rows';
 import type { Steps } from './steps';
 import { linear } from './transformer';
@@ -67,14 +61,7 @@ export function crossEntropyGrad(
 
 export function linearCrossEntropy(
   s: Steps,
-  ...args: readonly [
-    hidden: NDArray,
-    weight: NDArray,
-    bias: NDArray | null,
-    targets: NDArray,
-    compute: Compute,
-    attrs: CrossEntropyAttrs,
-  ]
+  ...args: Parameters<FusedKernels['linearCrossEntropy']>
 ): { losses: NDArray; lse: NDArray } {
   const [hidden, weight, bias, targets, compute, attrs] = args;
   const rows = hidden.shape[0] as number;
@@ -95,15 +82,7 @@ export function linearCrossEntropy(
 
 export function linearCrossEntropyBoth(
   s: Steps,
-  ...args: readonly [
-    hidden: NDArray,
-    weight: NDArray,
-    bias: NDArray | null,
-    targets: NDArray,
-    compute: Compute,
-    attrs: CrossEntropyAttrs,
-    wants: LinearCrossEntropyWants,
-  ]
+  ...args: Parameters<FusedKernels['linearCrossEntropyBoth']>
 ): LinearCrossEntropyGrads & { losses: NDArray; lse: NDArray } {
   const [hidden, weight, bias, targets, compute, attrs, wants] = args;
   const { losses, lse } = linearCrossEntropy(s, hidden, weight, bias, targets, compute, attrs);
@@ -114,17 +93,7 @@ export function linearCrossEntropyBoth(
 
 export function linearCrossEntropyGrad(
   s: Steps,
-  ...args: readonly [
-    hidden: NDArray,
-    weight: NDArray,
-    bias: NDArray | null,
-    targets: NDArray,
-    lse: NDArray,
-    gy: NDArray,
-    compute: Compute,
-    attrs: CrossEntropyAttrs,
-    wants: LinearCrossEntropyWants,
-  ]
+  ...args: Parameters<FusedKernels['linearCrossEntropyGrad']>
 ): LinearCrossEntropyGrads {
   const [hidden, weight, bias, targets, lse, gy, compute, attrs, wants] = args;
   const rows = hidden.shape[0] as number;
