@@ -113,21 +113,23 @@ inline void strip(const Tile<T>& t, int64_t rows, int64_t cols) {
 
 // ---- Staging.
 
+// kLanes values of a row of `width` from column d on, zeros past its end.
+TS_INLINE vf row_values(const void* data, DType type, int64_t start, int64_t width, int64_t d) {
+  const int64_t left = width - d;
+  const int n = left >= kLanes ? kLanes : left > 0 ? static_cast<int>(left) : 0;
+  if (type == DType::bfloat16) {
+    const uint16_t* p = static_cast<const uint16_t*>(data) + start + d;
+    return from_bf16(n == kLanes ? load_words(p) : load_words_n(p, n));
+  }
+  const float* p = static_cast<const float*>(data) + start + d;
+  return n == kLanes ? load(p) : load_n(p, n);
+}
+
 // A row of `width` values as `words` words (a multiple of kLanes), zeros behind; rounded to bfloat16 if asked.
 TS_INLINE void stage_row(const void* data, DType type, int64_t start, int64_t width, int64_t words, bool round, float* out) {
   for (int64_t d = 0; d < words; d += kLanes) {
-    const int64_t left = width - d;
-    const int n = left >= kLanes ? kLanes : left > 0 ? static_cast<int>(left) : 0;
-    vf x;
-    if (type == DType::bfloat16) {
-      const uint16_t* p = static_cast<const uint16_t*>(data) + start + d;
-      x = from_bf16(n == kLanes ? load_words(p) : load_words_n(p, n));
-    } else {
-      const float* p = static_cast<const float*>(data) + start + d;
-      x = n == kLanes ? load(p) : load_n(p, n);
-      if (round) x = round_bf16(x);
-    }
-    store(out + d, x);
+    const vf x = row_values(data, type, start, width, d);
+    store(out + d, round && type != DType::bfloat16 ? round_bf16(x) : x);
   }
 }
 TS_INLINE void stage_row(const void* data, DType type, int64_t start, int64_t width, int64_t words, bool, uint32_t* out) {
@@ -177,18 +179,6 @@ inline void stage_columns(const Rows& rows, int64_t count, int64_t words, int64_
 }
 
 #if defined(TS_DOT_BF16)
-// kLanes values of a row from column d on, zeros past its end.
-TS_INLINE vf row_values(const Rows& rows, int64_t start, int64_t d) {
-  const int64_t left = rows.width - d;
-  const int n = left >= kLanes ? kLanes : left > 0 ? static_cast<int>(left) : 0;
-  if (rows.type == DType::bfloat16) {
-    const uint16_t* p = static_cast<const uint16_t*>(rows.data) + start + d;
-    return from_bf16(n == kLanes ? load_words(p) : load_words_n(p, n));
-  }
-  const float* p = static_cast<const float*>(rows.data) + start + d;
-  return n == kLanes ? load(p) : load_n(p, n);
-}
-
 // Rows 2i and 2i+1 as pairs: out[i * padded + d]; rows from count on are zeros.
 template <class Start>
 inline void stage_pairs(const Rows& rows, int64_t count, int64_t padded, const Start& start, uint32_t* out) {
@@ -208,7 +198,8 @@ inline void stage_pairs(const Rows& rows, int64_t count, int64_t padded, const S
       continue;
     }
     for (int64_t d = 0; d < padded; d += kLanes) {
-      const vf even = row_values(rows, start(j), d), odd = j + 1 < count ? row_values(rows, start(j + 1), d) : vf{};
+      const auto values = [&](int64_t row) { return row_values(rows.data, rows.type, start(row), rows.width, d); };
+      const vf even = values(j), odd = j + 1 < count ? values(j + 1) : vf{};
       const vu pair = rows.type == DType::bfloat16 ? (bits<vu>(even) >> 16) | bits<vu>(odd) : pair_words(even, odd);
       std::memcpy(to + d, &pair, sizeof pair);
     }
