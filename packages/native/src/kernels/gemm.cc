@@ -11,9 +11,9 @@ namespace ts::TS_ISA {
 namespace {
 
 // A task's block of C: its part of A (rows x kBlockK) and of C stay in the second-level cache.
-constexpr int64_t kTaskM = 16 * kTileM;
+template <class T>
+constexpr int64_t kTaskM = T::task_panels * T::a_rows;
 constexpr int64_t kTaskN = 8 * kTileN;
-static_assert(kTaskM % Float32::a_rows == 0 && kTaskM % BFloat16::a_rows == 0);
 
 // Packed A and packed B are made in pieces of at most this many bytes, so that they are read back from the last-level cache.
 constexpr int64_t kPieceBytes = int64_t{8} << 20;
@@ -186,11 +186,11 @@ template <class T>
 Status multiply_pieces(const Product& p) {
   const int64_t words = words_of<T>(p.k);
   const int64_t a_row_bytes = words * T::a_words * 4, b_col_bytes = words * 4;
-  const int64_t piece_m = min64(p.m, ceil_div(kPieceBytes / a_row_bytes + 1, kTaskM) * kTaskM);
+  const int64_t piece_m = min64(p.m, ceil_div(kPieceBytes / a_row_bytes + 1, kTaskM<T>) * kTaskM<T>);
   const int64_t piece_n = min64(p.n, ceil_div(kPieceBytes / b_col_bytes + 1, kTaskN) * kTaskN);
   const int64_t a_bytes = packed_a_bytes<T>(piece_m, p.k);
   const int64_t b_bytes = p.packed_b == nullptr ? packed_bytes<T>(piece_n, p.k) : 0;
-  const int64_t per_thread = thread_sums_bytes(p, kTaskM);
+  const int64_t per_thread = thread_sums_bytes(p, kTaskM<T>);
   Scratch scratch(static_cast<size_t>(a_bytes + b_bytes + per_thread * threads()));
   if (!scratch) return fail(Status::out_of_memory, "[matmul] no memory for %lld packed bytes", static_cast<long long>(a_bytes + b_bytes));
   void* const packed_a = scratch.as<void>();
@@ -210,12 +210,12 @@ Status multiply_pieces(const Product& p) {
         if (end > from_a) make_b_panels<T>(p, j0, n, 0, p.k, begin < from_a ? 0 : begin - from_a, end - from_a, packed_b);
       });
       const void* bp = p.packed_b == nullptr ? packed_b : static_cast<const typename T::Word*>(p.packed_b) + j0 * words;
-      const int64_t task_rows = ceil_div(m, kTaskM);
+      const int64_t task_rows = ceil_div(m, kTaskM<T>);
       parallel_for(task_rows * ceil_div(n, kTaskN), 1, [&](int64_t begin, int64_t end, int slot) {
         for (int64_t task = begin; task < end; ++task) {
-          const int64_t i = task % task_rows * kTaskM, j = task / task_rows * kTaskN;
+          const int64_t i = task % task_rows * kTaskM<T>, j = task / task_rows * kTaskN;
           block_from_panels<T>(p, static_cast<const typename T::Word*>(packed_a) + i * words * T::a_words,
-                               static_cast<const typename T::Word*>(bp) + j * words, i0 + i, j0 + j, min64(kTaskM, m - i),
+                               static_cast<const typename T::Word*>(bp) + j * words, i0 + i, j0 + j, min64(kTaskM<T>, m - i),
                                min64(kTaskN, n - j), scratch.as<char>(static_cast<size_t>(a_bytes + b_bytes + per_thread * slot)));
         }
       });
@@ -248,10 +248,10 @@ Status multiply_as(const Product& p) {
 
 template <class T>
 void serial_as(const Product& p, char* scratch) {
-  const int64_t a_bytes = packed_a_bytes<T>(min64(p.m, kTaskM), p.k);
-  for (int64_t i = 0; i < p.m; i += kTaskM) {
+  const int64_t a_bytes = packed_a_bytes<T>(min64(p.m, kTaskM<T>), p.k);
+  for (int64_t i = 0; i < p.m; i += kTaskM<T>) {
     Product part = p;
-    part.m = min64(kTaskM, p.m - i);
+    part.m = min64(kTaskM<T>, p.m - i);
     part.a = rows(p.a, i);
     part.c = static_cast<char*>(p.c) + static_cast<size_t>(i * p.ldc) * dtype_bytes(p.out);
     pack_a_panels<T>(part.a, part.m, p.k, 0, ceil_div(part.m, T::a_rows), scratch);
@@ -300,10 +300,11 @@ Status multiply_kept(Product p, void* block) {
 }
 
 size_t multiply_scratch_bytes(int64_t m, int64_t k) {
-  const int64_t rows = min64(m, kTaskM);
-  const int64_t a = packed_a_bytes<BFloat16>(rows, k) > packed_a_bytes<Float32>(rows, k) ? packed_a_bytes<BFloat16>(rows, k)
-                                                                                        : packed_a_bytes<Float32>(rows, k);
-  return static_cast<size_t>(a + thread_b_bytes<Float32>() + align64(kTaskM * kTaskN * 4));
+  const auto bytes = [=]<class T>() {
+    return packed_a_bytes<T>(min64(m, kTaskM<T>), k) + thread_b_bytes<T>() + align64(kTaskM<T> * kTaskN * 4);
+  };
+  const int64_t single = bytes.template operator()<Float32>(), half = bytes.template operator()<BFloat16>();
+  return static_cast<size_t>(single > half ? single : half);
 }
 
 void multiply_serial(const Product& p, void* scratch) {

@@ -148,11 +148,11 @@ inline void tiles_product(const uint32_t* a, int64_t a_stride, int64_t m, const 
   constexpr TileWalk walk{kTileWords * 4, kRows * kTileWords, kCols * 4, kCols * kTileWords};
   alignas(64) float edge[kRows * kCols];
   const Tiles<> tiles;
-  for (int64_t j = 0; j < n; j += kCols, b += b_stride) {
-    const int64_t cols = n - j < kCols ? n - j : kCols;
-    const uint32_t* ap = a;
-    for (int64_t i = 0; i < m; i += kRows, ap += a_stride) {
-      const int64_t rows = m - i < kRows ? m - i : kRows;
+  for (int64_t i = 0; i < m; i += kRows, a += a_stride) {
+    const int64_t rows = m - i < kRows ? m - i : kRows;
+    const uint32_t* bp = b;
+    for (int64_t j = 0; j < n; j += kCols, bp += b_stride) {
+      const int64_t cols = n - j < kCols ? n - j : kCols;
       const bool whole = cols == kCols && (rows == kRows || rows == kTileRows);
       float* const at = c + i * ldc + j;
       float* const sums = whole ? at : edge;
@@ -161,9 +161,9 @@ inline void tiles_product(const uint32_t* a, int64_t a_stride, int64_t m, const 
         for (int64_t r = 0; r < rows; ++r) std::memcpy(edge + r * kCols, at + r * ldc, static_cast<size_t>(cols) * 4);
       }
       if (rows > kTileRows) {
-        tiles_block<2, 2>(walk, ap, b, count / kTileWords, sums, ld, first);
+        tiles_block<2, 2>(walk, a, bp, count / kTileWords, sums, ld, first);
       } else {
-        tiles_block<1, 2, true>(walk, ap, b, count / kTileWords, sums, ld, first);
+        tiles_block<1, 2, true>(walk, a, bp, count / kTileWords, sums, ld, first);
       }
       if (whole && bias == nullptr) continue;
       for (int64_t r = 0; r < rows; ++r) {

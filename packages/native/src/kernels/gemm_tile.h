@@ -50,21 +50,25 @@ struct Float32 {
   static constexpr int64_t block = kBlockK;    // words per block of k
   static constexpr int64_t sum_words = block;  // words per block of the sum
   static constexpr int a_rows = kTileM;        // rows of a panel of A
+  static constexpr int task_panels = 16;       // panels of A of a task
   static constexpr int a_words = 1;            // words of A's panel per word of B's
   static constexpr int step = 1;               // panels are padded with zeros to whole steps of words
 };
 struct BFloat16 {
   using Word = uint32_t;
   static constexpr int per_word = 2;
-  static constexpr int64_t block = kBlockKPairs;
 #if defined(TS_TILES)
+  static constexpr int64_t block = 2 * kBlockKPairs;  // tiles read the second-level cache fast enough; C is the slower
   static constexpr int64_t sum_words = int64_t{1} << 40;  // one chain: blocks go on with the sum
   static constexpr int a_rows = 2 * kTileRows;
+  static constexpr int task_panels = 8;
   static constexpr int a_words = 1;
   static constexpr int step = kTileWords;
 #else
+  static constexpr int64_t block = kBlockKPairs;
   static constexpr int64_t sum_words = block;
   static constexpr int a_rows = kTileM;
+  static constexpr int task_panels = 16;
 #if defined(TS_DOT_BF16)
   static constexpr int a_words = 1;
 #else
