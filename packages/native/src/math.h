@@ -9,7 +9,7 @@ namespace ts::TS_ISA {
 // p 2^n for n from -126 to 128, whole.
 TS_INLINE vf scale_by_power(vf p, vf n) {
 #if defined(__AVX512F__)
-  return (vf)_mm512_scalef_ps((__m512)p, (__m512)n);
+  return (vf)_mm512_maskz_scalef_ps(0xffff, (__m512)p, (__m512)n);  // GCC warns of what the plain form leaves undefined
 #else
   // Twice half the exponent: n may be 128, one more than a float32 exponent holds.
   const vi whole = __builtin_convertvector(n, vi);

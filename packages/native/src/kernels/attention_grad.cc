@@ -1,4 +1,5 @@
-// Gradients of attention.
+// isa: amx
+// Gradients of attention. With bfloat16, gy, the weights and the slopes are rounded before their products too.
 //
 // Keys are taken in chunks of kChunk, one after the other; within a chunk, a task has one key head and a chunk of queries.
 // It adds to its own queries' gradients and makes a share of the keys' gradients, and the shares are added in the order of
@@ -9,33 +10,14 @@
 #include "core/pool.h"
 #include "math.h"
 
-#include "kernels/attention_call.h"
+#include "kernels/attention_grad_tiles.h"
 
 namespace ts::TS_ISA {
 namespace {
 
-// Keys and queries of a chunk: its keys' operands stay in the second-level cache.
-constexpr int64_t kChunk = 256;
-constexpr int64_t kBlocks = kChunk / kKeys;
-constexpr int64_t kQueries = 64;  // queries of a tile
-
-constexpr float kNothing = -__builtin_inff();
-
-struct Gradients {
-  const float* gy;
-  const float* deltas;  // (N, Hq): gy · y
-  float *gq, *gk, *gv;
-};
-
 struct Task {
   int64_t segment, key_head, chunk;  // of queries
   float* share;  // (2, kChunk, padded) for the gradients of k and v, or null: they go to gk and gv at once
-};
-
-// Which keys of the chunk, and which queries and gradients of the tile, had values taken out of their rows.
-struct Lost {
-  bool any_keys, any_queries, any_grads;
-  uint8_t keys[kChunk], queries[kQueries], grads[kQueries];
 };
 
 struct Space {
@@ -46,11 +28,11 @@ struct Space {
   // Of a tile's queries and gradients of y: columns and rows.
   float *query_columns, *grad_columns, *query_rows, *grad_rows;
   float *weights, *slopes, *query_sums, *share, *staged;
+  TileSpace tiles;
 
-  static int64_t floats(int64_t padded) {
-    return padded * (3 * kChunk + 5 * kQueries + 2 * kChunk + kLanes) + 2 * kQueries * kKeys;
-  }
-  Space(int64_t padded_width, float* data) : padded(padded_width) {
+  static int64_t own_floats(int64_t padded) { return padded * (5 * kChunk + 5 * kQueries + kLanes) + 2 * kQueries * kKeys; }
+  static int64_t floats(const AttentionCall& c) { return own_floats(c.padded()) + TileSpace::floats(c); }
+  Space(const AttentionCall& c, float* data) : padded(c.padded()), tiles(c, data + own_floats(padded)) {
     const auto take = [&](int64_t count) {
       float* place = data;
       data += count;
@@ -80,50 +62,34 @@ void stage_rows(const Rows& rows, int64_t count, int64_t padded, const Start& st
   for (int64_t j = 0; j < count; ++j) stage_row(rows.data, rows.type, start(j), rows.width, padded, rows.round, out + j * padded);
 }
 
-// Queries of a tile: rows begin … begin + count - 1 of the batch, of one head.
-struct Queries {
-  int64_t begin, count, head, position;
-};
-
 // Weights and slopes (d loss / d product) of a strip of rows, in place of the scores and of gy · v.
-TS_INLINE void slopes_of(const AttentionCall& c, const Gradients& g, const Queries& t, int64_t segment, int64_t block, int64_t first_row,
-                         int64_t rows, const Columns& cols, const Space& s) {
+TS_INLINE void slopes_of(const AttentionCall& c, const Gradients& g, const Queries& t, int64_t block, int64_t first_row, int64_t rows,
+                         const Columns& cols, const Space& s) {
+  const auto rounded = [&](vf x) { return c.round ? round_bf16(x) : x; };
   for (int64_t r = first_row; r < first_row + rows; ++r) {
-    const int64_t slot = (t.begin + r) * c.heads + t.head;
+    const int64_t slot = t.slot(c, r);
     const float lse = c.lse[slot], delta = g.deltas[slot];
     // A query whose scores are all -infinity has weights 0, not the NaN that the formula would give.
-    const Columns own(c.first(t.position + r), lse == kNothing ? 0 : c.last(segment, t.position + r), block);
+    const Columns own(c.first(t.position + r), lse == kNothing ? 0 : c.last(t.segment, t.position + r), block);
     float *weights = s.weights + r * kKeys, *slopes = s.slopes + r * kKeys;
     for (int64_t j = cols.from; j < cols.to; j += kLanes) {
       const vi mask = visible(j, own.lo, own.hi);
       const vf x = score_of(load(weights + j), c.scale, c.softcap);
       const vf w = select(mask, exp(x - lse), vf{});
-      vf slope = w * (load(slopes + j) - delta) * c.scale;
-      if (c.softcap != 0.0f) {
-        const vf t = x / c.softcap;
-        slope *= 1.0f - t * t;
-      }
-      store(weights + j, w);
-      store(slopes + j, select(mask, slope, vf{}));
+      const vf slope = slope_of(c, w, x, load(slopes + j), splat(delta));
+      store(weights + j, rounded(w));
+      store(slopes + j, select(mask, rounded(slope), vf{}));
     }
   }
 }
 
-// kLanes values of one column, `stride` apart.
-TS_INLINE vf column_of(const float* column, int64_t stride, int64_t d) {
-  vf out;
-  for (int i = 0; i < kLanes; ++i) out[i] = column[(d + i) * stride];
-  return out;
-}
-
 // One tile of queries against one block of keys of the chunk.
-void add_block(const AttentionCall& c, const Gradients& g, const Queries& t, int64_t segment, int64_t from, int64_t place, float* gk, float* gv,
-               const Space& s) {
-  const int64_t keys = c.key_lengths[segment] - from < kKeys ? c.key_lengths[segment] - from : kKeys, padded = s.padded;
+void add_block(const AttentionCall& c, const Gradients& g, const Queries& t, int64_t from, int64_t place, float* gk, float* gv, const Space& s) {
+  const int64_t left = c.key_lengths[t.segment] - from, keys = left < kKeys ? left : kKeys, padded = s.padded;
   const auto seen = [&](int64_t first, int64_t last) {
-    return Columns(c.first(t.position + first), c.last(segment, t.position + last), from);
+    return Columns(c.first(t.position + first), c.last(t.segment, t.position + last), from);
   };
-  const Columns narrow(c.first(t.position + t.count - 1), c.last(segment, t.position), from);
+  const Columns narrow(c.first(t.position + t.count - 1), c.last(t.segment, t.position), from);
   if (narrow.lo > 0 || narrow.hi < kKeys) {
     // Not every query sees every key: what the strips below leave out is zero.
     std::memset(s.weights, 0, static_cast<size_t>(kQueries * kKeys) * 4);
@@ -139,22 +105,10 @@ void add_block(const AttentionCall& c, const Gradients& g, const Queries& t, int
                                       rows, cols.to - cols.from);
     strip<Singles, false, From::zero>({s.grad_columns + r, kQueries, value_columns + cols.from, kKeys, 0, c.width, s.slopes + at, kKeys, nullptr},
                                       rows, cols.to - cols.from);
-    slopes_of(c, g, t, segment, from, r, rows, cols, s);
+    slopes_of(c, g, t, from, r, rows, cols, s);
     strip<Singles, true, From::there>({s.slopes + r * kKeys, kKeys, s.key_rows + place * kKeys * padded, padded, cols.lo, cols.hi,
                                        s.query_sums + r * padded, padded, nullptr},
                                       rows, padded);
-  }
-  const Lost& lost = s.lost;
-  const auto sees = [&](int64_t r, int64_t j) {
-    const Columns own(c.first(t.position + r), c.last(segment, t.position + r), from);
-    return j >= own.lo && j < own.hi && c.lse[(t.begin + r) * c.heads + t.head] != kNothing;
-  };
-  for (int64_t j = 0; lost.any_keys && j < keys; ++j) {
-    if (lost.keys[place * kKeys + j] == 0) continue;
-    for (int64_t r = 0; r < t.count; ++r) {
-      if (!sees(r, j)) continue;
-      give_back(s.query_sums + r * padded, padded, s.slopes[r * kKeys + j], [=](int64_t d) { return column_of(key_columns + j, kKeys, d); });
-    }
   }
   for (int64_t j = 0; j < keys; j += kStrip) {
     const int64_t rows = keys - j < kStrip ? keys - j : kStrip;
@@ -166,15 +120,8 @@ void add_block(const AttentionCall& c, const Gradients& g, const Queries& t, int
     strip<Singles, false, From::there>({s.slopes + j, kKeys, s.query_rows, padded, lo, hi, gk + (place * kKeys + j) * padded, padded, nullptr}, rows, padded);
     strip<Singles, false, From::there>({s.weights + j, kKeys, s.grad_rows, padded, lo, hi, gv + (place * kKeys + j) * padded, padded, nullptr}, rows, padded);
   }
-  for (int64_t r = 0; (lost.any_queries || lost.any_grads) && r < t.count; ++r) {
-    const bool query = lost.any_queries && lost.queries[r] != 0, grad = lost.any_grads && lost.grads[r] != 0;
-    for (int64_t j = 0; (query || grad) && j < keys; ++j) {
-      if (!sees(r, j)) continue;
-      const int64_t to = (place * kKeys + j) * padded;
-      if (query) give_back(gk + to, padded, s.slopes[r * kKeys + j], [&](int64_t d) { return column_of(s.query_columns + r, kQueries, d); });
-      if (grad) give_back(gv + to, padded, s.weights[r * kKeys + j], [&](int64_t d) { return column_of(s.grad_columns + r, kQueries, d); });
-    }
-  }
+  const auto of = [](const float* rows) { return [=](int64_t r, int64_t j) { return rows[r * kKeys + j]; }; };
+  give_back_lost(c, g, t, from, place, s.lost, s.query_sums, gk, gv, padded, s.staged, of(s.weights), of(s.slopes));
 }
 
 // Adds the shares of a chunk's keys to gk and gv.
@@ -190,16 +137,12 @@ void add_keys(const AttentionCall& c, const Gradients& g, int64_t segment, int64
   }
 }
 
-// A chunk of queries of every head of a key head, against the chunk of keys from `from`.
-void backward(const AttentionCall& c, const Gradients& g, const Task& task, int64_t from, const Space& s) {
-  const int64_t padded = s.padded, b = task.segment, groups = c.groups();
-  float* gk = task.share != nullptr ? task.share : s.share;
-  float* gv = gk + kChunk * padded;
-  std::memset(gk, 0, static_cast<size_t>(2 * kChunk * padded) * 4);
+// The float32 operands of a task's keys.
+void stage_keys(const AttentionCall& c, const Task& task, int64_t from, int64_t blocks, const Space& s) {
+  const int64_t padded = s.padded;
   s.lost.any_keys = false;
-  const int64_t left = c.key_lengths[b] - from, blocks = left < kChunk ? (left + kKeys - 1) / kKeys : kBlocks;
   for (int64_t i = 0; i < blocks; ++i) {
-    const BlockRows at(c, b, task.key_head, from + i * kKeys);
+    const BlockRows at(c, task.segment, task.key_head, from + i * kKeys);
     float* rows = s.key_rows + i * kKeys * padded;
     stage_columns(c.keys(), at.count, padded, kKeys, at, s.staged, s.key_columns + i * kKeys * padded);
     stage_columns(c.values(), at.count, padded, kKeys, at, s.staged, s.value_columns + i * kKeys * padded);
@@ -208,27 +151,55 @@ void backward(const AttentionCall& c, const Gradients& g, const Task& task, int6
     if (take_out(rows, at.count, padded, flags)) s.lost.any_keys = true;
     else std::memset(flags, 0, kKeys);
   }
+}
+
+// The same of a tile of queries.
+void stage_queries(const AttentionCall& c, const Gradients& g, const Queries& t, const Space& s) {
+  const auto start = [&](int64_t r) { return t.slot(c, r) * c.width; };
+  stage_columns(c.query_rows(), t.count, s.padded, kQueries, start, s.staged, s.query_columns);
+  stage_columns(g.grad_rows(c), t.count, s.padded, kQueries, start, s.staged, s.grad_columns);
+  stage_rows(c.query_rows(), t.count, s.padded, start, s.query_rows);
+  stage_rows(g.grad_rows(c), t.count, s.padded, start, s.grad_rows);
+  s.lost.any_queries = take_out(s.query_rows, t.count, s.padded, s.lost.queries);
+  s.lost.any_grads = take_out(s.grad_rows, t.count, s.padded, s.lost.grads);
+}
+
+// A chunk of queries of every head of a key head, against the chunk of keys from `from`.
+void backward(const AttentionCall& c, const Gradients& g, const Task& task, int64_t from, const Space& s) {
+  const int64_t padded = s.padded, b = task.segment, groups = c.groups();
+  float* gk = task.share != nullptr ? task.share : s.share;
+  float* gv = gk + kChunk * padded;
+  std::memset(gk, 0, static_cast<size_t>(2 * kChunk * padded) * 4);
+  const int64_t left = c.key_lengths[b] - from, blocks = left < kChunk ? (left + kKeys - 1) / kKeys : kBlocks;
+  const bool by_tiles = kHaveTiles && c.round;
+  [[maybe_unused]] const TileRegisters registers;
+  if (by_tiles) {
+    for (int64_t i = 0; i < blocks; ++i) stage_block(c, BlockRows(c, b, task.key_head, from + i * kKeys), i, s.tiles);
+  } else {
+    stage_keys(c, task, from, blocks, s);
+  }
   const int64_t first = task.chunk * kChunk, most = c.queries(b), end = first + kChunk < most ? first + kChunk : most;
-  const Rows grads{g.gy, DType::float32, c.width, false};
   for (int64_t head = task.key_head * groups; head < (task.key_head + 1) * groups; ++head) {
     for (int64_t q = first; q < end; q += kQueries) {
-      const Queries t{c.query_offsets[b] + q, end - q < kQueries ? end - q : kQueries, head, c.query_starts[b] + q};
+      const Queries t{b, c.query_offsets[b] + q, end - q < kQueries ? end - q : kQueries, head, c.query_starts[b] + q};
       if (!c.touches(b, t.position, t.position + t.count, from, from + kChunk)) continue;
-      const auto start = [&](int64_t r) { return ((t.begin + r) * c.heads + head) * c.width; };
-      stage_columns(c.query_rows(), t.count, padded, kQueries, start, s.staged, s.query_columns);
-      stage_columns(grads, t.count, padded, kQueries, start, s.staged, s.grad_columns);
-      stage_rows(c.query_rows(), t.count, padded, start, s.query_rows);
-      stage_rows(grads, t.count, padded, start, s.grad_rows);
-      s.lost.any_queries = take_out(s.query_rows, t.count, padded, s.lost.queries);
-      s.lost.any_grads = take_out(s.grad_rows, t.count, padded, s.lost.grads);
-      std::memset(s.query_sums, 0, static_cast<size_t>(t.count * padded) * 4);
-      for (int64_t i = 0; i < blocks; ++i) {
-        if (c.touches(b, t.position, t.position + t.count, from + i * kKeys, from + (i + 1) * kKeys)) {
-          add_block(c, g, t, b, from + i * kKeys, i, gk, gv, s);
+      const auto each_block = [&](const auto& add) {
+        for (int64_t i = 0; i < blocks; ++i) {
+          const int64_t at = from + i * kKeys;
+          if (c.touches(b, t.position, t.position + t.count, at, at + kKeys)) add(at, i);
         }
+      };
+      std::memset(s.query_sums, 0, static_cast<size_t>(kQueries * padded) * 4);
+      if (by_tiles) {
+        stage_tile(c, g, t, s.tiles);
+        each_block([&](int64_t at, int64_t i) { add_block_by_tiles(c, g, t, at, i, s.query_sums, gk, gv, s.tiles); });
+      } else {
+        stage_queries(c, g, t, s);
+        each_block([&](int64_t at, int64_t i) { add_block(c, g, t, at, i, gk, gv, s); });
       }
       for (int64_t r = 0; r < t.count; ++r) {
-        for (int64_t d = 0; d < c.width; ++d) g.gq[start(r) + d] += s.query_sums[r * padded + d];
+        float* to = g.gq + t.slot(c, r) * c.width;
+        for (int64_t d = 0; d < c.width; ++d) to[d] += s.query_sums[r * padded + d];
       }
     }
   }
@@ -310,7 +281,7 @@ Status attention_grad(Args& args) {
     tasks_most += chunks * c.key_heads;
     if (!apart || chunks > 1) shares_most += chunks * c.key_heads;
   }
-  const int64_t own_floats = (Space::floats(padded) + 15) / 16 * 16;
+  const int64_t own_floats = (Space::floats(c) + 15) / 16 * 16;
   const Scratch scratch(static_cast<size_t>(own_floats * threads()) * 4);
   const Scratch deltas(static_cast<size_t>(query_rows * c.heads) * 4);
   const Scratch list(static_cast<size_t>(tasks_most + 1) * sizeof(Task));
@@ -325,7 +296,7 @@ Status attention_grad(Args& args) {
   for (int64_t from = 0; from < longest; from += kChunk) {
     const int64_t count = list_tasks(c, apart, from, shares.as<float>(), padded, tasks);
     parallel_for(count, 1, [&](int64_t begin, int64_t end, int slot) {
-      const Space s(padded, scratch.as<float>() + own_floats * slot);
+      const Space s(c, scratch.as<float>() + own_floats * slot);
       for (int64_t i = begin; i < end; ++i) backward(c, g, tasks[i], from, s);
     });
     // Shares of one key head go to the same rows; other key heads have other columns.

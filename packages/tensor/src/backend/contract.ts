@@ -92,7 +92,10 @@ export interface AttentionAttrs {
   readonly softcap: number | null;
   /** Factor of the scores. */
   readonly scale: number;
-  /** bfloat16: q, k, v and the softmax weights are rounded to bfloat16 before their products. */
+  /**
+   * bfloat16: q, k, v and the softmax weights are rounded to bfloat16 before their products; in the gradients gy, the
+   * weights and the products' own gradients too.
+   */
   readonly compute: Compute;
 }
 

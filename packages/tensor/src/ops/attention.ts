@@ -25,7 +25,7 @@ export interface AttentionOptions {
   readonly scale?: number;
   /** One extra logit per query head (Hq) in the softmax's sum, with no value. */
   readonly sinks?: Tensor | null;
-  /** bfloat16 rounds q, k, v and the softmax weights before their products; default float32. */
+  /** bfloat16 rounds q, k, v and the softmax weights before their products, and what the gradients multiply; default float32. */
   readonly compute?: Compute;
 }
 

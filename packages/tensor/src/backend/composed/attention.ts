@@ -156,14 +156,14 @@ export function attentionGrad(
       const log = t.permute(t.view(t.rows(lse, from, queries), [queries, heads, 1]), [1, 0, 2]);
       const base = t.replace(log, Number.NEGATIVE_INFINITY, 0);
       const weights = t.unary('exp', t.sub(o.masked, base));
-      const upstream = headsFirst(t, g, keyHeads);
+      const upstream = headsFirst(t, t.operand(g, attrs.compute), keyHeads);
       const products = t.view(t.matmul(upstream, o.v, 'b'), weights.shape);
       let ds = t.mul(t.mul(weights, t.sub(products, delta)), attrs.scale);
       if (attrs.softcap !== null) {
         const bend = t.unary('square', t.div(o.scores, attrs.softcap));
         ds = t.sub(ds, t.mul(ds, bend));
       }
-      const flat = t.view(ds, grouped);
+      const flat = t.operand(t.view(ds, grouped), attrs.compute);
       let gsinks: NDArray | null = null;
       if (sinks !== null) {
         const sink = t.view(t.cast(sinks, 'float32'), [heads, 1, 1]);
@@ -173,7 +173,7 @@ export function attentionGrad(
       return {
         gq: rowsFirst(t, t.matmul(flat, o.k), heads, queries),
         gk: t.permute(t.matmul(flat, o.q, 'a'), [1, 0, 2]),
-        gv: t.permute(t.matmul(t.view(weights, grouped), upstream, 'a'), [1, 0, 2]),
+        gv: t.permute(t.matmul(t.operand(t.view(weights, grouped), attrs.compute), upstream, 'a'), [1, 0, 2]),
         gsinks,
       };
     }),

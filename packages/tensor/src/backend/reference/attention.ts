@@ -69,10 +69,10 @@ export function attentionKernels(memory: KernelMemory): Family {
     }
   };
   const longest = (attrs: AttentionAttrs) => attrs.layout.keyLengths.reduce((a, b) => Math.max(a, b), 0);
-  const rounded = (weights: Float64Array, count: number, attrs: AttentionAttrs): Float64Array =>
+  const rounded = (values: Float64Array, count: number, attrs: AttentionAttrs): Float64Array =>
     attrs.compute === 'float32'
-      ? weights
-      : Float64Array.from(roundedToBfloat16(Float32Array.from(weights.subarray(0, count))));
+      ? values
+      : Float64Array.from(roundedToBfloat16(Float32Array.from(values.subarray(0, count))));
   return {
     attention(q, k, v, sinks, attrs) {
       const [rows, heads, width] = q.shape as [number, number, number];
@@ -117,6 +117,7 @@ export function attentionKernels(memory: KernelMemory): Family {
         operandOf(memory, v, attrs.compute),
       ];
       const [ys, logs, gs] = [floatsOf(memory, y), floatsOf(memory, lse), floatsOf(memory, gy)];
+      const gys = operandOf(memory, gy, attrs.compute);
       const sink = sinks === null ? null : floatsOf(memory, sinks);
       const gq = floatOutput(memory, q.shape, q.dtype);
       const gk = floatOutput(memory, k.shape, k.dtype);
@@ -124,7 +125,7 @@ export function attentionKernels(memory: KernelMemory): Family {
       const [sumK, sumV] = [new Float64Array(gk.values.length), new Float64Array(gv.values.length)];
       const sumQ = new Float64Array(width);
       const sumSinks = new Float64Array(q.shape[1] as number);
-      const scores = new Float64Array(longest(attrs));
+      const [scores, slopes] = [new Float64Array(longest(attrs)), new Float64Array(longest(attrs))];
       eachQuery(q, k, attrs, (query) => {
         const log = logs[query.slot] as number;
         sumQ.fill(0);
@@ -132,16 +133,23 @@ export function attentionKernels(memory: KernelMemory): Family {
           // d softmax: weight · (gy · v - gy · y).
           const base = dot(gs, query.at, ys, query.at, width);
           scoresOf(query, qs, ks, width, attrs, scores);
-          for (let j = query.first; j < query.last; j++) {
-            const at = query.keyAt(j);
-            const score = scores[j - query.first] as number;
+          const count = Math.max(0, query.last - query.first);
+          for (let j = 0; j < count; j++) {
+            const score = scores[j] as number;
             const weight = Math.exp(score - log);
-            let g = weight * (dot(gs, query.at, vs, at, width) - base) * scale;
-            if (softcap !== null) g *= 1 - (score / softcap) ** 2;
+            let slope = weight * (dot(gys, query.at, vs, query.keyAt(query.first + j), width) - base) * scale;
+            if (softcap !== null) slope *= 1 - (score / softcap) ** 2;
+            scores[j] = weight;
+            slopes[j] = slope;
+          }
+          const [w, g] = [rounded(scores, count, attrs), rounded(slopes, count, attrs)];
+          for (let j = 0; j < count; j++) {
+            const at = query.keyAt(query.first + j);
+            const [weight, slope] = [w[j] as number, g[j] as number];
             for (let d = 0; d < width; d++) {
-              sumQ[d] = (sumQ[d] as number) + g * (ks[at + d] as number);
-              sumK[at + d] = (sumK[at + d] as number) + g * (qs[query.at + d] as number);
-              sumV[at + d] = (sumV[at + d] as number) + weight * (gs[query.at + d] as number);
+              sumQ[d] = (sumQ[d] as number) + slope * (ks[at + d] as number);
+              sumK[at + d] = (sumK[at + d] as number) + slope * (qs[query.at + d] as number);
+              sumV[at + d] = (sumV[at + d] as number) + weight * (gys[query.at + d] as number);
             }
           }
           if (sink !== null) {
