@@ -105,44 +105,54 @@ struct PanelWriter {
   }
 };
 
-// Asks for the same place of the next panel: rows far apart in memory are beyond the processor's own guesses.
-template <DType D, int W>
-TS_INLINE void prefetch_next(const PackSource& s, int64_t at, int64_t lanes) {
-  if (lanes > W) __builtin_prefetch(static_cast<const char*>(s.data) + static_cast<size_t>(at + W) * dtype_bytes(D));
-}
-
 // How words of a panel are made from values of k. split: A of a family without the bfloat16 dot product, float32 words
 // of rounded values, padded to whole pairs of k. tiles: A for AMX, for each step of k all rows, the step's words together.
 enum class Words { single, pairs, split, tiles };
 
-// One panel: `lanes` valid lanes of W, places [0, k).
+// Panels that are written side by side where lanes run along memory: a row is read straight on over all of them.
+constexpr int64_t kAbreast = 32;
+
+// How many of a group of kLanes lanes are real, of `left` from the group's first on.
+TS_INLINE int real_lanes(int64_t left) { return left <= 0 ? 0 : left < kLanes ? static_cast<int>(left) : kLanes; }
+
+template <Words kWords, class T>
+constexpr int64_t panel_rows(int64_t k) {
+  return kWords == Words::split ? (k + 1) / 2 * 2 : words_of<T>(k);
+}
+
+// Panels [first, last) where lanes run along memory: places [0, k).
 template <class T, Words kWords, int W, DType D>
-inline void pack_panel(const PackSource& s, int64_t lane0, int64_t lanes, int64_t k, uint32_t* out) {
-  constexpr bool pairs = kWords == Words::pairs;
-  const int64_t words = kWords == Words::split ? (k + 1) / 2 * 2 : words_of<T>(k);
-  const PanelWriter<W> writer{out, words};
-  constexpr int groups = (W + kLanes - 1) / kLanes;
-  for (int g = 0; g < groups; ++g) {
-    const int64_t left = (lanes < W ? lanes : W) - g * kLanes;
-    const int n = left <= 0 ? 0 : left < kLanes ? static_cast<int>(left) : kLanes;
-    const int64_t lane = lane0 + g * kLanes;
-    if (s.lane_stride == 1) {
-      const auto row = [&](int64_t at) {
-        if (at >= k) return vf{};
-        prefetch_next<D, W>(s, at * s.k_stride + lane, lanes);
-        return load_values<D>(s.data, at * s.k_stride + lane, n);
-      };
-      for (int64_t w = 0; w < words; ++w) {
-        if constexpr (pairs) {
-          writer.put(w, g, pair_words(row(2 * w), row(2 * w + 1)));
-        } else {
-          writer.put(w, g, rounded<T, D>(row(w)));
+inline void pack_across(const PackSource& s, int64_t first, int64_t last, int64_t lanes, int64_t k, uint32_t* out, int64_t panel_words) {
+  const int64_t words = panel_rows<kWords, T>(k);
+  for (int64_t begin = first; begin < last; begin += kAbreast) {
+    const int64_t end = begin + kAbreast < last ? begin + kAbreast : last;
+    for (int64_t w = 0; w < words; ++w) {
+      for (int64_t panel = begin; panel < end; ++panel) {
+        const PanelWriter<W> writer{out + panel * panel_words, words};
+        for (int g = 0; g * kLanes < W; ++g) {
+          const int64_t lane = panel * W + g * kLanes, in_panel = W - g * kLanes;
+          const int n = real_lanes(lanes - lane < in_panel ? lanes - lane : in_panel);
+          const auto row = [&](int64_t at) { return at < k ? load_values<D>(s.data, at * s.k_stride + lane, n) : vf{}; };
+          if constexpr (kWords == Words::pairs) {
+            writer.put(w, g, pair_words(row(2 * w), row(2 * w + 1)));
+          } else {
+            writer.put(w, g, rounded<T, D>(row(w)));
+          }
         }
       }
-      continue;
     }
-    // k runs along memory: blocks of kLanes lanes by kLanes words are transposed.
-    constexpr int per_word = pairs ? 2 : 1;
+  }
+}
+
+// One panel where k runs along memory, `lanes` valid lanes of W: blocks of kLanes lanes by kLanes words are transposed.
+template <class T, Words kWords, int W, DType D>
+inline void pack_along(const PackSource& s, int64_t lane0, int64_t lanes, int64_t k, uint32_t* out) {
+  constexpr int per_word = kWords == Words::pairs ? 2 : 1;
+  const int64_t words = panel_rows<kWords, T>(k);
+  const PanelWriter<W> writer{out, words};
+  for (int g = 0; g * kLanes < W; ++g) {
+    const int n = real_lanes((lanes < W ? lanes : W) - g * kLanes);
+    const int64_t lane = lane0 + g * kLanes;
     for (int64_t w = 0; w < words; w += kLanes) {
       const int64_t at = w * per_word, rest = k - at;
       const int count = rest <= 0 ? 0 : rest < per_word * kLanes ? static_cast<int>(rest) : per_word * kLanes;
@@ -150,7 +160,7 @@ inline void pack_panel(const PackSource& s, int64_t lane0, int64_t lanes, int64_
 #pragma GCC unroll 16
       for (int l = 0; l < kLanes; ++l) {
         const int64_t from = (lane + l) * s.lane_stride + at;
-        if constexpr (pairs) {
+        if constexpr (kWords == Words::pairs) {
           block[l] = l < n ? load_pairs<D>(s.data, from, count) : vu{};
         } else {
           block[l] = l < n ? rounded<T, D>(load_values<D>(s.data, from, count)) : vu{};
@@ -166,58 +176,60 @@ inline void pack_panel(const PackSource& s, int64_t lane0, int64_t lanes, int64_
 }
 
 #if defined(TS_TILES)
-template <class T, int W, DType D>
-inline void pack_tiles(const PackSource& s, int64_t lane0, int64_t lanes, int64_t k, uint32_t* out) {
+// One step of k of a panel: `count` places from `at` on.
+template <int W, DType D>
+inline void pack_tile_step(const PackSource& s, int64_t lane0, int64_t lanes, int64_t at, int count, uint32_t* out) {
   static_assert(kTileWords == kLanes && W % kLanes == 0);
-  for (int64_t at = 0; at < k; at += 2 * kLanes, out += W * kTileWords) {
-    const int count = k - at < 2 * kLanes ? static_cast<int>(k - at) : 2 * kLanes;
-    for (int g = 0; g < W; g += kLanes) {
-      const int64_t left = lanes - g;
-      const int n = left <= 0 ? 0 : left < kLanes ? static_cast<int>(left) : kLanes;
-      vu block[kLanes];
-      if (s.lane_stride == 1) {
-        const auto row = [&](int i) {
-          if (i >= count) return vf{};
-          prefetch_next<D, W>(s, (at + i) * s.k_stride + lane0 + g, lanes);
-          return load_values<D>(s.data, (at + i) * s.k_stride + lane0 + g, n);
-        };
+  for (int g = 0; g < W; g += kLanes) {
+    const int n = real_lanes(lanes - g);
+    vu block[kLanes];
+    if (s.lane_stride == 1) {
+      const auto row = [&](int i) { return i < count ? load_values<D>(s.data, (at + i) * s.k_stride + lane0 + g, n) : vf{}; };
 #pragma GCC unroll 16
-        for (int i = 0; i < kLanes; ++i) block[i] = pair_words(row(2 * i), row(2 * i + 1));
-        transpose(block);
-      } else {
+      for (int i = 0; i < kLanes; ++i) block[i] = pair_words(row(2 * i), row(2 * i + 1));
+      transpose(block);
+    } else {
 #pragma GCC unroll 16
-        for (int l = 0; l < kLanes; ++l) {
-          block[l] = l < n ? load_pairs<D>(s.data, (lane0 + g + l) * s.lane_stride + at, count) : vu{};
-        }
+      for (int l = 0; l < kLanes; ++l) {
+        block[l] = l < n ? load_pairs<D>(s.data, (lane0 + g + l) * s.lane_stride + at, count) : vu{};
       }
+    }
 #pragma GCC unroll 16
-      for (int l = 0; l < kLanes; ++l) std::memcpy(out + (g + l) * kTileWords, &block[l], sizeof(vu));
+    for (int l = 0; l < kLanes; ++l) std::memcpy(out + (g + l) * kTileWords, &block[l], sizeof(vu));
+  }
+}
+
+template <int W, DType D>
+inline void pack_tiles(const PackSource& s, int64_t first, int64_t last, int64_t lanes, int64_t k, uint32_t* out, int64_t panel_words) {
+  constexpr int64_t places = 2 * kTileWords;
+  const int64_t abreast = s.lane_stride == 1 ? kAbreast : 1;
+  for (int64_t begin = first; begin < last; begin += abreast) {
+    const int64_t end = begin + abreast < last ? begin + abreast : last;
+    for (int64_t at = 0; at < k; at += places) {
+      const int count = k - at < places ? static_cast<int>(k - at) : static_cast<int>(places);
+      for (int64_t panel = begin; panel < end; ++panel) {
+        pack_tile_step<W, D>(s, panel * W, lanes - panel * W, at, count, out + panel * panel_words + at / places * W * kTileWords);
+      }
     }
   }
 }
 #endif
 
-template <class T, Words kWords, int W>
-inline void pack(const PackSource& s, int64_t first_panel, int64_t last_panel, int64_t lanes, int64_t k, uint32_t* out,
-                 int64_t panel_words) {
-  for (int64_t panel = first_panel; panel < last_panel; ++panel) {
-    uint32_t* place = out + panel * panel_words;
+template <class T, Words kWords, int W, DType D>
+inline void pack_as(const PackSource& s, int64_t first, int64_t last, int64_t lanes, int64_t k, uint32_t* out, int64_t panel_words) {
 #if defined(TS_TILES)
-    if constexpr (kWords == Words::tiles) {
-      if (s.dtype == DType::bfloat16) {
-        pack_tiles<T, W, DType::bfloat16>(s, panel * W, lanes - panel * W, k, place);
-      } else {
-        pack_tiles<T, W, DType::float32>(s, panel * W, lanes - panel * W, k, place);
-      }
-      continue;
-    }
+  if constexpr (kWords == Words::tiles) return pack_tiles<W, D>(s, first, last, lanes, k, out, panel_words);
 #endif
-    if (s.dtype == DType::bfloat16) {
-      pack_panel<T, kWords, W, DType::bfloat16>(s, panel * W, lanes - panel * W, k, place);
-    } else {
-      pack_panel<T, kWords, W, DType::float32>(s, panel * W, lanes - panel * W, k, place);
-    }
+  if (s.lane_stride == 1) return pack_across<T, kWords, W, D>(s, first, last, lanes, k, out, panel_words);
+  for (int64_t panel = first; panel < last; ++panel) {
+    pack_along<T, kWords, W, D>(s, panel * W, lanes - panel * W, k, out + panel * panel_words);
   }
+}
+
+template <class T, Words kWords, int W>
+inline void pack(const PackSource& s, int64_t first, int64_t last, int64_t lanes, int64_t k, uint32_t* out, int64_t panel_words) {
+  if (s.dtype == DType::bfloat16) return pack_as<T, kWords, W, DType::bfloat16>(s, first, last, lanes, k, out, panel_words);
+  pack_as<T, kWords, W, DType::float32>(s, first, last, lanes, k, out, panel_words);
 }
 
 template <class T>
