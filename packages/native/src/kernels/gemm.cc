@@ -182,6 +182,13 @@ Status multiply_few_rows(const Product& p) {
 constexpr int64_t kGoK = 8192;
 static_assert(kGoK % (Float32::block * Float32::per_word) == 0 && kGoK % (BFloat16::block * BFloat16::per_word) == 0);
 
+// Columns of a task: fewer where there would be too few tasks for the threads to end together.
+int64_t task_columns(int64_t task_rows, int64_t n) {
+  int64_t columns = kTaskN;
+  while (columns > 2 * kTileN && task_rows * ceil_div(n, columns) < 16 * threads()) columns /= 2;
+  return columns;
+}
+
 template <class T>
 Status multiply_pieces(const Product& p) {
   const int64_t words = words_of<T>(p.k);
@@ -210,13 +217,13 @@ Status multiply_pieces(const Product& p) {
         if (end > from_a) make_b_panels<T>(p, j0, n, 0, p.k, begin < from_a ? 0 : begin - from_a, end - from_a, packed_b);
       });
       const void* bp = p.packed_b == nullptr ? packed_b : static_cast<const typename T::Word*>(p.packed_b) + j0 * words;
-      const int64_t task_rows = ceil_div(m, kTaskM<T>);
-      parallel_for(task_rows * ceil_div(n, kTaskN), 1, [&](int64_t begin, int64_t end, int slot) {
+      const int64_t task_rows = ceil_div(m, kTaskM<T>), task_n = task_columns(task_rows, n);
+      parallel_for(task_rows * ceil_div(n, task_n), 1, [&](int64_t begin, int64_t end, int slot) {
         for (int64_t task = begin; task < end; ++task) {
-          const int64_t i = task % task_rows * kTaskM<T>, j = task / task_rows * kTaskN;
+          const int64_t i = task % task_rows * kTaskM<T>, j = task / task_rows * task_n;
           block_from_panels<T>(p, static_cast<const typename T::Word*>(packed_a) + i * words * T::a_words,
                                static_cast<const typename T::Word*>(bp) + j * words, i0 + i, j0 + j, min64(kTaskM<T>, m - i),
-                               min64(kTaskN, n - j), scratch.as<char>(static_cast<size_t>(a_bytes + b_bytes + per_thread * slot)));
+                               min64(task_n, n - j), scratch.as<char>(static_cast<size_t>(a_bytes + b_bytes + per_thread * slot)));
         }
       });
     }
