@@ -2,10 +2,8 @@ import {
   type Compute,
   type QuantizedWeight,
   type Tensor,
-  add,
   isQuantizedWeight,
   linear,
-  matmul,
   quantizedLinear,
 } from '@tessera-llm/tensor';
 import { AdaptableLayer } from './adapters/adaptable';
@@ -113,8 +111,8 @@ export class Conv1D extends AdaptableLayer {
 
   /** x (N, in) -> (N, out). `segments` as in Linear. */
   forward(x: Tensor, segments?: Segments): Tensor {
-    const y = matmul(x, this.weight, { compute: this.#compute });
-    return this.adapted(x, this.bias === null ? y : add(y, this.bias), segments);
+    const y = linear(x, this.weight, { bias: this.bias, compute: this.#compute, across: true });
+    return this.adapted(x, y, segments);
   }
 }
 

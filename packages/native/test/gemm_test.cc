@@ -101,7 +101,7 @@ void check_bits(int64_t m, int64_t n, int64_t k) {
       const double address = double(reinterpret_cast<uintptr_t>(weight));
       for (int use = 0; use < 4; ++use) {
         Array<float> y(10 * n);
-        test::run(isa, "linear", {a.address(), address, 0, y.address(), 10, double(n), double(k), 0, 0, 0, double(compute), address});
+        test::run(isa, "linear", {a.address(), address, 0, y.address(), 10, double(n), double(k), 0, 0, 0, double(compute), address, 0});
         CHECK(std::memcmp(y.data(), whole.data(), y.size() * 4) == 0);
       }
       ts::release(weight);
@@ -134,9 +134,9 @@ TEST(bias_and_narrow_results) {
   for (const ts::Isa isa : test::isas()) {
     Array<float> plain(n * m), shifted(n * m);
     Array<uint16_t> narrow(n * m);
-    test::run(isa, "linear", {x.address(), w.address(), 0, plain.address(), double(n), double(m), double(k), 0, 0, 0, 0, 0});
-    test::run(isa, "linear", {x.address(), w.address(), bias.address(), shifted.address(), double(n), double(m), double(k), 0, 0, 0, 0, 0});
-    test::run(isa, "linear", {x.address(), w.address(), 0, narrow.address(), double(n), double(m), double(k), 0, 0, 1, 0, 0});
+    test::run(isa, "linear", {x.address(), w.address(), 0, plain.address(), double(n), double(m), double(k), 0, 0, 0, 0, 0, 0});
+    test::run(isa, "linear", {x.address(), w.address(), bias.address(), shifted.address(), double(n), double(m), double(k), 0, 0, 0, 0, 0, 0});
+    test::run(isa, "linear", {x.address(), w.address(), 0, narrow.address(), double(n), double(m), double(k), 0, 0, 1, 0, 0, 0});
     bool added = true, rounded = true;
     for (size_t i = 0; i < plain.size(); ++i) {
       added = added && shifted[i] == plain[i] + bias[i % static_cast<size_t>(m)];
@@ -144,6 +144,34 @@ TEST(bias_and_narrow_results) {
     }
     CHECK(added);
     CHECK(rounded);
+  }
+}
+
+TEST(a_weight_across_gives_the_same_bits_kept_or_not) {
+  // Square, so that the two ways to lay out a weight differ in nothing but their meaning.
+  const int64_t m = 70, k = 70;
+  const Array<float> w = test::uniform(m * k, 8), bias = test::uniform(m, 9);
+  Array<float> across(m * k);
+  for (int64_t i = 0; i < m * k; ++i) across[static_cast<size_t>(i % k * m + i / k)] = w[static_cast<size_t>(i)];
+  for (const ts::Isa isa : test::isas()) {
+    for (const int64_t n : {1, 5, 100}) {
+      for (const double compute : {0, 1}) {
+        const Array<float> x = test::uniform(n * k, 7);
+        Array<float> want(n * m), got(n * m), own(n * m);
+        void* block = ts::allocate(static_cast<size_t>(m * k) * 4);
+        std::memcpy(block, across.data(), static_cast<size_t>(m * k) * 4);
+        const double at = double(reinterpret_cast<uintptr_t>(block));
+        test::run(isa, "linear", {x.address(), w.address(), bias.address(), want.address(), double(n), double(m), double(k), 0, 0, 0, compute, 0, 0});
+        for (int use = 0; use < 3; ++use) {
+          test::run(isa, "linear", {x.address(), at, bias.address(), got.address(), double(n), double(m), double(k), 0, 0, 0, compute, at, 1});
+          CHECK(std::memcmp(got.data(), want.data(), got.size() * 4) == 0);
+          // The same block read the other way has a packed form of its own.
+          test::run(isa, "linear", {x.address(), at, bias.address(), own.address(), double(n), double(m), double(k), 0, 0, 0, compute, at, 0});
+        }
+        CHECK(std::memcmp(own.data(), want.data(), own.size() * 4) != 0);
+        ts::release(block);
+      }
+    }
   }
 }
 

@@ -161,7 +161,7 @@ TEST(quantised_products_equal_dense_ones_bit_for_bit) {
           const double from = dtype == 1 ? narrow.address() : x.address();
           Array<float> got(static_cast<size_t>(n * c.rows), NAN), want(got.size(), NAN);
           CHECK(product(isa, c, panels, from, dtype, bias.address(), got, n, compute) == ts::Status::ok);
-          test::run(isa, "linear", {from, dense.address(), bias.address(), want.address(), double(n), double(c.rows), double(c.cols), double(dtype), 0, 0, double(compute), 0});
+          test::run(isa, "linear", {from, dense.address(), bias.address(), want.address(), double(n), double(c.rows), double(c.cols), double(dtype), 0, 0, double(compute), 0, 0});
           if (!(got == want)) std::printf("  %s format %d (%d, %d) n %d compute %d\n", ts::isa_name(isa), c.format, int(c.rows), int(c.cols), int(n), compute);
           CHECK(got == want);
         }

@@ -10,6 +10,7 @@ struct PackedKey {
   const void* weight;
   int64_t rows, cols;
   int dtype, compute;
+  bool across = false;  // a column of the weight, not a row, makes an output
   bool operator==(const PackedKey&) const = default;
 };
 

@@ -290,7 +290,7 @@ constexpr int64_t kPackedRows = 64;
 
 Status multiply_kept(Product p, void* block) {
   if (p.m <= 0 || p.n <= 0 || p.k <= 0 || block == nullptr) return multiply(p);
-  const PackedKey key{p.b.data, p.n, p.k, static_cast<int>(p.b.dtype), static_cast<int>(p.compute)};
+  const PackedKey key{p.b.data, p.n, p.k, static_cast<int>(p.b.dtype), static_cast<int>(p.compute), p.b.col_stride == 1};
   const PackedLookup found = packed_find(block, key, p.m <= kPackedRows);
   void* packed = found.data;
   if (found.wanted) {
@@ -380,12 +380,13 @@ Status matmul(Args& args) {
   return Status::ok;
 }
 
-// y (n, m) = x (n, k) weight (m, k)ᵀ + bias (m).
+// y (n, m) = x (n, k) weight (m, k)ᵀ + bias (m), or with a weight stored across, (k, m).
 // args: 0 x, 1 weight, 2 bias or 0, 3 y, 4 n, 5 m, 6 k, 7 dtype of x, 8 of weight, 9 of y, 10 compute,
-// 11 the block that holds weight, whose packed form is kept from the second use on; 0: nothing is kept.
+// 11 the block that holds weight, whose packed form is kept from the second use on; 0: nothing is kept, 12 weight is across.
 Status linear(Args& args) {
   const int64_t n = args.size(4), m = args.size(5), k = args.size(6);
-  return multiply_kept({n, m, k, dense(args.ptr<void>(0), args.dtype(7), k, false), dense(args.ptr<void>(1), args.dtype(8), k, true),
+  const bool across = args.flag(12);
+  return multiply_kept({n, m, k, dense(args.ptr<void>(0), args.dtype(7), k, false), dense(args.ptr<void>(1), args.dtype(8), across ? m : k, !across),
                         nullptr, args.ptr<void>(3), m, args.dtype(9), args.ptr<float>(2), static_cast<Compute>(args.integer(10))},
                        args.ptr<void>(11));
 }

@@ -252,8 +252,11 @@ export interface MatmulAttrs {
 
 /** Kernels that a backend may leave to the composed defaults. */
 export interface FusedKernels {
-  /** x (N, K), weight (M, K), bias (M) or null: x weightᵀ + bias (N, M). May keep a packed form of weight. */
-  linear(x: NDArray, weight: NDArray, bias: NDArray | null, compute: Compute): NDArray;
+  /**
+   * x (N, K), weight (M, K), bias (M) or null: x weightᵀ + bias (N, M). `across`: the weight is stored as (K, M) instead.
+   * May keep a packed form of weight.
+   */
+  linear(x: NDArray, weight: NDArray, bias: NDArray | null, compute: Compute, across?: boolean): NDArray;
   /** Over the last axis; a row of -inf gives zeros (softmax) or -inf (log-softmax). */
   softmax(x: NDArray): NDArray;
   softmaxGrad(y: NDArray, gy: NDArray): NDArray;

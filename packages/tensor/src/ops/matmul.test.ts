@@ -74,6 +74,8 @@ describe.each(t.availableBackends())('matrix products on %s', (backend) => {
   it('linear: gradient by finite differences', () => {
     const inputs = [t.normal([2, 3, 5], { seed: 1 }), t.normal([4, 5], { seed: 2 }), t.normal([4], { seed: 3 })];
     checkGradients(([x, w, bias]) => t.linear(x!, w!, { bias: bias! }), inputs);
+    const across = [t.normal([2, 3, 5], { seed: 1 }), t.normal([5, 4], { seed: 2 }), t.normal([4], { seed: 3 })];
+    checkGradients(([x, w, bias]) => t.linear(x!, w!, { bias: bias!, across: true }), across);
   });
 
   it('a row has the same bits alone and among others, in both precisions', () => {
@@ -106,5 +108,6 @@ describe.each(t.availableBackends())('matrix products on %s', (backend) => {
     expect(() => t.matmul(t.ones([4, 8]), t.ones([3, 8]))).toThrow('linear()');
     expect(() => t.matmul(t.tensor(1), t.ones([1]))).toThrow('at least one axis');
     expect(() => t.linear(t.ones([2, 3]), t.ones([4, 5]))).toThrow('x of shape (…, 5)');
+    expect(() => t.linear(t.ones([2, 3]), t.ones([4, 5]), { across: true })).toThrow('x of shape (…, 4)');
   });
 });

@@ -91,6 +91,7 @@ function ends(x: Tensor, transposed: boolean): [number, number] {
 /**
  * x Wᵀ + b over the last axis: x (…, K), weight (M, K), bias (M) → (…, M), as torch.nn.functional.linear.
  *
+ * @param options.across The weight is (K, M), as GPT-2 stores it, and y = x W + b; default false.
  * @param options.compute bfloat16 rounds x and weight (and, in the backward pass, the incoming gradient) to bfloat16
  *   before the products; sums stay float32.
  * @throws TensorError `shape`, `dtype`
@@ -105,29 +106,33 @@ function ends(x: Tensor, transposed: boolean): [number, number] {
 export function linear(
   x: Tensor,
   weight: Tensor,
-  options: { readonly bias?: Tensor | null; readonly compute?: Compute } = {},
+  options: { readonly bias?: Tensor | null; readonly compute?: Compute; readonly across?: boolean } = {},
 ): Tensor {
-  const { bias = null, compute = 'float32' } = options;
+  const { bias = null, compute = 'float32', across = false } = options;
   wantFloat('linear', x);
   wantFloat('linear', weight, 'weight');
   wantShape('linear', weight, 'weight', [null, null]);
-  const [m, k] = weight.shape as [number, number];
+  const [m, k] = (across ? weight.shape.toReversed() : weight.shape) as [number, number];
   if (x.rank === 0 || x.shape[x.rank - 1] !== k) {
     throw new TensorError(
       'shape',
-      `[linear] expected x of shape (…, ${k}) for weight ${showShape(weight.shape)}, got ${showShape(x.shape)}`,
+      `[linear] expected x of shape (…, ${k}) for weight ${showShape(weight.shape)}${across ? ' across' : ''}, got ${showShape(x.shape)}`,
     );
   }
   if (bias !== null) wantShape('linear', bias, 'bias', [m]);
   const rows = reshape(x, [sizeOf(x.shape.slice(0, -1)), k]);
   const inputs = bias === null ? [rows, weight] : [rows, weight, bias];
-  const y = like(x, kernelsFor('linear', ...inputs).linear(rows, weight, bias, compute));
+  const y = like(x, kernelsFor('linear', ...inputs).linear(rows, weight, bias, compute, across));
   record('linear', [y], inputs, [rows, weight], ([gy], needs) => {
     const g = gy as Tensor;
-    const attrs = { compute, out: 'float32', transposeB: false } as const;
+    const attrs = { compute, out: 'float32' } as const;
+    const weightGrad = (): Tensor =>
+      across
+        ? product(rows, g, { ...attrs, transposeA: true, transposeB: false })
+        : product(g, rows, { ...attrs, transposeA: true, transposeB: false });
     const grads: (Tensor | null)[] = [
-      needs[0] ? product(g, weight, { ...attrs, transposeA: false }) : null,
-      needs[1] ? product(g, rows, { ...attrs, transposeA: true }) : null,
+      needs[0] ? product(g, weight, { ...attrs, transposeA: false, transposeB: across }) : null,
+      needs[1] ? weightGrad() : null,
     ];
     if (bias !== null) grads.push(needs[2] ? like(g, kernelsFor('linear', g).reduce('sum', g, [0])) : null);
     return grads;

@@ -122,6 +122,7 @@ describe('transformer', () => {
     ] as const) {
       const [x, w, b] = [normal([n, k], 1), normal([m, k], 2), normal([m], 3)];
       for (const bias of [b, null]) agree((t) => only(t.linear(x, w, bias, compute)));
+      agree((t) => only(t.linear(x, normal([k, m], 4), b, compute, true)));
     }
   });
 

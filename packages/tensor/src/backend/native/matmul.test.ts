@@ -31,11 +31,12 @@ describe.skipIf(!haveNative)('against the reference backend', () => {
   it('products of narrow operands and results; linear with a bias', () => {
     for (const dtype of floats) {
       const [x, w] = [normalPair([5, 19], 3, dtype), normalPair([7, 19], 4, dtype)];
-      const bias = normalPair([7], 5, dtype);
+      const [bias, across] = [normalPair([7], 5, dtype), normalPair([19, 7], 6, dtype)];
       const attrs = { transposeA: false, transposeB: true, compute: 'float32' } as const;
       agree((k, of) => ({
         y: k.linear(of(x), of(w), of(bias), 'float32'),
         z: k.linear(of(x), of(w), null, 'bfloat16'),
+        across: k.linear(of(x), of(across), of(bias), 'float32', true),
       }));
       for (const out of floats) agree((k, of) => ({ y: k.matmul(of(x), of(w), { ...attrs, out }) }), 1e-2);
     }

@@ -71,13 +71,13 @@ export function matmulKernels(
         calls.run(matmulId);
         return y;
       }),
-    linear: (input, matrix, bias, compute) =>
+    linear: (input, matrix, bias, compute, across = false) =>
       widened(
         bias === null ? [input, matrix] : [input, matrix, bias],
         (operands) => {
           const [x, weight, shift] = operands as [NDArray, NDArray, NDArray | undefined];
           const [n, k] = x.shape as [number, number];
-          const m = weight.shape[0] as number;
+          const m = weight.shape[across ? 1 : 0] as number;
           const y = memory.allocate([n, m], 'float32');
           args[0] = memory.address(x);
           args[1] = memory.address(weight);
@@ -91,6 +91,7 @@ export function matmulKernels(
           args[9] = dtypeCodes.float32;
           args[10] = computeCodes[compute];
           args[11] = memory.base(weight);
+          args[12] = across ? 1 : 0;
           calls.run(linearId);
           return y;
         },

@@ -50,14 +50,14 @@ export function matmulKernels(memory: KernelMemory): Pick<PrimitiveKernels, 'mat
       });
       return out.done();
     },
-    linear(x, weight, bias, compute) {
+    linear(x, weight, bias, compute, across = false) {
       const [m, k] = x.shape as [number, number];
-      const n = weight.shape[0] as number;
+      const n = weight.shape[across ? 1 : 0] as number;
       const out = floatOutput(memory, [m, n], 'float32');
       gemm(
         { m, n, k },
         { values: operandOf(memory, x, compute), start: 0, rowStep: k, columnStep: 1 },
-        { values: operandOf(memory, weight, compute), start: 0, rowStep: 1, columnStep: k },
+        { values: operandOf(memory, weight, compute), start: 0, rowStep: across ? n : 1, columnStep: across ? 1 : k },
         out.values,
         0,
       );
