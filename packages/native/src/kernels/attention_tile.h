@@ -191,8 +191,7 @@ inline void stage_pairs(const Rows& rows, int64_t count, int64_t padded, const S
     if (rows.type == DType::bfloat16 && rows.width == padded && j + 1 < count) {
       const uint16_t *even = static_cast<const uint16_t*>(rows.data) + start(j), *odd = static_cast<const uint16_t*>(rows.data) + start(j + 1);
       for (int64_t d = 0; d < padded; d += kLanes) {
-        const vu low = __builtin_convertvector(load_words(even + d), vu), high = __builtin_convertvector(load_words(odd + d), vu);
-        const vu pair = low | (high << 16);
+        const vu pair = pair_halves(load_words(even + d), load_words(odd + d));
         std::memcpy(to + d, &pair, sizeof pair);
       }
       continue;

@@ -72,11 +72,11 @@ void finish(const Product& p, const Sums& sums, int64_t i, int64_t j, int64_t m,
   if (p.out == DType::float32) return;
   for (int64_t r = 0; r < m; ++r) {
     uint16_t* out = static_cast<uint16_t*>(p.c) + (i + r) * p.ldc + j;
-    for (int64_t c = 0; c < n; c += kLanes) {
-      const int count = static_cast<int>(min64(kLanes, n - c));
-      const vf x = load_n(sums.data + r * sums.ld + c, count);
-      store_words_n(out + c, p.out == DType::bfloat16 ? to_bf16(x) : to_f16(x), count);
-    }
+    const float* from = sums.data + r * sums.ld;
+    const auto narrow = [&](vf x) { return p.out == DType::bfloat16 ? to_bf16(x) : to_f16(x); };
+    int64_t c = 0;
+    for (; c + kLanes <= n; c += kLanes) store_words(out + c, narrow(load(from + c)));
+    if (c < n) store_words_n(out + c, narrow(load_n(from + c, static_cast<int>(n - c))), static_cast<int>(n - c));
   }
 }
 

@@ -75,16 +75,47 @@ TS_INLINE vu load_pairs(const void* data, int64_t at, int n) {
   return out;
 }
 
-// Words whose low halves are the bfloat16 of `even` and high halves of `odd`, float32 or already rounded.
-TS_INLINE vu pair_words(vf even, vf odd) {
 #if defined(__AVX512BF16__)
-  const __m512i halves = (__m512i)_mm512_cvtne2ps_pbh((__m512)odd, (__m512)even);
+// 16 halves and 16 more as words: low halves from the first ones, high halves from the others.
+TS_INLINE vu interleave(__m512i halves) {
   alignas(64) static constexpr uint16_t order[32] = {0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
                                                      8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
   return (vu)_mm512_permutexvar_epi16(_mm512_load_si512(order), halves);
+}
+#endif
+
+// Words whose low halves are `even` and high halves `odd`, bfloat16 as it lies in memory.
+TS_INLINE vu pair_halves(vh even, vh odd) {
+#if defined(__AVX512BF16__)
+  return interleave(_mm512_inserti64x4(_mm512_castsi256_si512((__m256i)even), (__m256i)odd, 1));
+#else
+  return __builtin_convertvector(even, vu) | (__builtin_convertvector(odd, vu) << 16);
+#endif
+}
+
+// Words whose low halves are the bfloat16 of `even` and high halves of `odd`, float32 or already rounded.
+TS_INLINE vu pair_words(vf even, vf odd) {
+#if defined(__AVX512BF16__)
+  return interleave((__m512i)_mm512_cvtne2ps_pbh((__m512)odd, (__m512)even));
 #else
   return (bits<vu>(round_bf16(odd)) & 0xffff0000u) | (bits<vu>(round_bf16(even)) >> 16);
 #endif
+}
+
+// Places `at` and `at` + 1 of kLanes lanes, n of them real, where lanes run along memory; places from `end` on are zeros.
+template <DType D>
+TS_INLINE vu load_row_pair(const PackSource& s, int64_t at, int64_t end, int64_t lane, int n) {
+  const auto place = [&](int64_t row) { return row * s.k_stride + lane; };
+  if constexpr (D == DType::bfloat16) {
+    const auto row = [&](int64_t i) {
+      const uint16_t* p = static_cast<const uint16_t*>(s.data) + place(i);
+      return i >= end ? vh{} : n == kLanes ? load_words(p) : load_words_n(p, n);
+    };
+    return pair_halves(row(at), row(at + 1));
+  } else {
+    const auto row = [&](int64_t i) { return i < end ? load_values<D>(s.data, place(i), n) : vf{}; };
+    return pair_words(row(at), row(at + 1));
+  }
 }
 
 // Writes one panel row by row. A vector may reach past its own W words into the next row, which is written later; the last
@@ -132,11 +163,10 @@ inline void pack_across(const PackSource& s, int64_t first, int64_t last, int64_
         for (int g = 0; g * kLanes < W; ++g) {
           const int64_t lane = panel * W + g * kLanes, in_panel = W - g * kLanes;
           const int n = real_lanes(lanes - lane < in_panel ? lanes - lane : in_panel);
-          const auto row = [&](int64_t at) { return at < k ? load_values<D>(s.data, at * s.k_stride + lane, n) : vf{}; };
           if constexpr (kWords == Words::pairs) {
-            writer.put(w, g, pair_words(row(2 * w), row(2 * w + 1)));
+            writer.put(w, g, load_row_pair<D>(s, 2 * w, k, lane, n));
           } else {
-            writer.put(w, g, rounded<T, D>(row(w)));
+            writer.put(w, g, rounded<T, D>(w < k ? load_values<D>(s.data, w * s.k_stride + lane, n) : vf{}));
           }
         }
       }
@@ -184,9 +214,8 @@ inline void pack_tile_step(const PackSource& s, int64_t lane0, int64_t lanes, in
     const int n = real_lanes(lanes - g);
     vu block[kLanes];
     if (s.lane_stride == 1) {
-      const auto row = [&](int i) { return i < count ? load_values<D>(s.data, (at + i) * s.k_stride + lane0 + g, n) : vf{}; };
 #pragma GCC unroll 16
-      for (int i = 0; i < kLanes; ++i) block[i] = pair_words(row(2 * i), row(2 * i + 1));
+      for (int i = 0; i < kLanes; ++i) block[i] = load_row_pair<D>(s, at + 2 * i, at + count, lane0 + g, n);
       transpose(block);
     } else {
 #pragma GCC unroll 16
