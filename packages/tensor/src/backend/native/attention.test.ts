@@ -1,5 +1,7 @@
-import { describe, it } from 'vitest';
-import type { AttentionAttrs, AttentionLayout } from '../contract';
+import { describe, expect, it } from 'vitest';
+import { encodeRaw } from '../../raw';
+import type { AttentionAttrs, AttentionLayout, NDArray } from '../contract';
+import { createReferenceBackend } from '../reference/index';
 import { agree, bytesOf, haveNative, native, normalPair, pair, sameBits, valuesOn } from './native.test-support';
 
 /** Segments of the given lengths, each a document of its own, without a cache. */
@@ -92,6 +94,93 @@ describe.skipIf(!haveNative)('the numerics contract, bit for bit', () => {
         const chunk = { ...q, offset: first * 64, shape: [count, 4, 16] };
         const y = k().attention(chunk, ...paged, null, attrsOf(layout, { compute })).y;
         sameBits(bytesOf(y), expected.slice(first * bytes, (first + count) * bytes));
+      }
+    }
+  });
+});
+
+describe.skipIf(!haveNative)('attention and values that are not finite', () => {
+  it('rows that do not see them keep their bits, forward and backward; rows that do agree with the reference', () => {
+    const [n, heads, kv, d] = [150, 4, 2, 10];
+    const { kernels } = native();
+    const host = createReferenceBackend();
+    const values = (shape: number[], seed: number): Float32Array => {
+      const x = host.kernels.random('normal', shape, { seed: [seed, 0], stream: [1, 0] });
+      return new Float32Array(
+        host
+          .readSync(
+            x.block,
+            0,
+            shape.reduce((a, b) => a * b, 4),
+          )
+          .slice().buffer,
+      );
+    };
+    const [q, k, v, gy] = [
+      values([n, heads, d], 1),
+      values([n, kv, d], 2),
+      values([n, kv, d], 3),
+      values([n, heads, d], 4),
+    ];
+    const upload = (x: Float32Array, h: number): NDArray => ({
+      block: native().upload(encodeRaw(x, 'float32')),
+      offset: 0,
+      shape: [n, h, d],
+      dtype: 'float32',
+    });
+    const bad = [71, 100];
+    for (const compute of ['float32', 'bfloat16'] as const) {
+      for (const window of [null, 20]) {
+        const attrs = attrsOf(layoutOf([n]), { compute, window });
+        const run = (dirty: boolean) => {
+          const [qs, ks, vs, gs] = [q, k, v, gy].map((x) => x.slice()) as [
+            Float32Array,
+            Float32Array,
+            Float32Array,
+            Float32Array,
+          ];
+          if (dirty) {
+            for (const at of bad) {
+              vs[at * kv * d + 3] = Number.NaN;
+              vs[at * kv * d + d + 1] = Number.POSITIVE_INFINITY;
+              ks[at * kv * d + d + 2] = Number.NaN;
+              qs[at * heads * d + 5] = Number.NEGATIVE_INFINITY;
+              gs[at * heads * d + 7] = Number.NaN;
+            }
+          }
+          const [qa, ka, va, ga] = [upload(qs, heads), upload(ks, kv), upload(vs, kv), upload(gs, heads)];
+          const { y, lse } = kernels.attention(qa, ka, va, null, attrs);
+          const g = kernels.attentionGrad(qa, ka, va, null, y, lse, ga, attrs);
+          return { y, gq: g.gq, gk: g.gk, gv: g.gv };
+        };
+        const [clean, dirty] = [run(false), run(true)];
+        const visible = (p: number, j: number) => j <= p && (window === null || p < j + window);
+        // Queries that see a bad key or are bad themselves, and keys that such a query sees.
+        const queryTouched = (p: number) => bad.some((b) => visible(p, b));
+        const keyTouched = (j: number) =>
+          Array.from({ length: n }, (_, p) => p).some((p) => queryTouched(p) && visible(p, j));
+        for (const [name, h, touched] of [
+          ['y', heads, queryTouched],
+          ['gq', heads, queryTouched],
+          ['gk', kv, keyTouched],
+          ['gv', kv, keyTouched],
+        ] as const) {
+          const [a, b] = [bytesOf(clean[name]), bytesOf(dirty[name])];
+          const width = h * d * 4;
+          let checked = 0;
+          for (let row = 0; row < n; row++) {
+            if (touched(row)) continue;
+            checked++;
+            expect(
+              Buffer.compare(a.slice(row * width, (row + 1) * width), b.slice(row * width, (row + 1) * width)),
+              `${name} ${row}`,
+            ).toBe(0);
+          }
+          if (touched === queryTouched || window !== null) expect(checked).toBeGreaterThan(60);
+        }
+        // And what must not be clean is not: the row of the bad key itself.
+        const spoilt = new Float32Array(bytesOf(dirty.y).slice().buffer);
+        expect(spoilt[71 * heads * d + 3]).toBeNaN();
       }
     }
   });
