@@ -11,7 +11,7 @@
 #include "core/pool.h"
 #include "math.h"
 
-#include "kernels/attention_block.h"
+#include "kernels/attention_tiles.h"
 
 namespace ts::TS_ISA {
 namespace {
@@ -43,12 +43,21 @@ template <class T>
 void add_chunk(const AttentionCall& c, const Task& t, int64_t chunk, const State& state, const Space<T>& s) {
   const int64_t position = t.position(c), last = c.last(t.segment, position + t.count - 1);
   clear(state, t.rows(), s.padded);
-#if defined(TS_TILES)
-  const Tiles<> tiles;
-#endif
   const int64_t low = c.first(position) / kKeys, high = (last + kKeys - 1) / kKeys;
   const int64_t begin = chunk * (kChunk / kKeys), end = begin + kChunk / kKeys;
-  for (int64_t block = begin > low ? begin : low; block < (end < high ? end : high); ++block) add_block<T>(c, t, block, state, s);
+  const auto each_block = [&](const auto& add) {
+    for (int64_t block = begin > low ? begin : low; block < (end < high ? end : high); ++block) add(block);
+  };
+#if defined(TS_TILES)
+  if constexpr (kByTiles<T>) {
+    const Tiles<> tiles;
+    std::memset(s.totals, 0, static_cast<size_t>(t.rows() * kLanes) * 4);
+    each_block([&](int64_t block) { add_block_by_tiles(c, t, block, state, s); });
+    for (int64_t r = 0; r < t.rows(); ++r) state.total[r] = sum_lanes(load(s.totals + r * kLanes));
+    return;
+  }
+#endif
+  each_block([&](int64_t block) { add_block<T>(c, t, block, state, s); });
 }
 
 void begin_rows(const AttentionCall& c, const Task& t, const State& total, int64_t padded) {

@@ -1,4 +1,4 @@
-// Attention of a task's rows to one block of keys: scores, weights and the weighted sum of the values.
+// Attention of a task's rows to one block of keys by vectors: scores, weights and the weighted sum of the values.
 //
 // A score's row is a key and its column a row of the task, so that the softmax over keys goes down the columns in whole
 // vectors, and only the task's queries are ever transposed, once for all blocks.
@@ -21,6 +21,14 @@ constexpr int64_t kRowGroup = kRowVectors * kLanes;
 static_assert(kKeys % kKeyStrip == 0 && kRows % kRowGroup == 0 && kRowGroup % kStrip == 0);
 
 constexpr float kNothing = -__builtin_inff();
+
+// Whether tiles of AMX multiply such operands (attention_tiles.h).
+template <class T>
+#if defined(TS_TILES)
+constexpr bool kByTiles = T::per_word == 2;
+#else
+constexpr bool kByTiles = false;
+#endif
 
 // Queries begin … begin + count - 1 of the batch, heads head … head + heads - 1, which share a key head.
 struct Task {
@@ -47,7 +55,7 @@ struct Space {
   using Word = typename T::Word;
   int64_t words, padded;  // a row of q or k; a row of v
   Word *keys, *values, *queries, *staged, *weights;
-  float *scores, *shrink;
+  float *scores, *shrink, *totals;
   int32_t *first, *last;  // keys that a row sees
   State part, total;
 
@@ -57,13 +65,14 @@ struct Space {
   }
   static int64_t floats(const AttentionCall& c) {
     const int64_t words = words_of(c), padded = c.padded();
-    return kKeys * (words + padded) + kRows * words + kLanes * (words + padded) + kRows * (2 * kKeys + 3) + 2 * State::floats(kRows, padded);
+    return kKeys * (words + padded) + kRows * words + kLanes * (words + padded) + kRows * (2 * kKeys + kLanes + 3) + 2 * State::floats(kRows, padded);
   }
   Space(const AttentionCall& c, float* data) : words(words_of(c)), padded(c.padded()), part(data, kRows), total(data + State::floats(kRows, padded), kRows) {
     data += 2 * State::floats(kRows, padded);
     scores = data;
     shrink = scores + kRows * kKeys;
-    first = reinterpret_cast<int32_t*>(shrink + kRows);
+    totals = shrink + kRows;
+    first = reinterpret_cast<int32_t*>(totals + kRows * kLanes);
     last = first + kRows;
     weights = reinterpret_cast<Word*>(last + kRows);
     keys = weights + kRows * kKeys;
@@ -88,107 +97,66 @@ inline void stage_values(const Rows& rows, const BlockRows& at, int64_t padded, 
 }
 #endif
 
+// The operands of a task's queries: columns, or rows where tiles multiply them.
 template <class T>
 void stage_queries(const AttentionCall& c, const Task& t, const Space<T>& s) {
   const auto start = [&](int64_t r) { return t.slot(c, r) * c.width; };
   const int64_t rows = t.rows(), position = t.position(c);
-  stage_columns(c.query_rows(), rows, s.words, kRows, start, s.staged, s.queries);
+  const Rows queries = c.query_rows();
+  if (kByTiles<T>) {
+    for (int64_t r = 0; r < rows; ++r) stage_row(queries.data, queries.type, start(r), queries.width, s.words, queries.round, s.queries + r * s.words);
+  } else {
+    stage_columns(queries, rows, s.words, kRows, start, s.staged, s.queries);
+  }
   for (int64_t r = 0; r < whole_vectors(rows); ++r) {
     s.first[r] = r < rows ? static_cast<int32_t>(c.first(position + r / t.heads)) : 0;
     s.last[r] = r < rows ? static_cast<int32_t>(c.last(t.segment, position + r / t.heads)) : 0;
   }
 }
 
-// ---- The two products. How a weight is kept follows from the second: weight_of says where.
+// ---- The two products.
 
+// scores[j * kRows + r] of the keys of `cols` and the rows r0 … r0 + rows - 1, a whole number of vectors.
 template <class T>
-struct Products {
-  using Word = typename T::Word;
-#if defined(TS_TILES)
-  static constexpr bool tiles = T::per_word == 2;
-#else
-  static constexpr bool tiles = false;
-#endif
-  static constexpr int64_t weight_words = kKeys / T::per_word;  // of a row
+void score(const Space<T>& s, int64_t inner, const Columns& cols, int64_t r0, int64_t rows) {
+  const Tile<T> tile{s.keys, s.words, s.queries + r0, kRows, 0, inner, s.scores + r0, kRows, nullptr};
+  for (int64_t j = cols.lo / kKeyStrip * kKeyStrip; j < cols.hi; j += kKeyStrip) {
+    if (rows == kRowGroup) {
+      tile_of<T, true, From::zero, kKeyStrip, kRowVectors>(tile, j, 0);
+      continue;
+    }
+    for (int64_t r = 0; r < rows; r += kLanes) tile_of<T, true, From::zero, kKeyStrip, 1>(tile, j, r);
+  }
+}
 
-  // The block's keys, row after row: where they lie, if a tile can read them there, else staged.
-  struct Keys {
-    const Word* rows;
-    int64_t stride;  // in words
-  };
-  static Keys keys(const AttentionCall& c, const BlockRows& at, const Space<T>& s) {
-    const Rows rows = c.keys();
-    if (tiles && rows.type == DType::bfloat16 && c.width == 2 * s.words && at.count == kKeys && c.page_size % kKeys == 0) {
-      return {reinterpret_cast<const Word*>(static_cast<const uint16_t*>(rows.data) + at(0)), c.key_heads * c.width / 2};
-    }
-    for (int64_t j = 0; j < at.count; ++j) stage_row(rows.data, rows.type, at(j), rows.width, s.words, rows.round, s.keys + j * s.words);
-    return {s.keys, s.words};
-  }
+// sums = sums * shrink + weights * values, for rows r0 … r0 + rows - 1.
+template <class T>
+void sum_values(const Space<T>& s, const Columns& cols, const State& state, int64_t r0, int64_t rows) {
+  const Tile<T> tile{s.weights + r0, kRows, s.values, s.padded, cols.lo / T::per_word, (cols.hi + T::per_word - 1) / T::per_word,
+                     state.sums + r0 * s.padded, s.padded, s.shrink + r0};
+  strip<T, false, From::scaled>(tile, rows, s.padded);
+}
 
-  // scores[j * kRows + r] of the keys of `cols` and the rows r0 … r0 + rows - 1, a whole number of vectors.
-  static void scores(const Space<T>& s, const Keys& k, int64_t inner, const Columns& cols, int64_t r0, int64_t rows) {
-#if defined(TS_TILES)
-    if constexpr (tiles) {
-      const TileWalk walk{k.stride * 4, kTileWords, kRows * 4, kTileWords * kRows};
-      return tiles_grid(walk, k.rows, kKeys, s.queries + r0, rows, s.words / kTileWords, s.scores + r0, kRows, true);
-    }
-#endif
-    const Tile<T> tile{k.rows, k.stride, s.queries + r0, kRows, 0, inner, s.scores + r0, kRows, nullptr};
-    for (int64_t j = cols.lo / kKeyStrip * kKeyStrip; j < cols.hi; j += kKeyStrip) {
-      if (rows == kRowGroup) {
-        tile_of<T, true, From::zero, kKeyStrip, kRowVectors>(tile, j, 0);
-        continue;
-      }
-      for (int64_t r = 0; r < rows; r += kLanes) tile_of<T, true, From::zero, kKeyStrip, 1>(tile, j, r);
-    }
+// Keeps the weights of keys lo and lo + 1 for the rows r0 … r0 + kLanes - 1, as the second product takes them.
+template <class T>
+TS_INLINE void keep_weights(const Space<T>& s, int64_t r0, int64_t lo, vf even, vf odd) {
+  if constexpr (T::per_word == 2) {
+    const vu pair = pair_words(even, odd);
+    std::memcpy(s.weights + lo / 2 * kRows + r0, &pair, sizeof pair);
+  } else {
+    store(s.weights + lo * kRows + r0, even);
+    store(s.weights + (lo + 1) * kRows + r0, odd);
   }
-
-  // Weights that keys lo and lo + 1 (or lo alone) have for the rows r0 … r0 + kLanes - 1.
-  static TS_INLINE void keep(const Space<T>& s, int64_t r0, int64_t lo, vf even, vf odd) {
-    if constexpr (T::per_word == 2) {
-      const vu pair = pair_words(even, odd);
-      // AMX takes rows of weights: a stretch of kLanes pairs is transposed when it is whole.
-      auto* to = tiles ? s.staged + lo / 2 % kLanes * kLanes : s.weights + lo / 2 * kRows + r0;
-      std::memcpy(to, &pair, sizeof pair);
-      if (!tiles || lo / 2 % kLanes != kLanes - 1) return;
-      vu block[kLanes];
-#pragma GCC unroll 16
-      for (int i = 0; i < kLanes; ++i) std::memcpy(&block[i], s.staged + i * kLanes, sizeof(vu));
-      transpose(block);
-#pragma GCC unroll 16
-      for (int l = 0; l < kLanes; ++l) std::memcpy(s.weights + (r0 + l) * weight_words + lo / 2 / kLanes * kLanes, &block[l], sizeof(vu));
-    } else {
-      store(s.weights + lo * kRows + r0, even);
-      store(s.weights + (lo + 1) * kRows + r0, odd);
-    }
+}
+template <class T>
+float weight_of(const Space<T>& s, int64_t r, int64_t j) {
+  if constexpr (T::per_word == 2) {
+    const uint32_t pair = s.weights[j / 2 * kRows + r];
+    return from_bf16(static_cast<uint16_t>(j % 2 == 0 ? pair : pair >> 16));
+  } else {
+    return s.weights[j * kRows + r];
   }
-  static float weight_of(const Space<T>& s, int64_t r, int64_t j) {
-    if constexpr (T::per_word == 2) {
-      const uint32_t pair = tiles ? s.weights[r * weight_words + j / 2] : s.weights[j / 2 * kRows + r];
-      return from_bf16(static_cast<uint16_t>(j % 2 == 0 ? pair : pair >> 16));
-    } else {
-      return s.weights[j * kRows + r];
-    }
-  }
-
-  // sums = sums * shrink + weights * values, for rows r0 … r0 + rows - 1.
-  static void sums(const Space<T>& s, const Columns& cols, const State& state, int64_t r0, int64_t rows) {
-#if defined(TS_TILES)
-    if constexpr (tiles) {
-      for (int64_t r = r0; r < r0 + rows; ++r) {
-        if (s.shrink[r] == 1.0f) continue;  // most often, once a row has met its largest score
-        for (int64_t d = 0; d < s.padded; d += kLanes) store(state.sums + r * s.padded + d, load(state.sums + r * s.padded + d) * s.shrink[r]);
-      }
-      const TileWalk walk{weight_words * 4, kTileWords, s.padded * 4, kTileWords * s.padded};
-      return tiles_grid(walk, s.weights + r0 * weight_words, rows, s.values, s.padded, weight_words / kTileWords, state.sums + r0 * s.padded,
-                        s.padded, false);
-    }
-#endif
-    const Tile<T> tile{s.weights + r0, kRows, s.values, s.padded, cols.lo / T::per_word, (cols.hi + T::per_word - 1) / T::per_word,
-                       state.sums + r0 * s.padded, s.padded, s.shrink + r0};
-    strip<T, false, From::scaled>(tile, rows, s.padded);
-  }
-};
+}
 
 // Turns the products of kLanes rows, from r0 on, with the keys lo … hi - 1 of a block into weights, and notes by how much
 // older sums shrink. `from`: the block's first key.
@@ -213,7 +181,7 @@ TS_INLINE void weigh(const AttentionCall& c, const Space<T>& s, const State& sta
     total += even;
     total += odd;
     const bool round = T::per_word == 1 && c.round;
-    Products<T>::keep(s, r0, j, round ? round_bf16(even) : even, round ? round_bf16(odd) : odd);
+    keep_weights(s, r0, j, round ? round_bf16(even) : even, round ? round_bf16(odd) : odd);
   }
   const vf shrink = exp(largest - base);
   store(s.shrink + r0, shrink);
@@ -234,50 +202,56 @@ inline void prefetch_block(const AttentionCall& c, const Task& t, int64_t from) 
   }
 }
 
-// Adds one block of keys to the rows of a task.
-template <class T>
-void add_block(const AttentionCall& c, const Task& t, int64_t block, const State& state, const Space<T>& s) {
-  using Own = Products<T>;
-  const int64_t rows = t.rows(), from = block * kKeys;
-  const BlockRows at(c, t.segment, t.key_head, from);
-  const auto keys = Own::keys(c, at, s);
-  stage_values(c.values(), at, s.padded, s.values);
-  prefetch_block(c, t, from + kKeys);
-  const int64_t inner = (c.width + T::per_word - 1) / T::per_word;
-  const auto seen = [&](int64_t first_row, int64_t last_row) { return Columns(s.first[first_row], s.last[last_row], from); };
-  // Where every row sees the same keys, products run over no others; a pair or a tile may still hold one that is masked.
-  const Columns one = seen(0, 0), other = seen(rows - 1, rows - 1);
-  const int64_t multiple = Own::tiles ? kKeys : T::per_word;
-  const bool alike = one.lo == other.lo && one.hi == other.hi && one.lo % multiple == 0 && (one.hi % multiple == 0 || one.hi >= at.count);
-  uint8_t lost[kKeys];
-  const bool taken = !alike && take_out(s.values, at.count, s.padded, lost);
-  for (int64_t r = 0; r < rows; r += kRowGroup) {
-    const int64_t end = r + kRowGroup < rows ? r + kRowGroup : rows;
-    const Columns cols = seen(r, end - 1);
-    if (cols.empty()) continue;
-    Own::scores(s, keys, inner, cols, r, whole_vectors(end - r));
-    const int64_t lo = Own::tiles ? 0 : cols.lo / 2 * 2, hi = Own::tiles ? kKeys : (cols.hi + 1) / 2 * 2;
-    for (int64_t i = r; i < end; i += kLanes) weigh<T>(c, s, state, i, from, lo, hi);
-    if constexpr (Own::tiles) {
-      Own::sums(s, cols, state, r, whole_vectors(end - r));
-      continue;
-    }
-    for (int64_t i = r; i < end; i += kStrip) {
-      const int64_t count = end - i < kStrip ? end - i : kStrip;
-      const Columns own = seen(i, i + count - 1);
-      if (!own.empty()) Own::sums(s, own, state, i, count);
-    }
-  }
-  if (!taken) return;
+// Gives values that were taken out of the block's rows back to the rows of the task that see them; weight(r, j).
+template <class T, class Weight>
+void give_back_values(const AttentionCall& c, const Task& t, const BlockRows& at, int64_t from, const uint8_t* lost, const State& state,
+                      const Space<T>& s, const Weight& weight) {
   for (int64_t j = 0; j < at.count; ++j) {
     if (lost[j] == 0) continue;
     float* values = reinterpret_cast<float*>(s.staged);
     stage_row(c.v, c.kv_type, at(j), c.width, s.padded, c.round, values);
-    for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t r = 0; r < t.rows(); ++r) {
       if (from + j < s.first[r] || from + j >= s.last[r]) continue;
-      give_back(state.sums + r * s.padded, s.padded, Own::weight_of(s, r, j), [=](int64_t d) { return load(values + d); });
+      give_back(state.sums + r * s.padded, s.padded, weight(r, j), [=](int64_t d) { return load(values + d); });
     }
   }
+}
+
+// True if every row of the task sees the same keys of the block, in whole multiples of `multiple` of the `count` there are:
+// then products run over no others.
+template <class T>
+bool see_alike(const Task& t, const Space<T>& s, int64_t from, int64_t count, int64_t multiple) {
+  const Columns one(s.first[0], s.last[0], from), other(s.first[t.rows() - 1], s.last[t.rows() - 1], from);
+  return one.lo == other.lo && one.hi == other.hi && one.lo % multiple == 0 && (one.hi % multiple == 0 || one.hi >= count);
+}
+
+// Adds one block of keys to the rows of a task.
+template <class T>
+void add_block(const AttentionCall& c, const Task& t, int64_t block, const State& state, const Space<T>& s) {
+  const int64_t rows = t.rows(), from = block * kKeys;
+  const BlockRows at(c, t.segment, t.key_head, from);
+  const Rows keys = c.keys();
+  for (int64_t j = 0; j < at.count; ++j) stage_row(keys.data, keys.type, at(j), keys.width, s.words, keys.round, s.keys + j * s.words);
+  stage_values(c.values(), at, s.padded, s.values);
+  prefetch_block(c, t, from + kKeys);
+  const int64_t inner = (c.width + T::per_word - 1) / T::per_word;
+  const auto seen = [&](int64_t first_row, int64_t last_row) { return Columns(s.first[first_row], s.last[last_row], from); };
+  uint8_t lost[kKeys];
+  // A pair may hold a key that is masked.
+  const bool taken = !see_alike(t, s, from, at.count, T::per_word) && take_out(s.values, at.count, s.padded, lost);
+  for (int64_t r = 0; r < rows; r += kRowGroup) {
+    const int64_t end = r + kRowGroup < rows ? r + kRowGroup : rows;
+    const Columns cols = seen(r, end - 1);
+    if (cols.empty()) continue;
+    score(s, inner, cols, r, whole_vectors(end - r));
+    for (int64_t i = r; i < end; i += kLanes) weigh<T>(c, s, state, i, from, cols.lo / 2 * 2, (cols.hi + 1) / 2 * 2);
+    for (int64_t i = r; i < end; i += kStrip) {
+      const int64_t count = end - i < kStrip ? end - i : kStrip;
+      const Columns own = seen(i, i + count - 1);
+      if (!own.empty()) sum_values(s, own, state, i, count);
+    }
+  }
+  if (taken) give_back_values(c, t, at, from, lost, state, s, [&](int64_t r, int64_t j) { return weight_of(s, r, j); });
 }
 
 }  // namespace ts::TS_ISA
