@@ -126,13 +126,10 @@ export function linear(
   record('linear', [y], inputs, [rows, weight], ([gy], needs) => {
     const g = gy as Tensor;
     const attrs = { compute, out: 'float32' } as const;
-    const weightGrad = (): Tensor =>
-      across
-        ? product(rows, g, { ...attrs, transposeA: true, transposeB: false })
-        : product(g, rows, { ...attrs, transposeA: true, transposeB: false });
+    const [left, right] = across ? [rows, g] : [g, rows]; // of the weight's gradient
     const grads: (Tensor | null)[] = [
       needs[0] ? product(g, weight, { ...attrs, transposeA: false, transposeB: across }) : null,
-      needs[1] ? weightGrad() : null,
+      needs[1] ? product(left, right, { ...attrs, transposeA: true, transposeB: false }) : null,
     ];
     if (bias !== null) grads.push(needs[2] ? like(g, kernelsFor('linear', g).reduce('sum', g, [0])) : null);
     return grads;

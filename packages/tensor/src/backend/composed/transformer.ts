@@ -1,11 +1,8 @@
-import type { Compute, GateFn, NDArray } from '../contract';
+import type { FusedKernels, GateFn, NDArray } from '../contract';
 import type { Steps } from './steps';
 
 /** x weightᵀ + bias, or x weight + bias if the weight lies across. */
-export function linear(
-  s: Steps,
-  ...args: readonly [x: NDArray, weight: NDArray, bias: NDArray | null, compute: Compute, across?: boolean]
-): NDArray {
+export function linear(s: Steps, ...args: Parameters<FusedKernels['linear']>): NDArray {
   const [x, weight, bias, compute, across = false] = args;
   const y = s.matmul(x, weight, across ? 'none' : 'b', compute);
   return bias === null ? y : s.add(y, s.cast(bias, 'float32'));
