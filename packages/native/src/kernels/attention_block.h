@@ -20,15 +20,9 @@ constexpr int kRowVectors = kStrip == 4 ? 2 : 3;
 constexpr int64_t kRowGroup = kRowVectors * kLanes;
 static_assert(kKeys % kKeyStrip == 0 && kRows % kRowGroup == 0 && kRowGroup % kStrip == 0);
 
-constexpr float kNothing = -__builtin_inff();
-
 // Whether tiles of AMX multiply such operands (attention_tiles.h).
 template <class T>
-#if defined(TS_TILES)
-constexpr bool kByTiles = T::per_word == 2;
-#else
-constexpr bool kByTiles = false;
-#endif
+constexpr bool kByTiles = kHaveTiles && T::per_word == 2;
 
 // Queries begin … begin + count - 1 of the batch, heads head … head + heads - 1, which share a key head.
 struct Task {
@@ -59,15 +53,11 @@ struct Space {
   int32_t *first, *last;  // keys that a row sees
   State part, total;
 
-  static int64_t words_of(const AttentionCall& c) {
-    const int64_t words = (c.width + T::per_word - 1) / T::per_word;
-    return (words + kLanes - 1) / kLanes * kLanes;
-  }
   static int64_t floats(const AttentionCall& c) {
-    const int64_t words = words_of(c), padded = c.padded();
+    const int64_t words = c.words(T::per_word), padded = c.padded();
     return kKeys * (words + padded) + kRows * words + kLanes * (words + padded) + kRows * (2 * kKeys + kLanes + 3) + 2 * State::floats(kRows, padded);
   }
-  Space(const AttentionCall& c, float* data) : words(words_of(c)), padded(c.padded()), part(data, kRows), total(data + State::floats(kRows, padded), kRows) {
+  Space(const AttentionCall& c, float* data) : words(c.words(T::per_word)), padded(c.padded()), part(data, kRows), total(data + State::floats(kRows, padded), kRows) {
     data += 2 * State::floats(kRows, padded);
     scores = data;
     shrink = scores + kRows * kKeys;
@@ -83,13 +73,8 @@ struct Space {
 };
 
 inline void stage_values(const Rows& rows, const BlockRows& at, int64_t padded, float* out) {
-  for (int64_t j = 0; j < kKeys; ++j) {
-    if (j < at.count) {
-      stage_row(rows.data, rows.type, at(j), rows.width, padded, rows.round, out + j * padded);
-    } else {
-      std::memset(out + j * padded, 0, static_cast<size_t>(padded) * 4);
-    }
-  }
+  stage_rows(rows, at.count, padded, at, out);
+  std::memset(out + at.count * padded, 0, static_cast<size_t>((kKeys - at.count) * padded) * 4);
 }
 #if defined(TS_DOT_BF16)
 inline void stage_values(const Rows& rows, const BlockRows& at, int64_t padded, uint32_t* out) {
@@ -102,11 +87,10 @@ template <class T>
 void stage_queries(const AttentionCall& c, const Task& t, const Space<T>& s) {
   const auto start = [&](int64_t r) { return t.slot(c, r) * c.width; };
   const int64_t rows = t.rows(), position = t.position(c);
-  const Rows queries = c.query_rows();
   if (kByTiles<T>) {
-    for (int64_t r = 0; r < rows; ++r) stage_row(queries.data, queries.type, start(r), queries.width, s.words, queries.round, s.queries + r * s.words);
+    stage_rows(c.query_rows(), rows, s.words, start, s.queries);
   } else {
-    stage_columns(queries, rows, s.words, kRows, start, s.staged, s.queries);
+    stage_columns(c.query_rows(), rows, s.words, kRows, start, s.staged, s.queries);
   }
   for (int64_t r = 0; r < whole_vectors(rows); ++r) {
     s.first[r] = r < rows ? static_cast<int32_t>(c.first(position + r / t.heads)) : 0;
@@ -230,8 +214,7 @@ template <class T>
 void add_block(const AttentionCall& c, const Task& t, int64_t block, const State& state, const Space<T>& s) {
   const int64_t rows = t.rows(), from = block * kKeys;
   const BlockRows at(c, t.segment, t.key_head, from);
-  const Rows keys = c.keys();
-  for (int64_t j = 0; j < at.count; ++j) stage_row(keys.data, keys.type, at(j), keys.width, s.words, keys.round, s.keys + j * s.words);
+  stage_rows(c.keys(), at.count, s.words, at, s.keys);
   stage_values(c.values(), at, s.padded, s.values);
   prefetch_block(c, t, from + kKeys);
   const int64_t inner = (c.width + T::per_word - 1) / T::per_word;

@@ -47,6 +47,8 @@ struct AttentionCall {
   }
 
   int64_t groups() const { return heads / key_heads; }
+  // Words of a row of q, k or v, with so many values in a word.
+  int64_t words(int per_word) const { return ((width + per_word - 1) / per_word + kLanes - 1) / kLanes * kLanes; }
   int64_t padded() const { return (width + kLanes - 1) / kLanes * kLanes; }
   int64_t queries(int64_t segment) const { return query_offsets[segment + 1] - query_offsets[segment]; }
 

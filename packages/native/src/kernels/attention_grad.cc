@@ -57,11 +57,6 @@ void zero(float* x, int64_t count) {
   if (count > 0) std::memset(x, 0, static_cast<size_t>(count) * 4);
 }
 
-template <class Start>
-void stage_rows(const Rows& rows, int64_t count, int64_t padded, const Start& start, float* out) {
-  for (int64_t j = 0; j < count; ++j) stage_row(rows.data, rows.type, start(j), rows.width, padded, rows.round, out + j * padded);
-}
-
 // Weights and slopes (d loss / d product) of a strip of rows, in place of the scores and of gy · v.
 TS_INLINE void slopes_of(const AttentionCall& c, const Gradients& g, const Queries& t, int64_t block, int64_t first_row, int64_t rows,
                          const Columns& cols, const Space& s) {

@@ -10,8 +10,6 @@ constexpr int64_t kChunk = 256;
 constexpr int64_t kBlocks = kChunk / kKeys;
 constexpr int64_t kQueries = 64;  // queries of a tile
 
-constexpr float kNothing = -__builtin_inff();
-
 struct Gradients {
   const float* gy;
   const float* deltas;  // (N, Hq): gy · y

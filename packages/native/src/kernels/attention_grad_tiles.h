@@ -12,14 +12,12 @@ namespace ts::TS_ISA {
 
 #if defined(TS_TILES)
 
-constexpr bool kHaveTiles = true;
 using TileRegisters = Tiles<>;
 
 static_assert(kQueries == kKeys, "stage_pairs makes kKeys rows");
 
 // A thread's operands: bfloat16 in pairs, a row or a column of pairs along the inner dimension of its product.
 struct TileSpace {
-  static constexpr int64_t kPairs = kKeys / 2;
   int64_t words, padded;  // pairs of a row; columns of an output
   uint32_t *keys, *values, *key_pairs;                      // of the chunk: rows, rows, pairs of keys by columns
   uint32_t *queries, *grads, *query_pairs, *grad_pairs;     // of a tile: columns, columns, pairs of queries by columns
@@ -28,13 +26,12 @@ struct TileSpace {
   float *scores, *slopes, *lse, *delta;
   int32_t *first, *last;  // keys that a query sees
 
-  static int64_t words_of(const AttentionCall& c) { return (c.width + 2 * kLanes - 1) / (2 * kLanes) * kLanes; }
   static int64_t floats(const AttentionCall& c) {
-    const int64_t words = words_of(c), padded = c.padded();
-    return kChunk * (2 * words + padded / 2) + kQueries * (2 * words + padded) + 3 * kKeys * kPairs + kLanes * (words + 2 * kLanes) +
+    const int64_t words = c.words(2), padded = c.padded();
+    return kChunk * (2 * words + padded / 2) + kQueries * (2 * words + padded) + 3 * kKeys * kKeyPairs + kLanes * (words + 2 * kLanes) +
            2 * kKeys * kQueries + 4 * kQueries;
   }
-  TileSpace(const AttentionCall& c, float* data) : words(words_of(c)), padded(c.padded()) {
+  TileSpace(const AttentionCall& c, float* data) : words(c.words(2)), padded(c.padded()) {
     const auto take = [&](int64_t count) {
       float* place = data;
       data += count;
@@ -48,9 +45,9 @@ struct TileSpace {
     grads = take_words(kQueries * words);
     query_pairs = take_words(kQueries / 2 * padded);
     grad_pairs = take_words(kQueries / 2 * padded);
-    weights = take_words(kKeys * kPairs);
-    slope_rows = take_words(kKeys * kPairs);
-    slope_columns = take_words(kKeys * kPairs);
+    weights = take_words(kKeys * kKeyPairs);
+    slope_rows = take_words(kKeys * kKeyPairs);
+    slope_columns = take_words(kKeys * kKeyPairs);
     staged = take_words(kLanes * (words + 2 * kLanes));
     scores = take(kKeys * kQueries);
     slopes = take(kKeys * kQueries);
@@ -64,12 +61,12 @@ struct TileSpace {
 // The operands of one block of the chunk's keys.
 inline void stage_block(const AttentionCall& c, const BlockRows& at, int64_t place, const TileSpace& s) {
   const auto rows = [&](const Rows& source, uint32_t* out) {
-    for (int64_t j = 0; j < at.count; ++j) stage_row(source.data, source.type, at(j), source.width, s.words, true, out + j * s.words);
+    stage_rows(source, at.count, s.words, at, out);
     std::memset(out + at.count * s.words, 0, static_cast<size_t>((kKeys - at.count) * s.words) * 4);
   };
   rows(c.keys(), s.keys + place * kKeys * s.words);
   rows(c.values(), s.values + place * kKeys * s.words);
-  uint32_t* pairs = s.key_pairs + place * TileSpace::kPairs * s.padded;
+  uint32_t* pairs = s.key_pairs + place * kKeyPairs * s.padded;
   stage_pairs(c.keys(), at.count, s.padded, at, pairs);
   uint8_t* flags = s.lost.keys + place * kKeys;
   if (place == 0) s.lost.any_keys = false;
@@ -84,8 +81,10 @@ inline void stage_tile(const AttentionCall& c, const Gradients& g, const Queries
   stage_pairs(g.grad_rows(c), t.count, s.padded, start, s.grad_pairs);
   s.lost.any_queries = take_out(s.query_pairs, t.count, s.padded, s.lost.queries);
   s.lost.any_grads = take_out(s.grad_pairs, t.count, s.padded, s.lost.grads);
-  std::memset(s.queries, 0, static_cast<size_t>(kQueries * s.words) * 4);
-  std::memset(s.grads, 0, static_cast<size_t>(kQueries * s.words) * 4);
+  if (t.count < kQueries) {
+    std::memset(s.queries, 0, static_cast<size_t>(kQueries * s.words) * 4);
+    std::memset(s.grads, 0, static_cast<size_t>(kQueries * s.words) * 4);
+  }
   stage_columns(c.query_rows(), t.count, s.words, kQueries, start, s.staged, s.queries);
   stage_columns(g.grad_rows(c), t.count, s.words, kQueries, start, s.staged, s.grads);
   for (int64_t r = 0; r < kQueries; ++r) {
@@ -97,16 +96,6 @@ inline void stage_tile(const AttentionCall& c, const Gradients& g, const Queries
     s.lse[r] = sees ? lse : 0;
     s.delta[r] = sees ? g.deltas[t.slot(c, r)] : 0;
   }
-}
-
-// 16 pairs of keys by 16 queries as rows of queries.
-TS_INLINE void turn(const uint32_t* pairs, uint32_t* out) {
-  vu block[kLanes];
-#pragma GCC unroll 16
-  for (int i = 0; i < kLanes; ++i) std::memcpy(&block[i], pairs + i * kLanes, sizeof(vu));
-  transpose(block);
-#pragma GCC unroll 16
-  for (int l = 0; l < kLanes; ++l) std::memcpy(out + l * TileSpace::kPairs, &block[l], sizeof(vu));
 }
 
 // Weights and slopes of 2 kLanes queries from q0 on, from their scores and gy · v. `from`: the block's first key.
@@ -134,9 +123,8 @@ TS_INLINE void weigh(const AttentionCall& c, int64_t q0, int64_t from, const Til
         weights[h] = select(seen, exp(x - lse[h]), vf{});
         slopes[i][h] = select(seen, slope_of(c, weights[h], x, load(s.slopes + at), delta[h]), vf{});
       }
-      const int64_t row = (j + i) * TileSpace::kPairs + q0 / 2;
-      const vu pair = (vu)_mm512_cvtne2ps_pbh((__m512)weights[1], (__m512)weights[0]);
-      const vu slope = (vu)_mm512_cvtne2ps_pbh((__m512)slopes[i][1], (__m512)slopes[i][0]);
+      const int64_t row = (j + i) * kKeyPairs + q0 / 2;
+      const vu pair = narrow(weights[0], weights[1]), slope = narrow(slopes[i][0], slopes[i][1]);
       std::memcpy(s.weights + row, &pair, sizeof pair);
       std::memcpy(s.slope_rows + row, &slope, sizeof slope);
     }
@@ -145,7 +133,9 @@ TS_INLINE void weigh(const AttentionCall& c, int64_t q0, int64_t from, const Til
       uint32_t* stretch = s.staged + h * kLanes * kLanes;
       const vu words = pair_words(slopes[0][h], slopes[1][h]);
       std::memcpy(stretch + pair * kLanes, &words, sizeof words);
-      if (pair == kLanes - 1) turn(stretch, s.slope_columns + (q0 + h * kLanes) * TileSpace::kPairs + j / 2 - pair);
+      if (pair < kLanes - 1) continue;
+      uint32_t* to = s.slope_columns + (q0 + h * kLanes) * kKeyPairs + j / 2 - pair;
+      turn([=](int l) { return stretch + l * kLanes; }, [=](int i) { return to + i * kKeyPairs; });
     }
   }
 }
@@ -161,13 +151,13 @@ inline void add_block_by_tiles(const AttentionCall& c, const Gradients& g, const
   products(s.keys, s.queries, s.scores);
   products(s.values, s.grads, s.slopes);
   for (int64_t q = 0; q < kQueries; q += 2 * kLanes) weigh(c, q, from, s);
-  const TileWalk outward{TileSpace::kPairs * 4, kTileWords, s.padded * 4, kTileWords * s.padded};
+  const TileWalk outward{kKeyPairs * 4, kTileWords, s.padded * 4, kTileWords * s.padded};
   const auto add = [&](const uint32_t* rows, const uint32_t* pairs, float* out) {
-    tiles_grid(outward, rows, kKeys, pairs, s.padded, TileSpace::kPairs / kTileWords, out, s.padded, false);
+    tiles_grid(outward, rows, kKeys, pairs, s.padded, kKeyPairs / kTileWords, out, s.padded, false);
   };
   add(s.weights, s.grad_pairs, gv + place * kKeys * s.padded);
   add(s.slope_rows, s.query_pairs, gk + place * kKeys * s.padded);
-  add(s.slope_columns, s.key_pairs + place * TileSpace::kPairs * s.padded, query_sums);
+  add(s.slope_columns, s.key_pairs + place * kKeyPairs * s.padded, query_sums);
   const auto of = [](const uint32_t* rows) {
     return [=](int64_t r, int64_t j) { return from_bf16(reinterpret_cast<const uint16_t*>(rows)[j * kQueries + r]); };
   };
@@ -177,7 +167,6 @@ inline void add_block_by_tiles(const AttentionCall& c, const Gradients& g, const
 #else
 
 // Families without tiles never come here.
-constexpr bool kHaveTiles = false;
 struct TileRegisters {};
 struct TileSpace {
   static int64_t floats(const AttentionCall&) { return 0; }

@@ -8,6 +8,9 @@ namespace ts::TS_ISA {
 
 // Keys of a block: every walk over a document's keys goes by these, counted from the document's start.
 constexpr int kKeys = 64;
+constexpr int kKeyPairs = kKeys / 2;
+
+constexpr float kNothing = -__builtin_inff();
 
 // Rows of the register tile beside two vectors of columns: 24, 12 or 8 accumulators.
 #if TS_VBYTES == 64 || defined(__aarch64__)
@@ -155,11 +158,26 @@ struct Rows {
   bool round;
 };
 
+// Rows one after the other, `words` words each. start(j) is where row j begins.
+template <class Word, class Start>
+inline void stage_rows(const Rows& rows, int64_t count, int64_t words, const Start& start, Word* out) {
+  for (int64_t j = 0; j < count; ++j) stage_row(rows.data, rows.type, start(j), rows.width, words, rows.round, out + j * words);
+}
+
 // Rows as columns: out[word * stride + j] for j < count; `stride` is a multiple of kLanes and columns from count up to the
-// next multiple of kLanes become zeros. start(j) is where row j begins. staged: kLanes * words words.
+// next multiple of kLanes become zeros. staged: kLanes * words words.
 template <class Word, class Start>
 inline void stage_columns(const Rows& rows, int64_t count, int64_t words, int64_t stride, const Start& start, Word* staged, Word* out) {
+  // Whole rows of bfloat16 are pairs where they lie.
+  const bool in_place = __is_same(Word, uint32_t) && rows.type == DType::bfloat16 && rows.width == 2 * words;
   for (int64_t j = 0; j < count; j += kLanes) {
+    if (in_place && j + kLanes <= count) {
+      for (int64_t w = 0; w < words; w += kLanes) {
+        turn([&](int l) { return static_cast<const uint16_t*>(rows.data) + start(j + l) + 2 * w; },
+             [&](int i) { return out + (w + i) * stride + j; });
+      }
+      continue;
+    }
     for (int64_t l = 0; l < kLanes; ++l) {
       if (j + l < count) {
         stage_row(rows.data, rows.type, start(j + l), rows.width, words, rows.round, staged + l * words);
@@ -168,12 +186,7 @@ inline void stage_columns(const Rows& rows, int64_t count, int64_t words, int64_
       }
     }
     for (int64_t w = 0; w < words; w += kLanes) {
-      vu block[kLanes];
-#pragma GCC unroll 16
-      for (int l = 0; l < kLanes; ++l) std::memcpy(&block[l], staged + l * words + w, sizeof(vu));
-      transpose(block);
-#pragma GCC unroll 16
-      for (int i = 0; i < kLanes; ++i) std::memcpy(out + (w + i) * stride + j, &block[i], sizeof(vu));
+      turn([&](int l) { return staged + l * words + w; }, [&](int i) { return out + (w + i) * stride + j; });
     }
   }
 }

@@ -10,30 +10,8 @@
 
 namespace ts::TS_ISA {
 
-constexpr int64_t kKeyPairs = kKeys / 2;
-
-// The block's keys as columns of pairs along the width.
-inline void stage_key_columns(const AttentionCall& c, const BlockRows& at, const Space<Pairs>& s) {
-  const Rows rows = c.keys();
-  if (rows.type != DType::bfloat16 || c.width != 2 * s.words || at.count < kKeys) {
-    return stage_columns(rows, at.count, s.words, kKeys, at, s.staged, s.keys);
-  }
-  // Rows of a cache are pairs already.
-  const uint16_t* data = static_cast<const uint16_t*>(rows.data);
-  for (int64_t j = 0; j < kKeys; j += kLanes) {
-    for (int64_t w = 0; w < s.words; w += kLanes) {
-      vu block[kLanes];
-#pragma GCC unroll 16
-      for (int l = 0; l < kLanes; ++l) std::memcpy(&block[l], data + at(j + l) + 2 * w, sizeof(vu));
-      transpose(block);
-#pragma GCC unroll 16
-      for (int i = 0; i < kLanes; ++i) std::memcpy(s.keys + (w + i) * kKeys + j, &block[i], sizeof(vu));
-    }
-  }
-}
-
-// Turns the products of row r with the block's keys into weights, and notes by how much older sums shrink.
-TS_INLINE void weigh_row(const AttentionCall& c, const Space<Pairs>& s, const State& state, int64_t r, int64_t from) {
+// Turns the products of row r with the block's keys into weights; gives by how much older sums shrink.
+TS_INLINE float weigh_row(const AttentionCall& c, const Space<Pairs>& s, const State& state, int64_t r, int64_t from) {
   constexpr int kVectors = kKeys / kLanes;
   static_assert(kVectors == 4);
   const int64_t first = s.first[r] - from, last = s.last[r] - from;
@@ -61,18 +39,18 @@ TS_INLINE void weigh_row(const AttentionCall& c, const Space<Pairs>& s, const St
   store(totals, fma(load(totals), splat(shrink), (x[0] + x[1]) + (x[2] + x[3])));
 #pragma GCC unroll 2
   for (int v = 0; v < kVectors; v += 2) {
-    const vu pairs = (vu)_mm512_cvtne2ps_pbh((__m512)x[v + 1], (__m512)x[v]);
+    const vu pairs = narrow(x[v], x[v + 1]);
     std::memcpy(s.weights + r * kKeyPairs + v / 2 * kLanes, &pairs, sizeof pairs);
   }
-  s.shrink[r] = shrink;
   state.largest[r] = now;
+  return shrink;
 }
 
 // Adds one block of keys to the rows of a task. Needs Tiles.
 inline void add_block_by_tiles(const AttentionCall& c, const Task& t, int64_t block, const State& state, const Space<Pairs>& s) {
   const int64_t rows = t.rows(), from = block * kKeys, words = s.words;
   const BlockRows at(c, t.segment, t.key_head, from);
-  stage_key_columns(c, at, s);
+  stage_columns(c.keys(), at.count, s.words, kKeys, at, s.staged, s.keys);
   stage_values(c.values(), at, s.padded, s.values);
   prefetch_block(c, t, from + kKeys);
   uint8_t lost[kKeys];
@@ -83,10 +61,10 @@ inline void add_block_by_tiles(const AttentionCall& c, const Task& t, int64_t bl
     if (Columns(s.first[r], s.last[end - 1], from).empty()) continue;
     tiles_grid(inward, s.queries + r * words, whole, s.keys, kKeys, words / kTileWords, s.scores + r * kKeys, kKeys, true);
     for (int64_t i = r; i < end; ++i) {
-      weigh_row(c, s, state, i, from);
-      if (s.shrink[i] == 1.0f) continue;  // most often, once a row has met its largest score
+      const float shrink = weigh_row(c, s, state, i, from);
+      if (shrink == 1.0f) continue;  // most often, once a row has met its largest score
       float* sums = state.sums + i * s.padded;
-      for (int64_t d = 0; d < s.padded; d += kLanes) store(sums + d, load(sums + d) * s.shrink[i]);
+      for (int64_t d = 0; d < s.padded; d += kLanes) store(sums + d, load(sums + d) * shrink);
     }
     tiles_grid(outward, s.weights + r * kKeyPairs, whole, s.values, s.padded, kKeyPairs / kTileWords, state.sums + r * s.padded, s.padded, false);
   }

@@ -33,6 +33,22 @@ TS_INLINE void transpose(vu (&x)[kLanes]) {
   }
 }
 
+// kLanes rows of kLanes words as columns: row l begins at from(l), column i at to(i).
+template <class From, class To>
+TS_INLINE void turn(const From& from, const To& to) {
+  vu block[kLanes];
+#pragma GCC unroll 16
+  for (int l = 0; l < kLanes; ++l) std::memcpy(&block[l], from(l), sizeof(vu));
+  transpose(block);
+#pragma GCC unroll 16
+  for (int i = 0; i < kLanes; ++i) std::memcpy(to(i), &block[i], sizeof(vu));
+}
+
+#if defined(__AVX512BF16__)
+// 32 values as 16 words of two, rounded; subnormals become zero, as in every product of theirs.
+TS_INLINE vu narrow(vf first, vf second) { return (vu)_mm512_cvtne2ps_pbh((__m512)second, (__m512)first); }
+#endif
+
 // n consecutive values as float32.
 template <DType D>
 TS_INLINE vf load_values(const void* data, int64_t at, int n) {
@@ -64,7 +80,7 @@ TS_INLINE vu load_pairs(const void* data, int64_t at, int n) {
   } else {
     const vf first = load_values<D>(data, at, low), second = load_values<D>(data, at + low, n - low);
 #if defined(__AVX512BF16__)
-    return (vu)_mm512_cvtne2ps_pbh((__m512)second, (__m512)first);  // subnormals become zero, as in every product of theirs
+    return narrow(first, second);
 #else
     half[0] = to_bf16(first);
     half[1] = to_bf16(second);
@@ -96,7 +112,7 @@ TS_INLINE vu pair_halves(vh even, vh odd) {
 // Words whose low halves are the bfloat16 of `even` and high halves of `odd`, float32 or already rounded.
 TS_INLINE vu pair_words(vf even, vf odd) {
 #if defined(__AVX512BF16__)
-  return interleave((__m512i)_mm512_cvtne2ps_pbh((__m512)odd, (__m512)even));
+  return interleave((__m512i)narrow(even, odd));
 #else
   return (bits<vu>(round_bf16(odd)) & 0xffff0000u) | (bits<vu>(round_bf16(even)) >> 16);
 #endif

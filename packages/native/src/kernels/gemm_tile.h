@@ -9,6 +9,12 @@
 
 namespace ts::TS_ISA {
 
+#if defined(TS_TILES)
+constexpr bool kHaveTiles = true;
+#else
+constexpr bool kHaveTiles = false;
+#endif
+
 // Rows and columns of the register tile: as many accumulators as registers allow beside two vectors of B and one of A,
 // and at least 2 x 4 of them, the latency of a fused multiply-add times its throughput.
 #if TS_VBYTES == 64
