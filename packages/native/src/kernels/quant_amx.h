@@ -18,14 +18,19 @@ struct TileActivation {
 
 // Rows row … row + 15 of the n of x; rows past the end are zeros.
 inline void quantize_tile(const float* x, int64_t row, int64_t n, int64_t cols, TileActivation* out) {
-  for (int64_t u = 0; u * kUnit < cols; ++u) {
-    for (int64_t r = 0; r < kTileRows; ++r) {
-      Activation one{};
-      if (row + r < n) quantize_unit(x + (row + r) * cols + u * kUnit, cols - u * kUnit, one);
-      std::memcpy(out[u].q[r], one.q, sizeof one.q);
-      out[u].scale[r] = one.scale;
-      out[u].shift[r] = one.scale * static_cast<float>(one.sum[0] + one.sum[1]);
+  static_assert(kLanes == kTileRows);
+  struct Out {
+    TileActivation* at;
+    int8_t* q(int i) const { return at->q[i]; }
+    void rest(int i, float scale, vi first, vi second) const {
+      at->scale[i] = scale;
+      at->shift[i] = scale * static_cast<float>(sum_of_lanes(first + second));
     }
+  };
+  const int rows = static_cast<int>(n - row < kTileRows ? n - row : kTileRows);
+  for (int64_t u = 0; u * kUnit < cols; ++u) {
+    if (rows < kTileRows) out[u] = TileActivation{};
+    quantize_units(x + row * cols + u * kUnit, cols, rows, cols - u * kUnit, Out{out + u});
   }
 }
 

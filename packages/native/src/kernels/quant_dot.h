@@ -221,37 +221,71 @@ TS_INLINE int32_t sum_of_lanes(vi x) {
 #endif
 }
 
-// 32 values (n of them real) as s · q: s = max |x| / 127, q = x · (1 / s) rounded half to even. A unit that holds a value
-// that is not finite gets the scale NaN; one whose scale is below the normal range is zero.
-TS_INLINE void quantize_unit(const float* x, int64_t n, Activation& out) {
+// `count` units (at most kLanes, `stride` floats apart, n of a unit's 32 values real) as s · q: s = max |x| / 127,
+// q = x · (1 / s) rounded half to even. A unit that holds a value that is not finite gets the scale NaN; one whose scale is
+// below the normal range is zero. out.q(i) is where the codes go; out.rest(i, s, a, b) takes the rest: the lanes of a and b sum
+// to Σ q of the first half and of the second.
+template <class Out>
+TS_INLINE void quantize_units(const float* x, int64_t stride, int count, int64_t n, const Out& out) {
   constexpr int kParts = kUnit / kLanes;
-  vf values[kParts];
-  vu most{};
-  for (int p = 0; p < kParts; ++p) {
+  const auto values = [=](int i, int p) {
     const int64_t left = n - p * kLanes;
-    values[p] = left >= kLanes ? load(x + p * kLanes) : load_n(x + p * kLanes, left > 0 ? static_cast<int>(left) : 0);
-    const vu size = bits<vu>(values[p]) & 0x7fffffffu;  // ordered as the magnitudes are, NaN last
-    most = size > most ? size : most;
+    const float* from = x + i * stride + p * kLanes;
+    return left >= kLanes ? load(from) : load_n(from, left > 0 ? static_cast<int>(left) : 0);
+  };
+  uint32_t tops[kLanes] = {};
+  for (int i = 0; i < count; ++i) {
+    vu most{};
+    for (int p = 0; p < kParts; ++p) {
+      const vu size = bits<vu>(values(i, p)) & 0x7fffffffu;  // ordered as the magnitudes are, NaN last
+      most = size > most ? size : most;
+    }
+    tops[i] = largest_lane(most);
   }
-  const uint32_t top = largest_lane(most);
-  const float scale = bits<float>(top) / 127.0f;
-  out = Activation{};
-  if (top >= 0x7f800000u) {
-    out.scale = __builtin_nanf("");
-    return;
-  }
-  if (scale < 1.17549435e-38f) return;
-  out.scale = scale;
-  const vf inverse = splat(1.0f / scale), magic = splat(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer
+  // One division for all units.
+  const vf top = load(reinterpret_cast<const float*>(tops)), scale = top / splat(127.0f), inverse = splat(1.0f) / scale;
+  const vi lost = bits<vi>(top) >= 0x7f800000, none = lost | (scale < splat(1.17549435e-38f));
+  float scales[kLanes], inverses[kLanes];
+  int32_t empty[kLanes];
+  store(scales, select(lost, splat(__builtin_nanf("")), select(none, vf{}, scale)));
+  store(inverses, inverse);
+  store(empty, none);
+  const vf magic = splat(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer
   typedef int8_t Codes __attribute__((vector_size(kLanes)));
-  vi sum[2] = {};
-  for (int p = 0; p < kParts; ++p) {
-    const vi code = bits<vi>(values[p] * inverse + magic) - bits<vi>(magic);
-    const Codes narrow = __builtin_convertvector(code, Codes);
-    std::memcpy(reinterpret_cast<int8_t*>(out.q) + p * kLanes, &narrow, sizeof narrow);
-    sum[2 * p / kParts] += code;
+  for (int i = 0; i < count; ++i) {
+    int8_t* const q = out.q(i);
+    if (empty[i] != 0) {
+      std::memset(q, 0, kUnit);
+      out.rest(i, scales[i], vi{}, vi{});
+      continue;
+    }
+    vi sum[2] = {};
+    for (int p = 0; p < kParts; ++p) {
+      const vi code = bits<vi>(values(i, p) * splat(inverses[i]) + magic) - bits<vi>(magic);
+      const Codes narrow = __builtin_convertvector(code, Codes);
+      std::memcpy(q + p * kLanes, &narrow, sizeof narrow);
+      sum[2 * p / kParts] += code;
+    }
+    out.rest(i, scales[i], sum[0], sum[1]);
   }
-  for (int i = 0; i < 2; ++i) out.sum[i] = sum_of_lanes(sum[i]);
+}
+
+// A row of x, unit by unit.
+inline void quantize_row(const float* x, int64_t cols, Activation* out) {
+  struct Out {
+    Activation* at;
+    int8_t* q(int i) const { return reinterpret_cast<int8_t*>(at[i].q); }
+    void rest(int i, float scale, vi first, vi second) const {
+      at[i].scale = scale;
+      at[i].sum[0] = sum_of_lanes(first);
+      at[i].sum[1] = sum_of_lanes(second);
+    }
+  };
+  const int64_t whole = cols / kUnit;
+  for (int64_t u = 0; u < whole; u += kLanes) {
+    quantize_units(x + u * kUnit, kUnit, static_cast<int>(whole - u < kLanes ? whole - u : kLanes), kUnit, Out{out + u});
+  }
+  if (whole * kUnit < cols) quantize_units(x + whole * kUnit, kUnit, 1, cols - whole * kUnit, Out{out + whole});
 }
 
 // Below this many bytes of codes a product stays on one thread.
@@ -265,9 +299,7 @@ inline Status int8_product(const QuantSpec& s, const uint8_t* panels, const floa
   if (!scratch) return fail(Status::out_of_memory, "[quant_linear] no memory for %lld rows as int8", static_cast<long long>(n));
   Activation* rounded = scratch.as<Activation>();
   const auto round_rows = [&](int64_t begin, int64_t end, int) {
-    for (int64_t i = begin; i < end; ++i) {
-      for (int64_t u = 0; u < units; ++u) quantize_unit(x + i * s.cols + u * kUnit, s.cols - u * kUnit, rounded[i * units + u]);
-    }
+    for (int64_t i = begin; i < end; ++i) quantize_row(x + i * s.cols, s.cols, rounded + i * units);
   };
   // Rows of x in blocks that stay in the second-level cache while the panels pass by.
   const int64_t block = div_up(int64_t{1} << 18, units * static_cast<int64_t>(sizeof(Activation)) + 1) * 4;
