@@ -244,8 +244,10 @@ TEST(attention_is_its_definition) {
 }
 
 TEST(attention_of_a_query_is_the_same_bits_alone_in_chunks_in_pages_and_on_any_threads) {
-  const int64_t total = 1300, heads = 6, width = 20;
-  for (int mode = 0; mode < 8; ++mode) {
+  const int64_t total = 1300, heads = 6;
+  for (int mode = 0; mode < 16; ++mode) {
+    // Keys of the second width are words of a product where they lie in a cache.
+    const int64_t width = (mode & 8) != 0 ? 64 : 20;
     const bool round = (mode & 1) != 0;
     const int64_t window = (mode & 2) != 0 ? 700 : 0;
     Setting s{{{total, 0, total}}, heads, 2, width, 0, true, window, (mode & 4) != 0 ? 3.0f : 0.0f, (mode & 4) != 0, round, false};

@@ -113,6 +113,11 @@ int64_t list_tasks(const AttentionCall& c, Task* out) {
   return count;
 }
 
+// A chunk of a task, and which part its result is.
+struct Unit {
+  int64_t task, chunk, part;
+};
+
 template <class T>
 Status run(const AttentionCall& c) {
   const int64_t count = list_tasks(c, nullptr), padded = c.padded();
@@ -148,21 +153,29 @@ Status run(const AttentionCall& c) {
   }
   const int64_t part_floats = State::floats(rows, padded);
   const Scratch parts(static_cast<size_t>(units * part_floats) * 4);
-  const Scratch index(static_cast<size_t>(units + count) * 8);
-  if (!parts || !index) return fail(Status::out_of_memory, "[attention] could not allocate its scratch memory");
-  int64_t *task_of = index.as<int64_t>(), *first_unit = task_of + units;
+  const Scratch index(static_cast<size_t>(count) * 8), order(static_cast<size_t>(units) * sizeof(Unit));
+  if (!parts || !index || !order) return fail(Status::out_of_memory, "[attention] could not allocate its scratch memory");
+  // A chunk's heads lie side by side in memory, and go one after the other.
+  int64_t* const first_unit = index.as<int64_t>();
   for (int64_t i = 0, unit = 0; i < count; ++i) {
     first_unit[i] = unit;
     const Chunks chunks(c, tasks[i]);
-    for (int64_t chunk = chunks.first; chunk < chunks.end; ++chunk) task_of[unit++] = i;
+    unit += chunks.end - chunks.first;
   }
-  const auto part = [&](int64_t unit) { return State(parts.as<float>() + unit * part_floats, rows); };
+  Unit* const unit_of = order.as<Unit>();
+  for (int64_t listed = 0, chunk = 0; listed < units; ++chunk) {
+    for (int64_t i = 0; i < count; ++i) {
+      const Chunks chunks(c, tasks[i]);
+      if (chunk >= chunks.first && chunk < chunks.end) unit_of[listed++] = {i, chunk, first_unit[i] + chunk - chunks.first};
+    }
+  }
+  const auto part = [&](int64_t index) { return State(parts.as<float>() + index * part_floats, rows); };
   parallel_for(units, 1, [&](int64_t begin, int64_t end, int slot) {
     const Space<T> s(c, scratch.as<float>() + own_floats * slot);
-    for (int64_t unit = begin; unit < end; ++unit) {
-      const int64_t i = task_of[unit];
-      if (unit == begin || task_of[unit - 1] != i) stage_queries(c, tasks[i], s);
-      add_chunk<T>(c, tasks[i], Chunks(c, tasks[i]).first + unit - first_unit[i], part(unit), s);
+    for (int64_t n = begin; n < end; ++n) {
+      const Unit& unit = unit_of[n];
+      stage_queries(c, tasks[unit.task], s);
+      add_chunk<T>(c, tasks[unit.task], unit.chunk, part(unit.part), s);
     }
   });
   parallel_for(count, 1, [&](int64_t begin, int64_t end, int slot) {

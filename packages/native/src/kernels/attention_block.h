@@ -48,14 +48,17 @@ template <class T>
 struct Space {
   using Word = typename T::Word;
   int64_t words, padded;  // a row of q or k; a row of v
-  Word *keys, *values, *queries, *staged, *weights;
+  Word *keys, *values, *queries, *turned, *staged, *weights;
   float *scores, *shrink, *totals;
   int32_t *first, *last;  // keys that a row sees
   State part, total;
 
+  // Where few rows' products with a block's keys wait to be turned, in the place of staged keys.
+  float* products() const { return reinterpret_cast<float*>(keys); }
+
   static int64_t floats(const AttentionCall& c) {
     const int64_t words = c.words(T::per_word), padded = c.padded();
-    return kKeys * (words + padded) + kRows * words + kLanes * (words + padded) + kRows * (2 * kKeys + kLanes + 3) + 2 * State::floats(kRows, padded);
+    return kKeys * (words + padded) + kRows * words + kLanes * (2 * words + padded) + kRows * (2 * kKeys + kLanes + 3) + 2 * State::floats(kRows, padded);
   }
   Space(const AttentionCall& c, float* data) : words(c.words(T::per_word)), padded(c.padded()), part(data, kRows), total(data + State::floats(kRows, padded), kRows) {
     data += 2 * State::floats(kRows, padded);
@@ -68,7 +71,8 @@ struct Space {
     keys = weights + kRows * kKeys;
     values = keys + kKeys * words;
     queries = values + kKeys * padded;
-    staged = queries + kRows * words;
+    turned = queries + kRows * words;
+    staged = turned + kLanes * words;
   }
 };
 
@@ -82,13 +86,14 @@ inline void stage_values(const Rows& rows, const BlockRows& at, int64_t padded, 
 }
 #endif
 
-// The operands of a task's queries: columns, or rows where tiles multiply them.
+// The operands of a task's queries: columns, or rows where tiles multiply them; few of these are turned as well.
 template <class T>
 void stage_queries(const AttentionCall& c, const Task& t, const Space<T>& s) {
   const auto start = [&](int64_t r) { return t.slot(c, r) * c.width; };
   const int64_t rows = t.rows(), position = t.position(c);
   if (kByTiles<T>) {
     stage_rows(c.query_rows(), rows, s.words, start, s.queries);
+    if (rows <= kLanes) stage_columns(c.query_rows(), rows, s.words, kLanes, start, s.staged, s.turned);
   } else {
     stage_columns(c.query_rows(), rows, s.words, kRows, start, s.staged, s.queries);
   }

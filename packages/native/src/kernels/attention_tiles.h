@@ -1,7 +1,7 @@
 // Attention of a task's rows to one block of keys in bfloat16 on AMX.
 //
 // A score's row is a row of the task: its weights then stand as the second product takes them, in pairs of keys. A block's
-// keys are turned into columns instead, once for all rows.
+// keys are turned into columns instead, once for all rows; where these are few, their scores are.
 #pragma once
 
 #include "kernels/attention_block.h"
@@ -46,20 +46,44 @@ TS_INLINE float weigh_row(const AttentionCall& c, const Space<Pairs>& s, const S
   return shrink;
 }
 
+// Whether a block's keys are rows of a tile where they lie: whole ones of bfloat16, one step apart.
+inline bool keys_in_place(const AttentionCall& c, const Space<Pairs>& s, const BlockRows& at) {
+  return c.kv_type == DType::bfloat16 && c.width == 2 * s.words && at.count == kKeys && at(kKeys - 1) - at(0) == (kKeys - 1) * c.key_heads * c.width;
+}
+
+// The products of at most kLanes rows with the block's keys where they lie, keys as rows. Needs Tiles.
+inline void score_few(const AttentionCall& c, const BlockRows& at, const Space<Pairs>& s) {
+  const TileWalk walk{c.key_heads * c.width * 2, kTileWords, kLanes * 4, kTileWords * kLanes};
+  const void* keys = static_cast<const uint16_t*>(c.k) + at(0);
+  tiles_grid(walk, static_cast<const uint32_t*>(keys), kKeys, s.turned, kLanes, s.words / kTileWords, s.products(), kLanes, true);
+}
+// The same turned: they stand as those of many rows do.
+inline void turn_scores(const Space<Pairs>& s) {
+  for (int64_t j = 0; j < kKeys; j += kLanes) {
+    turn([&](int i) { return s.products() + (j + i) * kLanes; }, [&](int i) { return s.scores + i * kKeys + j; });
+  }
+}
+
 // Adds one block of keys to the rows of a task. Needs Tiles.
 inline void add_block_by_tiles(const AttentionCall& c, const Task& t, int64_t block, const State& state, const Space<Pairs>& s) {
   const int64_t rows = t.rows(), from = block * kKeys, words = s.words;
   const BlockRows at(c, t.segment, t.key_head, from);
-  stage_columns(c.keys(), at.count, s.words, kKeys, at, s.staged, s.keys);
+  const bool few = rows <= kLanes && keys_in_place(c, s, at);
+  if (few) {
+    score_few(c, at, s);
+  } else {
+    stage_columns(c.keys(), at.count, s.words, kKeys, at, s.staged, s.keys);
+  }
   stage_values(c.values(), at, s.padded, s.values);
   prefetch_block(c, t, from + kKeys);
+  if (few) turn_scores(s);
   uint8_t lost[kKeys];
   const bool taken = !see_alike(t, s, from, at.count, kKeys) && take_out(s.values, at.count, s.padded, lost);
   const TileWalk inward{words * 4, kTileWords, kKeys * 4, kTileWords * kKeys}, outward{kKeyPairs * 4, kTileWords, s.padded * 4, kTileWords * s.padded};
   for (int64_t r = 0; r < rows; r += kRowGroup) {
     const int64_t end = r + kRowGroup < rows ? r + kRowGroup : rows, whole = whole_vectors(end - r);
     if (Columns(s.first[r], s.last[end - 1], from).empty()) continue;
-    tiles_grid(inward, s.queries + r * words, whole, s.keys, kKeys, words / kTileWords, s.scores + r * kKeys, kKeys, true);
+    if (!few) tiles_grid(inward, s.queries + r * words, whole, s.keys, kKeys, words / kTileWords, s.scores + r * kKeys, kKeys, true);
     for (int64_t i = r; i < end; ++i) {
       const float shrink = weigh_row(c, s, state, i, from);
       if (shrink == 1.0f) continue;  // most often, once a row has met its largest score
