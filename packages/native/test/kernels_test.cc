@@ -102,7 +102,15 @@ TEST(elements_agree_on_every_family) {
   for (int i = 0; i < 5; ++i) ids[static_cast<size_t>(i)] = (i * 3) % 7;
   check({"binary", [&](double* o) { return std::vector<double>{table.address(), sum.address(), o[0], 63, 2, 9}; }, {63}});
   check({"take_rows", [&](double* o) { return std::vector<double>{table.address(), ids.address(), o[0], 5, 36, 7}; }, {45}});
-  check({"add_rows", [&](double* o) { return std::vector<double>{table.address(), ids.address(), o[0], 5, 9, 7}; }, {63}});
+  for (const ts::Isa isa : test::isas()) {
+    for (const int threads : {1, 3}) {
+      ts::set_threads(threads);
+      Array<float> sums(63, 1.0f), want(63, 1.0f);
+      for (size_t i = 0; i < 45; ++i) want[static_cast<size_t>(ids[i / 9]) * 9 + i % 9] += table[i];
+      CHECK(test::run(isa, "add_rows", {table.address(), ids.address(), sums.address(), 5, 9, 7}) == ts::Status::ok);
+      CHECK(sums == want);
+    }
+  }
   const Array<float> cosine = test::uniform(7 * 2, 12), sine = test::uniform(7 * 2, 13);
   for (int bits = 0; bits < 4; ++bits) {
     check({"rope", [&](double* o) { return std::vector<double>{table.address(), cosine.address(), sine.address(), o[0], 7, 1, 9, 2, double(bits & 1), double(bits >> 1)}; }, {63}});

@@ -7,6 +7,7 @@ import {
   checkpoint,
   customOp,
   detach,
+  embedding,
   exp,
   grad,
   keep,
@@ -58,6 +59,32 @@ describe('valueAndGrad', () => {
       [1, 1],
       [1, 1],
     ]);
+  });
+
+  it('adds rows to the gradient of a table that has other uses, before and behind, and to nothing else', () => {
+    const ids = new Int32Array([1, 1, 0]);
+    const table = tensor([
+      [1, 2],
+      [3, 4],
+      [5, 6],
+    ]);
+    const rows = [1, 1, 2, 2, 0, 0];
+    const factor = tensor([
+      [1, 2],
+      [3, 4],
+      [5, 6],
+    ]);
+    const looked = () => sum(embedding(table, ids));
+    const plain = () => sum(mul(table, factor));
+    for (const run of [() => add(looked(), plain()), () => add(plain(), looked())]) {
+      const [g] = grad(run, [table]);
+      expect(g?.dataSync()).toEqual(Float32Array.from(rows, (n, i) => n + i + 1));
+    }
+    // The incoming gradient of a use that passes it on belongs to the caller.
+    const upstream = [ones([3, 2]), ones([3, 2])];
+    const { grads } = vjp(() => [embedding(table, ids), reshape(table, [3, 2])], [table], upstream);
+    expect(grads[0]?.dataSync()).toEqual(Float32Array.from(rows, (n) => n + 1));
+    for (const g of upstream) expect(g.dataSync()).toEqual(new Float32Array(6).fill(1));
   });
 
   it('keeps aux results and frees the rest', () => {

@@ -4,8 +4,11 @@ import { sameShape, showShape } from './shape';
 import { kernelsOf, state } from './state';
 import { type Tensor, viewOf, wrap } from './tensor';
 
+/** A gradient that adds itself to a sum of the input's shape and dtype: for one that is zero nearly everywhere. */
+export type AddsItself = (sum: Tensor) => void;
+
 /** Gradients of an op's inputs, aligned with them; null where there is none. */
-export type Vjp = (gys: readonly Tensor[], needs: readonly boolean[]) => readonly (Tensor | null)[];
+export type Vjp = (gys: readonly Tensor[], needs: readonly boolean[]) => readonly (Tensor | AddsItself | null)[];
 
 interface Node {
   readonly name: string;
@@ -92,7 +95,15 @@ function checkVersions(node: Node): void {
 }
 
 /** Adds g to what is there; gradient tensors in the map are owned by it alone. */
-function accumulate(into: Map<Tensor, Tensor>, x: Tensor, g: Tensor): void {
+function accumulate(into: Map<Tensor, Tensor>, x: Tensor, g: Tensor | AddsItself): void {
+  if (typeof g === 'function') {
+    const before = into.get(x);
+    const sum = before === undefined ? zerosOf(x) : owned(before);
+    g(sum);
+    if (sum !== before) before?.dispose();
+    into.set(x, sum);
+    return;
+  }
   if (!sameShape(x.shape, g.shape)) {
     throw new TensorError(
       'autograd',

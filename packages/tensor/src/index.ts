@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 export { anomaly } from './anomaly';
 export {
+  type AddsItself,
   detach,
   grad,
   noGrad,

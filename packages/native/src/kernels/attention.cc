@@ -113,80 +113,106 @@ int64_t list_tasks(const AttentionCall& c, Task* out) {
   return count;
 }
 
-// A chunk of a task, and which part its result is.
-struct Unit {
-  int64_t task, chunk, part;
+Status no_memory() { return fail(Status::out_of_memory, "[attention] could not allocate its scratch memory"); }
+
+// The threads' scratch.
+template <class T>
+class Spaces {
+ public:
+  explicit Spaces(const AttentionCall& c)
+      : call_(c), floats_((Space<T>::floats(c) + 15) / 16 * 16), scratch_(static_cast<size_t>(floats_ * threads()) * 4) {}
+  explicit operator bool() const { return static_cast<bool>(scratch_); }
+  Space<T> of(int slot) const { return Space<T>(call_, scratch_.template as<float>() + floats_ * slot); }
+
+ private:
+  const AttentionCall& call_;
+  int64_t floats_;
+  Scratch scratch_;
 };
+
+// Threads take whole tasks.
+template <class T>
+void run_tasks(const AttentionCall& c, const Task* tasks, int64_t count, const Spaces<T>& spaces) {
+  const int64_t padded = c.padded();
+  parallel_for(count, 1, [&](int64_t begin, int64_t end, int slot) {
+    const Space<T> s = spaces.of(slot);
+    for (int64_t i = begin; i < end; ++i) {
+      const Task& t = tasks[i];
+      stage_queries(c, t, s);
+      begin_rows(c, t, s.total, padded);
+      const Chunks chunks(c, t);
+      for (int64_t chunk = chunks.first; chunk < chunks.end; ++chunk) {
+        add_chunk<T>(c, t, chunk, s.part, s);
+        combine(s.part, s.total, t.rows(), padded);
+      }
+      finish(c, t, s.total, padded);
+    }
+  });
+}
+
+// Threads take chunks, and what these give is combined afterwards, in the same order. `units`: chunks of all tasks; `rows`: the
+// most rows of a task, in whole vectors.
+template <class T>
+Status run_chunks(const AttentionCall& c, const Task* tasks, int64_t count, int64_t units, int64_t rows, const Spaces<T>& spaces) {
+  // A chunk of a task, and where its result is kept.
+  struct Unit {
+    int64_t task, chunk, part;
+  };
+  const int64_t padded = c.padded(), part_floats = State::floats(rows, padded);
+  const Scratch parts(static_cast<size_t>(units * part_floats) * 4);
+  const Scratch firsts(static_cast<size_t>(count) * 8), list(static_cast<size_t>(units) * sizeof(Unit));
+  if (!parts || !firsts || !list) return no_memory();
+  const auto part = [&](int64_t index) { return State(parts.as<float>() + index * part_floats, rows); };
+  int64_t* const first_part = firsts.as<int64_t>();
+  for (int64_t i = 0, next = 0; i < count; ++i) {
+    first_part[i] = next;
+    const Chunks chunks(c, tasks[i]);
+    next += chunks.end - chunks.first;
+  }
+  // A chunk's heads lie side by side in memory, and go one after the other.
+  Unit* const unit = list.as<Unit>();
+  for (int64_t listed = 0, chunk = 0; listed < units; ++chunk) {
+    for (int64_t i = 0; i < count; ++i) {
+      const Chunks chunks(c, tasks[i]);
+      if (chunk >= chunks.first && chunk < chunks.end) unit[listed++] = {i, chunk, first_part[i] + chunk - chunks.first};
+    }
+  }
+  parallel_for(units, 1, [&](int64_t begin, int64_t end, int slot) {
+    const Space<T> s = spaces.of(slot);
+    for (int64_t n = begin; n < end; ++n) {
+      stage_queries(c, tasks[unit[n].task], s);
+      add_chunk<T>(c, tasks[unit[n].task], unit[n].chunk, part(unit[n].part), s);
+    }
+  });
+  parallel_for(count, 1, [&](int64_t begin, int64_t end, int slot) {
+    const Space<T> s = spaces.of(slot);
+    for (int64_t i = begin; i < end; ++i) {
+      const Chunks chunks(c, tasks[i]);
+      begin_rows(c, tasks[i], s.total, padded);
+      for (int64_t n = 0; n < chunks.end - chunks.first; ++n) combine(part(first_part[i] + n), s.total, tasks[i].rows(), padded);
+      finish(c, tasks[i], s.total, padded);
+    }
+  });
+  return Status::ok;
+}
 
 template <class T>
 Status run(const AttentionCall& c) {
-  const int64_t count = list_tasks(c, nullptr), padded = c.padded();
-  const int64_t own_floats = (Space<T>::floats(c) + 15) / 16 * 16;
+  const int64_t count = list_tasks(c, nullptr);
   const Scratch list(static_cast<size_t>(count + 1) * sizeof(Task));
-  const Scratch scratch(static_cast<size_t>(own_floats * threads()) * 4);
-  if (!list || !scratch) return fail(Status::out_of_memory, "[attention] could not allocate its scratch memory");
-  Task* tasks = list.as<Task>();
+  const Spaces<T> spaces(c);
+  if (!list || !spaces) return no_memory();
+  Task* const tasks = list.as<Task>();
   list_tasks(c, tasks);
-  // Few tasks over long rows: threads take chunks, and what these give is combined afterwards, in the same order.
+  // Few tasks over long rows are shared out by their chunks.
   int64_t units = 0, rows = 0;
   for (int64_t i = 0; i < count && count < 4 * threads(); ++i) {
     const Chunks chunks(c, tasks[i]);
     units += chunks.end - chunks.first;
     if (whole_vectors(tasks[i].rows()) > rows) rows = whole_vectors(tasks[i].rows());
   }
-  if (threads() == 1 || units <= count) {
-    parallel_for(count, 1, [&](int64_t begin, int64_t end, int slot) {
-      const Space<T> s(c, scratch.as<float>() + own_floats * slot);
-      for (int64_t i = begin; i < end; ++i) {
-        const Task& t = tasks[i];
-        stage_queries(c, t, s);
-        begin_rows(c, t, s.total, padded);
-        const Chunks chunks(c, t);
-        for (int64_t chunk = chunks.first; chunk < chunks.end; ++chunk) {
-          add_chunk<T>(c, t, chunk, s.part, s);
-          combine(s.part, s.total, t.rows(), padded);
-        }
-        finish(c, t, s.total, padded);
-      }
-    });
-    return Status::ok;
-  }
-  const int64_t part_floats = State::floats(rows, padded);
-  const Scratch parts(static_cast<size_t>(units * part_floats) * 4);
-  const Scratch index(static_cast<size_t>(count) * 8), order(static_cast<size_t>(units) * sizeof(Unit));
-  if (!parts || !index || !order) return fail(Status::out_of_memory, "[attention] could not allocate its scratch memory");
-  // A chunk's heads lie side by side in memory, and go one after the other.
-  int64_t* const first_unit = index.as<int64_t>();
-  for (int64_t i = 0, unit = 0; i < count; ++i) {
-    first_unit[i] = unit;
-    const Chunks chunks(c, tasks[i]);
-    unit += chunks.end - chunks.first;
-  }
-  Unit* const unit_of = order.as<Unit>();
-  for (int64_t listed = 0, chunk = 0; listed < units; ++chunk) {
-    for (int64_t i = 0; i < count; ++i) {
-      const Chunks chunks(c, tasks[i]);
-      if (chunk >= chunks.first && chunk < chunks.end) unit_of[listed++] = {i, chunk, first_unit[i] + chunk - chunks.first};
-    }
-  }
-  const auto part = [&](int64_t index) { return State(parts.as<float>() + index * part_floats, rows); };
-  parallel_for(units, 1, [&](int64_t begin, int64_t end, int slot) {
-    const Space<T> s(c, scratch.as<float>() + own_floats * slot);
-    for (int64_t n = begin; n < end; ++n) {
-      const Unit& unit = unit_of[n];
-      stage_queries(c, tasks[unit.task], s);
-      add_chunk<T>(c, tasks[unit.task], unit.chunk, part(unit.part), s);
-    }
-  });
-  parallel_for(count, 1, [&](int64_t begin, int64_t end, int slot) {
-    const Space<T> s(c, scratch.as<float>() + own_floats * slot);
-    for (int64_t i = begin; i < end; ++i) {
-      const Chunks chunks(c, tasks[i]);
-      begin_rows(c, tasks[i], s.total, padded);
-      for (int64_t n = 0; n < chunks.end - chunks.first; ++n) combine(part(first_unit[i] + n), s.total, tasks[i].rows(), padded);
-      finish(c, tasks[i], s.total, padded);
-    }
-  });
+  if (threads() > 1 && units > count) return run_chunks<T>(c, tasks, count, units, rows, spaces);
+  run_tasks<T>(c, tasks, count, spaces);
   return Status::ok;
 }
 

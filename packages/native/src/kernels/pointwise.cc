@@ -237,7 +237,7 @@ Status write_rows(Args& args) {
   return Status::ok;
 }
 
-// y = 0, then row ids[i] of y += row i of x, in order; threads split the columns. args: 0 x, 1 ids, 2 y, 3 count, 4 width, 5 rows of y
+// Row ids[i] of y += row i of x, in order; threads split the columns. args: 0 x, 1 ids, 2 y, 3 count, 4 width, 5 rows of y
 Status add_rows(Args& args) {
   const float* x = args.ptr<float>(0);
   const int32_t* ids = args.ptr<int32_t>(1);
@@ -247,7 +247,6 @@ Status add_rows(Args& args) {
     if (ids[i] < 0 || ids[i] >= rows)
       return fail(Status::index_out_of_range, "[indexAdd] expected indices from 0 to %lld, got %d", static_cast<long long>(rows - 1), ids[i]);
   }
-  if (rows * width > 0) std::memset(y, 0, static_cast<size_t>(rows * width) * 4);
   parallel_for((width + 63) / 64, 1, [=](int64_t begin, int64_t end, int) {
     const int64_t stop = end * 64 < width ? end * 64 : width;
     for (int64_t r = 0; r < count; ++r) {

@@ -219,8 +219,11 @@ export interface PrimitiveKernels {
   scatterAdd(shape: readonly number[], index: NDArray, src: NDArray, axis: number): NDArray;
   /** Rows along an axis: index is (I) int32. Bounds are checked by the op before the call where host-known, and by the kernel. */
   indexSelect(x: NDArray, index: NDArray, axis: number): NDArray;
-  /** Zero array of `shape` plus rows of src added along the axis in index order (deterministic, same for every thread count). */
-  indexAdd(shape: readonly number[], index: NDArray, src: NDArray, axis: number): NDArray;
+  /**
+   * Adds rows of src, of target's dtype, to those that index names along the axis, in index order (deterministic, same for every
+   * thread count). A wrong index leaves target as it was.
+   */
+  indexAddInPlace(target: NDArray, index: NDArray, src: NDArray, axis: number): void;
   /** Stable sort along the last axis; NaN counts as largest. values and int32 indices. */
   sort(x: NDArray, descending: boolean): { values: NDArray; indices: NDArray };
   /** The k largest of the last axis in descending order, ties to the lower index. */

@@ -89,7 +89,7 @@ export function indexSelect(x: Tensor, index: Tensor, options: { readonly dim: n
   wantShape('indexSelect', index, 'index', [null]);
   const y = like(x, kernelsFor('indexSelect', x, index).indexSelect(x, index, axis));
   record('indexSelect', [y], [x], [index], ([gy]) => [
-    like(x, kernelsFor('indexSelect', gy as Tensor).indexAdd(x.shape, index, gy as Tensor, axis)),
+    (sum) => kernelsFor('indexSelect', sum).indexAddInPlace(sum, index, gy as Tensor, axis),
   ]);
   return y;
 }
@@ -108,9 +108,10 @@ export function indexAdd(x: Tensor, index: Tensor, options: { readonly dim: numb
     x.shape.map((n, i) => (i === axis ? (index.shape[0] as number) : n)),
   );
   const k = kernelsFor('indexAdd', x, index, src);
-  const spread = like(x, k.indexAdd(x.shape, index, src, axis));
-  record('indexAdd', [spread], [src], [index], ([gy]) => [indexSelect(gy as Tensor, index, { dim: axis })]);
-  return add(x, spread);
+  const y = like(x, k.copy(x));
+  k.indexAddInPlace(y, index, src, axis);
+  record('indexAdd', [y], [x, src], [index], ([gy]) => [gy as Tensor, indexSelect(gy as Tensor, index, { dim: axis })]);
+  return y;
 }
 
 /**
@@ -156,7 +157,7 @@ export function embedding(
       const kept = cast(like(g, kernels.compare('ne', flat, padding)), g.dtype);
       g = mul(g, reshape(kept, [flat.size, 1]));
     }
-    return [like(weight, kernels.indexAdd(weight.shape, flat, g, 0))];
+    return [(sum) => kernels.indexAddInPlace(sum, flat, g, 0)];
   });
   return sameShape(index.shape, flat.shape) ? y : reshape(y, [...index.shape, width]);
 }

@@ -3,7 +3,7 @@ import { isTracked, noGrad, record } from '../autograd';
 import { tensor } from '../create';
 import { TensorError } from '../errors';
 import { sizeOf } from '../shape';
-import { type Tensor, isTensor } from '../tensor';
+import { type Tensor, isTensor, viewOf } from '../tensor';
 import { kernelsFor, like, sameDtype, wantDtype, wantFloat, wantShape } from './common';
 import { abs, add, div, equal, exp, less, log, mul, neg, softplus, square, sub, where } from './elementwise';
 import { cast, gather } from './indexing';
@@ -236,8 +236,12 @@ export function linearCrossEntropy(
     const total = noGrad(() => sum(losses));
     for (const x of [losses, lse]) x.dispose();
     const owns = [both.ghidden, both.gweight, both.gbias].flatMap((x) => (x === null ? [] : [like(hidden, x)]));
+    // Nothing else reads them, and the weight's is as large as the weight: they are scaled where they lie.
     record('linearCrossEntropy', [total], tracked, owns, ([gy]) =>
-      owns.map((own) => noGrad(() => mul(own, gy as Tensor))),
+      owns.map((own) => {
+        kernels.scaleInPlace(own, gy as Tensor);
+        return viewOf(own, own.shape);
+      }),
     );
     return total;
   }

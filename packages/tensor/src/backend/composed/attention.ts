@@ -184,8 +184,11 @@ export function attentionGrad(
   const rows = Int32Array.from(segments.flatMap((segment) => [...segment.keyRows]));
   const index = s.upload(rows, [rows.length], 'int32');
   // Rows that several segments share add up.
-  const spread = (x: NDArray, parts: NDArray): NDArray =>
-    s.cast(s.own(s.kernels.indexAdd(x.shape, index, parts, 0)), x.dtype);
+  const spread = (x: NDArray, parts: NDArray): NDArray => {
+    const sums = s.fill(x.shape, 0, parts.dtype);
+    s.kernels.indexAddInPlace(sums, index, parts, 0);
+    return s.cast(sums, x.dtype);
+  };
   return {
     gq: s.cast(
       all((p) => p.gq),

@@ -129,8 +129,7 @@ export function moeGrad(s: Steps, ...args: Parameters<FusedKernels['moeGrad']>) 
     const grads = gatedGrad(p, attrs.activation, gate, up, p.mul(t, column));
     const ginner = gated ? p.concat([grads.ggate, grads.gup], 1) : grads.ggate;
     const add = (target: NDArray | null, rows: () => NDArray): void => {
-      if (target === null) return;
-      p.kernels.addInPlace(target, p.own(p.kernels.indexAdd(target.shape, part.index, rows(), 0)));
+      if (target !== null) p.kernels.indexAddInPlace(target, part.index, rows(), 0);
     };
     const outer = (a: NDArray, b: NDArray): NDArray =>
       p.matmul(p.view(a, [n, sizeOf(a.shape) / n, 1]), p.view(b, [n, 1, sizeOf(b.shape) / n]), 'none', attrs.compute);

@@ -90,3 +90,10 @@ export function agree(call: (k: Kernels, of: (p: Pair) => NDArray) => Results, t
     }
   }
 }
+
+/** Zeros to which rows of src were added. */
+export function indexAdd(k: Kernels, shape: readonly number[], index: NDArray, src: NDArray, axis: number): NDArray {
+  const sums = k.fill(shape, src.dtype, 0);
+  k.indexAddInPlace(sums, index, src, axis);
+  return sums;
+}

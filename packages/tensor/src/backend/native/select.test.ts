@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { agree, haveNative, native, normalPair, pair } from './native.test-support';
+import { agree, haveNative, indexAdd, native, normalPair, pair } from './native.test-support';
 
 describe.skipIf(!haveNative)('against the reference backend', () => {
   it('look-ups and sums of rows by index', () => {
     const ids = pair([2, 0, 2, 1], [4], 'int32');
     const [flat, rows] = [normalPair([3, 22], 28), normalPair([4, 22], 29)];
-    agree((k, of) => ({ y: k.indexSelect(of(flat), of(ids), 0), z: k.indexAdd([3, 22], of(ids), of(rows), 0) }));
+    agree((k, of) => ({ y: k.indexSelect(of(flat), of(ids), 0), z: indexAdd(k, [3, 22], of(ids), of(rows), 0) }));
   });
 
   it('writeRowsInPlace: every pair of dtypes, the last of equal rows stays', () => {

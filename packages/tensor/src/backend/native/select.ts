@@ -7,7 +7,7 @@ import { allFloat32, type NativeCalls } from './calls';
 
 type Family = Pick<
   PrimitiveKernels,
-  'gather' | 'indexAdd' | 'indexSelect' | 'scatterAdd' | 'sort' | 'topk' | 'writeRowsInPlace'
+  'gather' | 'indexAddInPlace' | 'indexSelect' | 'scatterAdd' | 'sort' | 'topk' | 'writeRowsInPlace'
 >;
 
 /** Order statistics and look-ups by the addon. */
@@ -81,16 +81,14 @@ export function selectKernels(calls: NativeCalls, host: Kernels): Family {
       }
       return y;
     },
-    indexAdd(shape, index, src, axis) {
-      if (!allFloat32(src)) return host.indexAdd(shape, index, src, axis);
-      const [outer, inner] = around(shape, axis);
-      const [extent, count] = [shape[axis] as number, index.shape[0] as number];
-      const y = memory.allocate(shape, 'float32');
+    indexAddInPlace(target, index, src, axis) {
+      if (!allFloat32(target)) return host.indexAddInPlace(target, index, src, axis);
+      const [outer, inner] = around(target.shape, axis);
+      const [extent, count] = [target.shape[axis] as number, index.shape[0] as number];
       for (let o = 0; o < outer; o++) {
-        const places = [at(src) + o * count * inner * 4, at(index), at(y) + o * extent * inner * 4];
+        const places = [at(src) + o * count * inner * 4, at(index), at(target) + o * extent * inner * 4];
         calls.call(id.addRows, [...places, count, inner, extent]);
       }
-      return y;
     },
     writeRowsInPlace(target, rows, source) {
       if (!isFloat(target.dtype) || !isFloat(source.dtype)) return host.writeRowsInPlace(target, rows, source);

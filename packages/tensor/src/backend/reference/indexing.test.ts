@@ -1,9 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { TensorError } from '../../errors';
+import type { NDArray } from '../contract';
 import { array, backend, indicesOf, normal, placeOf, read } from './kernels.test-support';
 
-const { gather, indexAdd, indexSelect, scatterAdd, writeRowsInPlace } = backend.kernels;
+const { fill, gather, indexAddInPlace, indexSelect, scatterAdd, writeRowsInPlace } = backend.kernels;
+
+const indexAdd = (shape: readonly number[], index: NDArray, src: NDArray, axis: number): NDArray => {
+  const sums = fill(shape, src.dtype, 0);
+  indexAddInPlace(sums, index, src, axis);
+  return sums;
+};
 
 describe('gather and scatterAdd', () => {
   it('follow the index along the axis; one is the transpose of the other', () => {
@@ -39,7 +46,7 @@ describe('gather and scatterAdd', () => {
   });
 });
 
-describe('indexSelect and indexAdd', () => {
+describe('indexSelect and indexAddInPlace', () => {
   it('take and add whole entries of an axis, in index order', () => {
     const x = array([0, 1, 2, 3, 4, 5], [2, 3]);
     const index = array([2, 0, 2], [3], 'int32');
@@ -49,6 +56,9 @@ describe('indexSelect and indexAdd', () => {
     expect(read(indexSelect(x, rows, 0))).toEqual([3, 4, 5, 3, 4, 5]);
     expect(read(indexAdd([2, 3], rows, x, 0))).toEqual([0, 0, 0, 3, 5, 7]);
     expect(indexSelect(x, array([], [0], 'int32'), 0).shape).toEqual([0, 3]);
+    const there = array([10, 20, 30, 40, 50, 60], [2, 3]);
+    indexAddInPlace(there, rows, x, 0);
+    expect(read(there)).toEqual([10, 20, 30, 43, 55, 67]);
   });
 
   it('sums of bfloat16 are rounded once, not after every addition', () => {

@@ -1,10 +1,10 @@
 import { sizeOf } from '../../shape';
 import type { NDArray, PrimitiveKernels } from '../contract';
 import { checkIndices } from './indices';
-import { intsOf, type KernelMemory, outputOf, valuesOf } from './memory';
+import { type KernelMemory, commit, intsOf, outputOf, valuesOf } from './memory';
 import { loopNest, stridesOf } from './strides';
 
-type Family = Pick<PrimitiveKernels, 'gather' | 'indexAdd' | 'indexSelect' | 'scatterAdd'>;
+type Family = Pick<PrimitiveKernels, 'gather' | 'indexAddInPlace' | 'indexSelect' | 'scatterAdd'>;
 
 /** Look-ups by int32 indices; every index is checked before anything is written. */
 export function indexingKernels(memory: KernelMemory): Family {
@@ -71,20 +71,18 @@ export function indexingKernels(memory: KernelMemory): Family {
       }
       return y;
     },
-    indexAdd(shape, index, src, axis) {
+    indexAddInPlace(array, index, src, axis) {
       const places = intsOf(memory, index);
-      const [outer, extent, inner] = split(shape, axis);
+      const [outer, extent, inner] = split(array.shape, axis);
       checkIndices('indexAdd', places, extent);
-      const out = outputOf(memory, shape, src.dtype);
-      const [source, target] = [valuesOf(memory, src), out.values];
-      target.fill(0);
+      const [source, target] = [valuesOf(memory, src), valuesOf(memory, array)];
       for (let o = 0, from = 0; o < outer; o++) {
         for (let i = 0; i < places.length; i++, from += inner) {
           const to = (o * extent + (places[i] as number)) * inner;
           for (let c = 0; c < inner; c++) target[to + c] = (target[to + c] as number) + (source[from + c] as number);
         }
       }
-      return out.done();
+      commit(memory, array, target);
     },
   };
 }
