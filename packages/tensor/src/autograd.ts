@@ -96,8 +96,8 @@ function checkVersions(node: Node): void {
 
 /** Adds g to what is there; gradient tensors in the map are owned by it alone. */
 function accumulate(into: Map<Tensor, Tensor>, x: Tensor, g: Tensor | AddsItself): void {
+  const before = into.get(x);
   if (typeof g === 'function') {
-    const before = into.get(x);
     const sum = before === undefined ? zerosOf(x) : owned(before);
     g(sum);
     if (sum !== before) before?.dispose();
@@ -110,7 +110,6 @@ function accumulate(into: Map<Tensor, Tensor>, x: Tensor, g: Tensor | AddsItself
       `[autograd] expected a gradient of shape ${showShape(x.shape)}, got ${showShape(g.shape)}`,
     );
   }
-  const before = into.get(x);
   if (before === undefined) {
     into.set(x, viewOf(g, g.shape));
   } else if (before.storage.refs === 1) {

@@ -93,7 +93,10 @@ void stage_queries(const AttentionCall& c, const Task& t, const Space<T>& s) {
   const int64_t rows = t.rows(), position = t.position(c);
   if (kByTiles<T>) {
     stage_rows(c.query_rows(), rows, s.words, start, s.queries);
-    if (rows <= kLanes) stage_columns(c.query_rows(), rows, s.words, kLanes, start, s.staged, s.turned);
+    // Columns behind the last row hold what lies there: nothing reads their scores.
+    for (int64_t w = 0; w < (rows <= kLanes ? s.words : 0); w += kLanes) {
+      turn([&](int l) { return s.queries + l * s.words + w; }, [&](int i) { return s.turned + (w + i) * kLanes; });
+    }
   } else {
     stage_columns(c.query_rows(), rows, s.words, kRows, start, s.staged, s.queries);
   }
