@@ -1,9 +1,12 @@
 import type { AttentionLayout, Compute, Tensor } from '@tessera-llm/tensor';
+import type { PassPlans } from './pass-plans';
 
 /** Keys and values of one forward pass on their way into a cache. */
 export interface CacheStep {
   /** Where each segment's keys lie in what `update` returns: earlier ones and this pass's. */
   readonly layout: AttentionLayout;
+  /** Row of the stores that each row of the pass is written to (N): the very array that `update` passes on. */
+  readonly rows: Int32Array;
   /**
    * Writes this pass's keys and values of a layer, (N, Hkv, D) each, and gives that layer's whole stores (R, Hkv, D)
    * for `attention`. The stores belong to the cache: don't dispose them.
@@ -36,6 +39,8 @@ export interface CacheShape {
  */
 export interface KVCache {
   readonly shape: CacheShape;
+  /** Recorded passes, which `dispose` gives back; without them every pass runs its layers' JavaScript. */
+  readonly plans?: PassPlans;
   /**
    * A free slot for a sequence of at most `maxLength` tokens. The length is declared here because some rotary scalings
    * depend on it, and must not change while the sequence grows.

@@ -57,7 +57,8 @@ export {
 export { Module, stateProblems } from './module';
 export { LayerNorm, type LayerNormOptions, RMSNorm, type RMSNormOptions } from './norm';
 export { PagedKVCache, type PagedKVCacheOptions } from './paged-cache';
-export { type Pass, type PassOptions, beginPass, endPass, runLayers } from './pass';
+export { type Pass, type PassOptions, type RunLayersOptions, beginPass, endPass, runLayers } from './pass';
+export { PassPlans } from './pass-plans';
 export { sinusoidalPositions } from './positions';
 export { DecoderBlock, EncoderBlock, type PostNormOptions } from './post-norm';
 export { PreNormBlock, type PreNormBlockOptions } from './pre-norm';

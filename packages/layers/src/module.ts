@@ -8,6 +8,7 @@ import {
   labelled,
 } from '@tessera-llm/tensor';
 import { LayersError } from './errors';
+import { structureChanged } from './structure';
 
 const brand = Symbol.for('tessera.layers.Module');
 
@@ -139,6 +140,7 @@ export abstract class Module {
 
   /** Training mode (`mode` true) or evaluation mode for this module and all below. */
   train(mode = true): this {
+    structureChanged();
     for (const [path, module] of this.namedModules()) {
       module.#training = mode;
       module.#path = path;
@@ -215,6 +217,7 @@ export abstract class Module {
       );
     }
     if (isQuantizedWeight(weight)) this.#checkQuantizable(key);
+    structureChanged();
     for (const [module, name] of this.#usesOf(old)) Reflect.set(module, name, weight);
     if (old !== weight) old.dispose();
     return this;

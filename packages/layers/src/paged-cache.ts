@@ -1,6 +1,10 @@
 import { type AttentionLayout, type Tensor, keep, writeRowsInPlace, zeros } from '@tessera-llm/tensor';
 import type { CacheRows, CacheShape, CacheStep, KVCache } from './cache';
 import { LayersError, checkCount } from './errors';
+import { PassPlans } from './pass-plans';
+
+/** The list of a batch's pages grows by this many. */
+const pageRoom = 64;
 
 /** Rows of a page. Attention walks keys in blocks of 64, so a page is a block and never splits one. */
 const pageSize = 64;
@@ -32,6 +36,7 @@ export interface PagedKVCacheOptions extends CacheShape {
  */
 export class PagedKVCache implements KVCache {
   readonly shape: CacheShape;
+  readonly plans = new PassPlans();
   readonly #keys: Tensor[] = []; // by layer, (R, Hkv, D)
   readonly #values: Tensor[] = [];
   readonly #free: number[] = [];
@@ -90,6 +95,7 @@ export class PagedKVCache implements KVCache {
     const rows = newRows(held, offsets);
     return {
       layout,
+      rows,
       update: (layer, k, v) => this.#update(layer, rows, k, v),
       commit: () => {
         held.forEach((slot, b) => {
@@ -118,6 +124,7 @@ export class PagedKVCache implements KVCache {
   }
 
   dispose(): void {
+    this.plans.dispose();
     for (const t of [...this.#keys, ...this.#values]) t.dispose();
     this.#slots.clear();
     this.#free.length = 0;
@@ -184,12 +191,15 @@ function layoutOf(held: readonly Slot[], ends: readonly number[], queryOffsets: 
   held.forEach((slot, b) => {
     pageOffsets[b + 1] = (pageOffsets[b] ?? 0) + slot.pages.length;
   });
+  // Room for pages to come: passes whose arrays are of one length can share a plan. Nobody reads past the last offset.
+  const pageRows = new Int32Array(Math.ceil((pageOffsets[held.length] ?? 0) / pageRoom) * pageRoom);
+  pageRows.set(held.flatMap((slot) => slot.pages.map((page) => page * pageSize)));
   return {
     queryOffsets,
     queryStarts: Int32Array.from(held, (slot) => slot.length),
     keyLengths: Int32Array.from(ends),
     pageOffsets,
-    pageRows: Int32Array.from(held.flatMap((slot) => slot.pages.map((page) => page * pageSize))),
+    pageRows,
     pageSize,
   };
 }

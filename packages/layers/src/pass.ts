@@ -45,27 +45,42 @@ export function endPass(pass: Pass): void {
   pass.batch.capture?.attentions?.push(...pass.maps);
 }
 
+/** Settings of `runLayers`. */
+export interface RunLayersOptions {
+  /**
+   * Passes of few rows over a cache may be recorded and then run without calling `forward`. For layers that compute
+   * from x, the pass they are given and their weights alone; false.
+   */
+  readonly plan?: boolean;
+}
+
 /**
  * Runs the layers of a model one after another, each in a memory scope of its own: what a layer made and nobody needs
  * later (the tape keeps what gradients need) is freed before the next one.
  *
  * @param input (N, C); belongs to this function from here on.
+ * @param forward One layer's part; the pass that it is given may be a copy whose tensors stay in place.
  * @returns The output of the last layer; each layer's input is in the batch's capture, if it asks for hidden states.
  */
-export function runLayers<L>(
-  pass: Pass,
+export function runLayers<L, P extends Pass>(
+  pass: P,
   input: Tensor,
   layers: readonly L[],
-  forward: (layer: L, x: Tensor) => Tensor,
+  forward: (layer: L, x: Tensor, pass: P) => Tensor,
+  { plan = false }: RunLayersOptions = {},
 ): Tensor {
-  const hiddenStates = pass.batch.capture?.hiddenStates;
-  let x = input;
-  for (const layer of layers) {
-    hiddenStates?.push(x);
-    // Maps that the layer recorded must outlive the scope, so they are returned with the result.
-    const [y] = scope((): [Tensor, readonly Tensor[]] => [forward(layer, x), pass.maps]);
-    if (hiddenStates === undefined) x.dispose();
-    x = y;
-  }
-  return x;
+  const run = (current: P, first: Tensor): Tensor => {
+    const hiddenStates = current.batch.capture?.hiddenStates;
+    let x = first;
+    for (const layer of layers) {
+      hiddenStates?.push(x);
+      // Maps that the layer recorded must outlive the scope, so they are returned with the result.
+      const [y] = scope((): [Tensor, readonly Tensor[]] => [forward(layer, x, current), current.maps]);
+      if (hiddenStates === undefined) x.dispose();
+      x = y;
+    }
+    return x;
+  };
+  const plans = plan ? pass.batch.cache?.store.plans : undefined;
+  return plans === undefined ? run(pass, input) : plans.through(layers, pass, input, run);
 }

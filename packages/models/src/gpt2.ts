@@ -197,7 +197,7 @@ export class Gpt2ForCausalLM extends CausalLMModule implements Model {
       const pass = beginPass(batch, { backend: wte.weight.backend });
       const embedded = add(wte.forward(batch.ids), wpe.forward(batch.positions)); // (N, C)
       const x = drop.forward(embedded, batch);
-      const y = ln_f.forward(runLayers(pass, x, h, (block, z) => block.forward(z, pass)));
+      const y = ln_f.forward(runLayers(pass, x, h, (block, z, p) => block.forward(z, p), { plan: true }));
       batch.capture?.hiddenStates?.push(y);
       endPass(pass);
       return [y, batch.capture] as const;

@@ -159,7 +159,7 @@ export class LlamaForCausalLM extends CausalLMModule implements Model {
     const [y] = scope(() => {
       const x = embed_tokens.forward(batch.ids); // (N, C)
       const pass = beginPass(batch, { backend: x.backend, rotary: this.#rotary });
-      const y = norm.forward(runLayers(pass, x, layers, (layer, h) => layer.forward(h, pass)));
+      const y = norm.forward(runLayers(pass, x, layers, (layer, h, p) => layer.forward(h, p), { plan: true }));
       batch.capture?.hiddenStates?.push(y);
       endPass(pass);
       return [y, batch.capture] as const;

@@ -18,7 +18,7 @@ struct Environment {
 };
 
 // Raised whenever the exported functions or the meaning of arguments change.
-constexpr int kAbi = 1;
+constexpr int kAbi = 2;
 
 void close_environment(napi_env, void* data, void*) {
   auto* environment = static_cast<Environment*>(data);
@@ -84,6 +84,21 @@ napi_value run(napi_env env, napi_callback_info info) {
   return number(env, static_cast<int>(status));
 }
 
+// runPlan(address, words): runs the calls of a plan, which lies in a block of this environment. Results as of run.
+napi_value run_plan(napi_env env, napi_callback_info info) {
+  napi_value argv[2];
+  if (!arguments(env, info, argv)) return nullptr;
+  Environment* environment = environment_of(env);
+  void* block = read_block(env, environment, argv[0]);
+  double words = -1;
+  if (block == nullptr) return nullptr;
+  if (!read_double(env, argv[1], words) || !(words >= 0) || words * sizeof(double) > static_cast<double>(ts::allocated_bytes(block))) {
+    return fail(env, "index_out_of_range", "[native] expected a range inside the block");
+  }
+  const ts::Status status = ts::run_plan(static_cast<double*>(block), static_cast<int64_t>(words), environment->args);
+  return status == ts::Status::ok ? nullptr : number(env, static_cast<int>(status));
+}
+
 napi_value last_error(napi_env env, napi_callback_info) {
   napi_value out = nullptr;
   napi_create_string_utf8(env, ts::last_error(), NAPI_AUTO_LENGTH, &out);
@@ -100,6 +115,18 @@ napi_value allocate(napi_env env, napi_callback_info info) {
   void* block = bytes > 9e15 ? nullptr : ts::allocate(static_cast<size_t>(bytes));
   if (block != nullptr) ++environment_of(env)->held[block];
   return number(env, static_cast<double>(reinterpret_cast<uintptr_t>(block)));
+}
+
+// retain(address): one more reference of this environment, which release gives up.
+napi_value retain(napi_env env, napi_callback_info info) {
+  napi_value argv[1];
+  if (!arguments(env, info, argv)) return nullptr;
+  Environment* environment = environment_of(env);
+  void* block = read_block(env, environment, argv[0]);
+  if (block == nullptr) return nullptr;
+  ts::retain(block);
+  ++environment->held[block];
+  return nullptr;
 }
 
 napi_value release(napi_env env, napi_callback_info info) {
@@ -256,8 +283,10 @@ napi_value initialise(napi_env env, napi_value exports) {
   set(env, exports, "abi", number(env, kAbi));
 
   set_function(env, exports, "run", run);
+  set_function(env, exports, "runPlan", run_plan);
   set_function(env, exports, "lastError", last_error);
   set_function(env, exports, "allocate", allocate);
+  set_function(env, exports, "retain", retain);
   set_function(env, exports, "release", release);
   set_function(env, exports, "view", view);
   set_function(env, exports, "detach", detach);

@@ -13,9 +13,16 @@ export interface NativeAddon {
   readonly kernels: Readonly<Record<string, number>>;
   /** Runs a kernel: undefined when done, else a status (see `statusNames`); `lastError()` has the message. */
   run(kernel: number): number | undefined;
+  /**
+   * Runs a plan, the first `words` float64 of a block: calls one after another, each a kernel's number (or `staleCode`),
+   * how many arguments it has, and these. Stops at the first that fails; results as of `run`.
+   */
+  runPlan(address: number, words: number): number | undefined;
   lastError(): string;
   /** Uninitialised memory, 64-byte aligned; 0 where the system has none. */
   allocate(bytes: number): number;
+  /** One more reference of this thread. */
+  retain(address: number): void;
   /** Gives up one reference of this thread. */
   release(address: number): void;
   /** An ArrayBuffer over the block. `detach` it before the block is released. */
@@ -42,6 +49,9 @@ export interface NativeAddon {
 
 /** Names of the statuses that `run` gives, by number. */
 export const statusNames = ['ok', 'value', 'dtype', 'index_out_of_range', 'out_of_memory', 'unknown_kernel'] as const;
+
+/** In the place of a kernel in a plan: what `invalidate` does, with the address as its one argument. */
+export const staleCode = -1;
 
 /** dtype codes in argument records. */
 export const dtypeCodes = {

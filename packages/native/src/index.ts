@@ -1,2 +1,10 @@
-export { activationCodes, computeCodes, dtypeCodes, type NativeAddon, quantCodes, statusNames } from './addon';
+export {
+  activationCodes,
+  computeCodes,
+  dtypeCodes,
+  type NativeAddon,
+  quantCodes,
+  staleCode,
+  statusNames,
+} from './addon';
 export { type LoadResult, loadNative, platformPackage } from './load';

@@ -9,7 +9,7 @@ export type LoadResult =
   | { readonly ok: true; readonly addon: NativeAddon; readonly file: string }
   | { readonly ok: false; readonly reason: string };
 
-const abi = 1;
+const abi = 2;
 
 /** The nearest folder above this module that holds this package's manifest. */
 function packageRoot(): string | null {

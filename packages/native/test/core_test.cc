@@ -194,6 +194,26 @@ TEST(kernels_have_one_number_in_every_family) {
   CHECK(ts::run_kernel(100000, none) == ts::Status::unknown_kernel);
 }
 
+TEST(a_plan_runs_its_calls_in_order_and_stops_at_the_first_that_fails) {
+  const double fill = ts::find_kernel(ts::best_isa(), "fill");
+  CHECK(fill >= 0);
+  test::Array<uint32_t> out(4, 7u);
+  const double at = out.address();
+  double record[ts::kMaxArgs] = {};
+  const double plan[] = {fill, 4, at, 4, 3, 1, fill, 4, at, 4, 2, 5};
+  CHECK(ts::run_plan(plan, 12, record) == ts::Status::ok);
+  CHECK(out[0] == 5 && out[1] == 5 && out[2] == 1 && out[3] == 7);
+  const double broken[] = {fill, 4, at, 4, 1, 9, 1e6, 0, fill, 4, at, 4, 4, 0};
+  CHECK(ts::run_plan(broken, 14, record) == ts::Status::unknown_kernel);
+  CHECK(out[0] == 9 && out[3] == 7);
+  // Cut off in a call, in its head, and a count that leads outside.
+  for (const int64_t words : {5, 1, 7}) CHECK(ts::run_plan(plan, words, record) == ts::Status::value);
+  const double far[] = {fill, 1e15, at}, negative[] = {fill, -2, at};
+  CHECK(ts::run_plan(far, 3, record) == ts::Status::value);
+  CHECK(ts::run_plan(negative, 3, record) == ts::Status::value);
+  CHECK(ts::run_plan(plan, 0, record) == ts::Status::ok);
+}
+
 TEST(blocks_of_every_size_keep_to_themselves) {
   // Sizes on both sides of what shares huge pages; freed and given back in another order, then taken again.
   std::mt19937 random(7);

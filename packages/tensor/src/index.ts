@@ -17,6 +17,7 @@ export type {
   AttentionAttrs,
   AttentionLayout,
   Backend,
+  BackendPlan,
   BinaryFn,
   Block,
   CompareFn,
@@ -31,12 +32,14 @@ export type {
   LinearCrossEntropyWants,
   MatmulAttrs,
   NDArray,
+  PlanInputs,
   PrimitiveKernels,
   QuantizedArray,
   QuantizedFormat,
   QuantizedKernels,
   QuantizedSpec,
   RandomKey,
+  Recorded,
   ReduceFn,
   ShareHandle,
   StepFn,
@@ -75,6 +78,7 @@ export type { DataArrays, DType, FloatDType, RawArrays } from './dtype';
 export { byteSize, isFloat } from './dtype';
 export { TensorError, type TensorErrorCode } from './errors';
 export * from './ops/index';
+export { canPlan, Plan, type PlanValues, recordPlan } from './plan';
 export { isLabelling, labelled, type ModuleProfile, profile, type Profile, type TraceEvent } from './profile';
 export { quantize, type QuantizeFormat } from './quantized/quantize';
 export {

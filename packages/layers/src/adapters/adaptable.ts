@@ -21,6 +21,7 @@ import {
 import type { Segments } from '../batch';
 import { missingRng, rowKeys } from '../dropout';
 import { Module } from '../module';
+import { structureChanged } from '../structure';
 import type { Weight } from '../weight';
 import type { AdapterSlots, RowGroups } from './slots';
 
@@ -55,6 +56,7 @@ export abstract class AdaptableLayer extends Module {
 
   /** @internal Takes an adapter's factors, or with null lets go of them. */
   setFactors(slots: AdapterSlots, index: number, factors: LoraFactors | null): void {
+    structureChanged();
     if (factors === null) this.#factors.delete(index);
     else this.#factors.set(index, factors);
     this.#slots = this.#factors.size > 0 ? slots : null;

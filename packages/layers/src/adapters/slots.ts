@@ -1,5 +1,6 @@
 import type { Segments } from '../batch';
 import { LayersError } from '../errors';
+import { structureChanged } from '../structure';
 
 /** Rows of a batch whose segments use different adapters. */
 export interface RowGroups {
@@ -22,11 +23,13 @@ export class AdapterSlots {
     const free = this.#used.findIndex((used) => !used);
     const index = free < 0 ? this.#used.length : free;
     this.#used[index] = true;
+    structureChanged();
     return index;
   }
 
   free(index: number): void {
     this.#used[index] = false;
+    structureChanged();
   }
 
   /** Number of adapters. */
@@ -43,6 +46,7 @@ export class AdapterSlots {
       );
     }
     this.#merged = index;
+    structureChanged();
   }
 
   /** The adapter of all rows (-1: nothing is to be added), or the rows by adapter. */

@@ -3,6 +3,8 @@
 #include <cstring>
 #include <vector>
 
+#include "core/packed.h"
+
 // build.mjs writes families.inc: one line TS_FAMILY_TABLE(isa, family) for each object that it compiled.
 #define TS_FAMILY_TABLE(isa, family)          \
   namespace ts::isa {                         \
@@ -78,6 +80,23 @@ Status run_kernel(int id, Args& args) {
     return fail(Status::unknown_kernel, "[native] expected a kernel number below %zu, got %d", best.size(), id);
   }
   return best[static_cast<size_t>(id)]->fn(args);
+}
+
+Status run_plan(const double* plan, int64_t words, double* record) {
+  for (int64_t at = 0; at < words;) {
+    const int id = at + 2 <= words ? static_cast<int>(plan[at]) : 0;
+    const int64_t count = at + 2 <= words ? static_cast<int64_t>(plan[at + 1]) : -1;
+    if (count < 0 || count > kMaxArgs || count > words - at - 2) return fail(Status::value, "[native] the plan is cut off or broken");
+    std::memcpy(record, plan + at + 2, static_cast<size_t>(count) * sizeof(double));
+    Args args(record);
+    if (id == kStale) {
+      packed_drop(args.ptr<void>(0));
+    } else if (const Status status = run_kernel(id, args); status != Status::ok) {
+      return status;
+    }
+    at += 2 + count;
+  }
+  return Status::ok;
 }
 
 }  // namespace ts

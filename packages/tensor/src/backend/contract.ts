@@ -77,7 +77,7 @@ export interface AttentionLayout {
   readonly queryStarts: Int32Array; // (B)
   readonly keyLengths: Int32Array; // (B)
   readonly pageOffsets: Int32Array; // (B+1)
-  readonly pageRows: Int32Array; // (pages)
+  readonly pageRows: Int32Array; // (pages), or more: nobody reads past the last offset
   readonly pageSize: number; // multiple of 64, or >= every keyLengths entry
 }
 
@@ -460,6 +460,28 @@ export type ShareHandle =
   | { readonly kind: 'native'; readonly handle: bigint; readonly byteLength: number }
   | { readonly kind: 'buffer'; readonly buffer: SharedArrayBuffer };
 
+/** What a plan takes anew each time. */
+export interface PlanInputs {
+  /** Host arrays that kernels read. */
+  readonly arrays: readonly Int32Array[];
+  /** When a plan is recorded: the arrays that its kernels read. When it runs: what is copied into these first. */
+  readonly tensors: readonly NDArray[];
+}
+
+/** Recorded kernels. They work in the plan's own memory, so that each run overwrites what the one before made. */
+export interface BackendPlan {
+  /** False once memory that the kernels read was freed. */
+  readonly usable: boolean;
+  /** @throws TensorError `shape` for inputs unlike the recorded ones, `disposed`. Values of host arrays are not checked. */
+  run(inputs: PlanInputs): void;
+  dispose(): void;
+}
+
+/** What `Backend.record` gives: fn's result, and a plan or the reason that there is none. */
+export type Recorded<T> =
+  | { readonly result: T; readonly plan: BackendPlan; readonly reason: null }
+  | { readonly result: T; readonly plan: null; readonly reason: string };
+
 /** What runs tensors. Nothing above `tensor` knows which one does. */
 export interface Backend {
   readonly name: string;
@@ -483,6 +505,11 @@ export interface Backend {
   attach(handle: ShareHandle): Block;
   /** Called after an in-place write: packed forms of the block are stale. */
   invalidate(block: Block): void;
+  /**
+   * Runs fn and records its kernels, for a backend that can run them again without fn. There is no plan where fn does
+   * what such a run would miss: takes values from the host other than the inputs' or gives some to it.
+   */
+  record?<T>(inputs: PlanInputs, fn: () => T): Recorded<T>;
   threads(): number;
   setThreads(count: number): void;
 }

@@ -65,7 +65,7 @@ export function attentionKernels(calls: NativeCalls, host: Kernels): Family {
       const y = memory.allocate(q.shape, 'float32');
       const lse = memory.allocate(q.shape.slice(0, 2), 'float32');
       fill({ q, k, v, sinks, y, lse, attrs });
-      calls.run(forwardId);
+      calls.run(forwardId, 23);
       return { y, lse };
     },
     attentionGrad(q, k, v, sinks, y, lse, gy, attrs) {
@@ -79,7 +79,7 @@ export function attentionKernels(calls: NativeCalls, host: Kernels): Family {
       rest.forEach((value, i) => {
         args[23 + i] = value;
       });
-      calls.run(backwardId);
+      calls.run(backwardId, 30);
       return { gq, gk, gv, gsinks };
     },
   };

@@ -16,7 +16,7 @@ const errorCodes: Readonly<Record<(typeof statusNames)[number], TensorErrorCode>
   unknown_kernel: 'backend',
 };
 
-/** Calls of native kernels: fill `args`, then `run`. */
+/** Calls of native kernels: fill `args`, then `run`. While a plan is recorded it sees every call. */
 export class NativeCalls {
   readonly args: Float64Array;
   readonly addon: NativeAddon;
@@ -37,9 +37,22 @@ export class NativeCalls {
     return id;
   }
 
-  /** Runs the kernel over `args`. */
-  run(kernel: number): void {
-    const status = this.addon.run(kernel);
+  /** Runs the kernel over the first `count` places of `args`, the ones that it reads. */
+  run(kernel: number, count: number): void {
+    // Kernels may write results into their arguments.
+    const { recorder } = this.memory;
+    const args = recorder === null ? null : this.args.slice(0, count);
+    this.check(this.addon.run(kernel));
+    if (args !== null) recorder?.called(kernel, args);
+  }
+
+  /** As `run`, for a kernel whose results are read from `args`; no part of a plan. */
+  ask(kernel: number): void {
+    this.check(this.addon.run(kernel));
+  }
+
+  /** Throws what a status of the addon says. */
+  check(status: number | undefined): void {
     if (status === undefined) return;
     throw new TensorError(errorCodes[statusNames[status] ?? 'unknown_kernel'], this.addon.lastError());
   }
@@ -47,7 +60,7 @@ export class NativeCalls {
   /** Runs the kernel over a record of these values. */
   call(kernel: number, values: readonly number[]): void {
     for (let i = 0; i < values.length; i++) this.args[i] = values[i] as number;
-    this.run(kernel);
+    this.run(kernel, values.length);
   }
 
   /** Address of an array's first element; 0 for none. */
@@ -57,6 +70,8 @@ export class NativeCalls {
 
   /** Copies int32 host arrays to native memory and gives their addresses, valid until the next call. */
   hostInts(...arrays: readonly Int32Array[]): number[] {
+    const known = this.memory.recorder?.hostInts(arrays) ?? null;
+    if (known !== null) return known;
     let words = 0;
     // 16 words are a cache line: each array starts on one.
     const starts = arrays.map((array) => {

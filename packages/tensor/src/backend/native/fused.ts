@@ -219,7 +219,7 @@ export function fusedKernels(calls: NativeCalls, host: Kernels, spread: Kernels[
       for (const x of xs) {
         args[0] = at(x);
         args[1] = sizeOf(x.shape);
-        calls.run(id.sumSquares);
+        calls.ask(id.sumSquares);
       }
       const total = args[2] as number;
       return host.fill([], 'float32', total);

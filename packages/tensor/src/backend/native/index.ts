@@ -8,6 +8,7 @@ import { lossKernels } from './losses';
 import { lowRankKernels } from './low-rank';
 import { matmulKernels } from './matmul';
 import { NativeMemory } from './memory';
+import { recordPlan } from './plan';
 import { moeKernels } from './moe';
 import { reduceKernels } from './reduce';
 import { selectKernels } from './select';
@@ -56,6 +57,7 @@ function createNativeBackend(addon: NativeAddon): Backend {
     share: (block) => memory.share(block),
     attach: (handle) => memory.attach(handle),
     invalidate: (block) => memory.invalidate(block),
+    record: (inputs, fn) => recordPlan(calls, inputs, fn),
     threads: () => addon.threads(),
     setThreads: (count) => addon.setThreads(count),
   };

@@ -68,7 +68,7 @@ export function matmulKernels(
           args[14 + 3 * i] = strideA[i] as number;
           args[15 + 3 * i] = strideB[i] as number;
         });
-        calls.run(matmulId);
+        calls.run(matmulId, 13 + 3 * lead.length);
         return y;
       }),
     linear: (input, matrix, bias, compute, across = false) =>
@@ -92,7 +92,7 @@ export function matmulKernels(
           args[10] = computeCodes[compute];
           args[11] = memory.base(weight);
           args[12] = across ? 1 : 0;
-          calls.run(linearId);
+          calls.run(linearId, 13);
           return y;
         },
         bias ?? undefined,

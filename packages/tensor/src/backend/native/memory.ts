@@ -6,7 +6,7 @@ import type { Block, NDArray, ShareHandle } from '../contract';
 import type { KernelMemory } from '../reference/memory';
 
 /** Memory of the addon, known by its address; 0 once freed. */
-class NativeBlock implements Block {
+export class NativeBlock implements Block {
   /** An ArrayBuffer over the memory, made when a host kernel first looks at it. */
   view: ArrayBuffer | null = null;
 
@@ -22,16 +22,38 @@ function blockOf(block: Block): NativeBlock {
   return block;
 }
 
+/** Sees what kernels do while a plan is recorded. */
+export interface Recorder {
+  /** Memory for a block that the plan keeps: an address, or 0. */
+  allocate(bytes: number): number;
+  made(block: NativeBlock): void;
+  /** A kernel is about to get the block's address. */
+  uses(block: NativeBlock): void;
+  freed(block: NativeBlock): void;
+  /** A kernel ran with these arguments. */
+  called(kernel: number, args: Float64Array): void;
+  /** Packed forms of the block are stale. */
+  stale(address: number): void;
+  /** Where the plan keeps these host arrays; null if they are no inputs of it. */
+  hostInts(arrays: readonly Int32Array[]): number[] | null;
+  /** What just happened would not happen again if the plan ran. */
+  fail(reason: string): void;
+}
+
 /** Blocks of the addon's caching allocator; host kernels see them as typed arrays in place. */
 export class NativeMemory implements KernelMemory {
+  recorder: Recorder | null = null;
+
   constructor(readonly addon: NativeAddon) {}
 
   allocateBlock(byteLength: number): Block {
-    const address = this.addon.allocate(byteLength);
+    const address = (this.recorder ?? this.addon).allocate(byteLength);
     if (address === 0) {
       throw new TensorError('out_of_memory', `[native] could not allocate ${byteLength} bytes`);
     }
-    return new NativeBlock(address, byteLength);
+    const block = new NativeBlock(address, byteLength);
+    this.recorder?.made(block);
+    return block;
   }
 
   allocate<D extends DType>(shape: readonly number[], dtype: D): NDArray<D> {
@@ -40,16 +62,19 @@ export class NativeMemory implements KernelMemory {
 
   /** Address of the array's first element. */
   address(x: NDArray): number {
-    return blockOf(x.block).address + x.offset * byteSize[x.dtype];
+    return this.base(x) + x.offset * byteSize[x.dtype];
   }
 
   /** Address of the block that holds the array. */
   base(x: NDArray): number {
-    return blockOf(x.block).address;
+    const block = blockOf(x.block);
+    this.recorder?.uses(block);
+    return block.address;
   }
 
   raw<D extends DType>(x: NDArray<D>): RawArrays[D] {
     const block = blockOf(x.block);
+    this.recorder?.fail('a kernel runs on the host');
     block.view ??= this.addon.view(block.address);
     const buffer = block.view;
     const start = x.offset * byteSize[x.dtype];
@@ -66,6 +91,7 @@ export class NativeMemory implements KernelMemory {
   }
 
   upload(bytes: Uint8Array): Block {
+    this.recorder?.fail('values come from the host');
     const block = this.allocateBlock(bytes.byteLength);
     this.addon.write(blockOf(block).address, 0, bytes);
     return block;
@@ -74,6 +100,7 @@ export class NativeMemory implements KernelMemory {
   read(block: Block, byteOffset: number, byteLength: number): Uint8Array {
     const { address } = blockOf(block);
     checkRange(block, byteOffset, byteLength);
+    this.recorder?.fail('values go to the host');
     const bytes = new Uint8Array(byteLength);
     this.addon.read(address, byteOffset, bytes);
     return bytes;
@@ -82,12 +109,15 @@ export class NativeMemory implements KernelMemory {
   write(block: Block, byteOffset: number, bytes: Uint8Array): void {
     const { address } = blockOf(block);
     checkRange(block, byteOffset, bytes.byteLength);
+    this.recorder?.fail('values come from the host');
     this.addon.write(address, byteOffset, bytes);
     this.addon.invalidate(address);
   }
 
   invalidate(block: Block): void {
-    this.addon.invalidate(blockOf(block).address);
+    const { address } = blockOf(block);
+    this.recorder?.stale(address);
+    this.addon.invalidate(address);
   }
 
   free(block: Block): void {
@@ -95,11 +125,13 @@ export class NativeMemory implements KernelMemory {
     // Typed arrays over the memory must not outlive it.
     if (block.view !== null) this.addon.detach(block.view);
     block.view = null;
+    this.recorder?.freed(block);
     this.addon.release(block.address);
     block.address = 0;
   }
 
   share(block: Block): ShareHandle {
+    this.recorder?.fail('memory is shared');
     return { kind: 'native', handle: this.addon.share(blockOf(block).address), byteLength: block.byteLength };
   }
 

@@ -23,7 +23,7 @@ export function quantizedKernels(calls: NativeCalls, widen: (x: NDArray) => NDAr
   /** Bytes of a weight in the packed form and in the file. */
   function sizes(spec: QuantizedSpec): { packed: number; file: number } {
     put(0, spec);
-    calls.run(bytesId);
+    calls.ask(bytesId);
     return { packed: args[0] as number, file: args[1] as number };
   }
 
@@ -67,7 +67,7 @@ export function quantizedKernels(calls: NativeCalls, widen: (x: NDArray) => NDAr
       args[0] = memory.address(bytes);
       args[1] = memory.address(y);
       put(2, spec);
-      calls.run(packId);
+      calls.run(packId, 6);
       return y;
     },
     quantizedUnpack(weight) {
@@ -78,7 +78,7 @@ export function quantizedKernels(calls: NativeCalls, widen: (x: NDArray) => NDAr
       args[0] = from;
       args[1] = memory.address(y);
       put(2, weight);
-      calls.run(unpackId);
+      calls.run(unpackId, 6);
       return y;
     },
     quantizedRows(weight, rows) {
@@ -89,7 +89,7 @@ export function quantizedKernels(calls: NativeCalls, widen: (x: NDArray) => NDAr
       args[2] = memory.address(y);
       args[3] = rows.length;
       put(4, weight);
-      calls.run(rowsId);
+      calls.run(rowsId, 8);
       return y;
     },
     quantizedLinear: (input, weight, shift, activations) =>
@@ -109,7 +109,7 @@ export function quantizedKernels(calls: NativeCalls, widen: (x: NDArray) => NDAr
           args[5] = dtypeCodes[x.dtype];
           args[6] = activationCodes[activations];
           put(7, weight);
-          calls.run(linearId);
+          calls.run(linearId, 11);
           return y;
         },
       ),

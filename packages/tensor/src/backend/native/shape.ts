@@ -36,7 +36,7 @@ export function shapeKernels(calls: NativeCalls): Family {
       args[place + 2] = sy;
     }
     args[3] = count;
-    calls.run(copyId);
+    calls.run(copyId, 4 + 3 * count);
   }
 
   function fillWith(y: NDArray, value: number): void {
