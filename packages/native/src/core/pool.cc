@@ -6,7 +6,6 @@
 #include <mutex>
 #include <system_error>
 #include <thread>
-#include <vector>
 
 #include "core/quota.h"
 
@@ -22,25 +21,44 @@ constexpr int kMaxThreads = 256;
 // About 100 µs, longer than the small kernels between two large ones take. Waking a sleeping thread costs more.
 constexpr int kSpins = 6000;
 
-struct Job {
+// Grains that a thread has yet to do: the first (low half) and the one behind the last.
+struct alignas(64) Range {
+  std::atomic<uint64_t> word{0};
+};
+constexpr uint64_t range_of(uint64_t begin, uint64_t end) { return end << 32 | begin; }
+
+// A job's gate: whether it is taken and open, the most threads, how many helpers ever entered and how many are inside. A
+// thread reads the rest of the job only inside.
+constexpr uint64_t kInside = 1, kInsideMask = 0xffff;
+constexpr uint64_t kEntered = uint64_t{1} << 16, kLimit = uint64_t{1} << 32;
+constexpr uint64_t kOpen = uint64_t{1} << 62, kTaken = uint64_t{1} << 63;
+constexpr int entered_of(uint64_t gate) { return static_cast<int>(gate >> 16 & 0xffff); }
+constexpr int limit_of(uint64_t gate) { return static_cast<int>(gate >> 32 & 0xffff); }
+
+struct alignas(64) Job {
+  std::atomic<uint64_t> gate{0};
   RangeFn fn;
   void* context;
   int64_t n;
   int64_t grain;
-  int limit;  // threads that may work on it
-  std::atomic<int64_t> next{0};
-  std::atomic<int> slots{1};  // 0 is the caller's
-  std::atomic<int> workers{0};
+  int limit;
+  // By slot, the caller's first. All are empty between jobs.
+  Range ranges[kMaxThreads];
 };
 
+// Jobs at one time; callers beyond work alone.
+constexpr int kJobs = 16;
+
 struct Pool {
-  std::mutex mutex;
-  std::vector<Job*> jobs;
-  std::atomic<int> at_work{0};  // callers, and threads of the pool that help them
-  std::atomic<uint32_t> posted{0};
+  // What threads signal with, on one cache line.
+  alignas(64) std::atomic<uint32_t> posted{0};
   std::atomic<uint32_t> finished{0};
-  std::atomic<int> sleeping{0};
-  std::atomic<int> size{1};  // threads in use, a caller's included
+  std::atomic<int> callers{0};  // at work
+  std::atomic<int> sleeping{0};  // threads of the pool
+  std::atomic<int> waiting{0};   // callers asleep
+  std::atomic<int> size{1};      // threads in use, a caller's included
+  Job jobs[kJobs];
+  std::mutex mutex;  // of growing
   int started = 0;
 };
 
@@ -54,55 +72,89 @@ inline void pause() {
 #endif
 }
 
-// Ranges shrink towards the end: half of an even share of what is left. Large ones cost little to take, small last ones
-// let the threads finish together.
-template <class Stay>
-void work_on(Job& job, int slot, const Stay& stay) {
-  int64_t begin = job.next.load(std::memory_order_relaxed);
-  while (begin < job.n && stay()) {
-    const int64_t share = (job.n - begin) / (2 * job.limit) / job.grain * job.grain;
-    const int64_t end = std::min(begin + std::max(share, job.grain), job.n);
-    if (!job.next.compare_exchange_weak(begin, end, std::memory_order_relaxed)) continue;
-    job.fn(job.context, begin, end, slot);
-    begin = job.next.load(std::memory_order_relaxed);
+// Takes the front of a range: a part of what is left, so that there is something to steal.
+bool take(Range& range, int parts, uint64_t& begin, uint64_t& end) {
+  uint64_t word = range.word.load(std::memory_order_relaxed);
+  for (;;) {
+    const uint64_t first = word & 0xffffffff, last = word >> 32;
+    if (first >= last) return false;
+    begin = first;
+    end = first + std::max<uint64_t>((last - first) / static_cast<uint64_t>(parts), 1);
+    if (range.word.compare_exchange_weak(word, range_of(end, last), std::memory_order_relaxed)) return true;
   }
 }
 
-// Takes part in a job that still has ranges and room; false if there is none, or if as many threads as the pool may use are
-// at work: callers of several environments work too, and leave room for fewer helpers.
-bool help(Pool& pool) {
-  Job* job = nullptr;
-  int slot = 0;
-  {
-    std::lock_guard lock(pool.mutex);
-    if (pool.at_work.load(std::memory_order_relaxed) >= pool.size.load(std::memory_order_relaxed)) return false;
-    for (Job* candidate : pool.jobs) {
-      if (candidate->next.load(std::memory_order_relaxed) >= candidate->n) continue;
-      if (candidate->slots.load(std::memory_order_relaxed) >= candidate->limit) continue;
-      slot = candidate->slots.fetch_add(1, std::memory_order_relaxed);
-      candidate->workers.fetch_add(1, std::memory_order_relaxed);
-      job = candidate;
-      pool.at_work.fetch_add(1, std::memory_order_relaxed);
-      break;
+// Moves the back half of another slot's range into an empty one.
+bool steal(Job& job, int slot) {
+  const int count = entered_of(job.gate.load(std::memory_order_relaxed)) + 1;
+  for (int i = 1; i < count; ++i) {
+    Range& from = job.ranges[(slot + i) % count];
+    uint64_t word = from.word.load(std::memory_order_relaxed);
+    for (;;) {
+      const uint64_t first = word & 0xffffffff, last = word >> 32;
+      if (first >= last) break;
+      const uint64_t middle = first + (last - first) / 2;
+      if (!from.word.compare_exchange_weak(word, range_of(first, middle), std::memory_order_relaxed)) continue;
+      job.ranges[slot].word.store(range_of(middle, last), std::memory_order_relaxed);
+      return true;
     }
   }
-  if (job == nullptr) return false;
-  // Makes room when more callers come: what it leaves is theirs.
-  work_on(*job, slot, [&] { return pool.at_work.load(std::memory_order_relaxed) <= pool.size.load(std::memory_order_relaxed); });
-  pool.at_work.fetch_sub(1, std::memory_order_relaxed);
-  // The job lives on its caller's stack and may be gone right after this; what is notified lives in the pool.
-  if (job->workers.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-    pool.finished.fetch_add(1, std::memory_order_release);
-    pool.finished.notify_all();
-  }
-  return true;
+  return false;
 }
 
-void worker_loop(Pool& pool) {
+// Each thread goes through a stretch of its own, and then helps the others with theirs: memory is read straight on, and
+// threads that the system holds up leave their part to the rest.
+template <class Stay>
+void work_on(Job& job, int slot, const Stay& stay) {
+  // All is the caller's at first, and helpers are on their way.
+  const int parts = slot == 0 ? 2 * job.limit : 4;
+  uint64_t begin = 0, end = 0;
+  do {
+    while (take(job.ranges[slot], parts, begin, end)) {
+      job.fn(job.context, static_cast<int64_t>(begin) * job.grain, std::min(static_cast<int64_t>(end) * job.grain, job.n), slot);
+      if (!stay()) return;
+    }
+  } while (steal(job, slot));
+}
+
+bool has_work(const Job& job, int count) {
+  for (int slot = 0; slot < count; ++slot) {
+    const uint64_t word = job.ranges[slot].word.load(std::memory_order_relaxed);
+    if ((word & 0xffffffff) < word >> 32) return true;
+  }
+  return false;
+}
+
+// Whether this thread of the pool may work: callers of several environments work too, and leave room for fewer helpers.
+bool has_room(const Pool& pool, int index) {
+  return index < pool.size.load(std::memory_order_relaxed) - pool.callers.load(std::memory_order_relaxed);
+}
+
+// Takes part in a job that still has ranges and room; false if there is none.
+bool help(Pool& pool, int index) {
+  if (!has_room(pool, index)) return false;
+  for (Job& job : pool.jobs) {
+    uint64_t gate = job.gate.load(std::memory_order_acquire);
+    const int slot = entered_of(gate) + 1;
+    if ((gate & kOpen) == 0 || slot >= limit_of(gate) || !has_work(job, slot)) continue;
+    if (!job.gate.compare_exchange_strong(gate, gate + kEntered + kInside, std::memory_order_acq_rel)) return true;
+    // Makes room when more callers come: what it leaves is theirs.
+    work_on(job, slot, [&] { return has_room(pool, index); });
+    const uint64_t before = job.gate.fetch_sub(kInside, std::memory_order_seq_cst);
+    if ((before & kOpen) == 0 && (before & kInsideMask) == kInside && pool.waiting.load(std::memory_order_seq_cst) > 0) {
+      pool.finished.fetch_add(1, std::memory_order_release);
+      pool.finished.notify_all();
+    }
+    return true;
+  }
+  return false;
+}
+
+void worker_loop(Pool& pool, int index) {
   inside_job = true;
   uint32_t seen = pool.posted.load(std::memory_order_acquire);
   for (;;) {
-    while (help(pool)) {
+    while (help(pool, index)) {
     }
     for (int spin = 0; spin < kSpins && pool.posted.load(std::memory_order_acquire) == seen; ++spin) pause();
     uint32_t now = pool.posted.load(std::memory_order_acquire);
@@ -116,11 +168,26 @@ void worker_loop(Pool& pool) {
   }
 }
 
+// Tells the pool's threads that there is something new.
+void post(Pool& pool) {
+  pool.posted.fetch_add(1, std::memory_order_seq_cst);
+  if (pool.sleeping.load(std::memory_order_seq_cst) > 0) pool.posted.notify_all();
+}
+
+// A job of the caller's; null while all are taken.
+Job* take_job(Pool& pool) {
+  for (Job& job : pool.jobs) {
+    uint64_t free = 0;
+    if (job.gate.load(std::memory_order_relaxed) == 0 && job.gate.compare_exchange_strong(free, kTaken, std::memory_order_acq_rel)) return &job;
+  }
+  return nullptr;
+}
+
 void grow(Pool& pool, int count) {
   std::lock_guard lock(pool.mutex);
   while (pool.started < count - 1) {
     try {
-      std::thread(worker_loop, std::ref(pool)).detach();
+      std::thread(worker_loop, std::ref(pool), pool.started).detach();
     } catch (const std::system_error&) {
       break;  // fewer threads work just as well
     }
@@ -169,46 +236,36 @@ void parallel_ranges(int64_t n, int64_t grain, RangeFn fn, void* context) {
   if (grain < 1) grain = 1;
   if (n <= grain || inside_job) return fn(context, 0, n, 0);
   Pool& p = pool();
-  const int limit = p.size.load(std::memory_order_relaxed);
-  if (limit <= 1) return fn(context, 0, n, 0);
+  const int threads = p.size.load(std::memory_order_relaxed);
+  Job* const job = threads > 1 ? take_job(p) : nullptr;
+  if (job == nullptr) return fn(context, 0, n, 0);
+  constexpr int64_t kMostGrains = int64_t{1} << 31;  // a range counts them in 32 bits
+  if (n / grain >= kMostGrains) grain = n / kMostGrains + 1;
   const int64_t grains = (n + grain - 1) / grain;
-  Job job;
-  job.fn = fn;
-  job.context = context;
-  job.n = n;
-  job.grain = grain;
-  job.limit = static_cast<int>(std::min<int64_t>(limit, grains));
-  {
-    std::lock_guard lock(p.mutex);
-    p.jobs.push_back(&job);
-    p.at_work.fetch_add(1, std::memory_order_relaxed);
-  }
-  p.posted.fetch_add(1, std::memory_order_seq_cst);
-  if (p.sleeping.load(std::memory_order_seq_cst) > 0) p.posted.notify_all();
+  job->fn = fn;
+  job->context = context;
+  job->n = n;
+  job->grain = grain;
+  job->limit = static_cast<int>(std::min<int64_t>(threads, grains));
+  job->ranges[0].word.store(range_of(0, static_cast<uint64_t>(grains)), std::memory_order_relaxed);
+  job->gate.store(kTaken | kOpen | static_cast<uint64_t>(job->limit) * kLimit, std::memory_order_release);
+  p.callers.fetch_add(1, std::memory_order_relaxed);
+  post(p);
   inside_job = true;
-  work_on(job, 0, [] { return true; });
+  work_on(*job, 0, [] { return true; });
   inside_job = false;
-  bool others;
-  {
-    std::lock_guard lock(p.mutex);
-    p.jobs.erase(std::find(p.jobs.begin(), p.jobs.end(), &job));
-    p.at_work.fetch_sub(1, std::memory_order_relaxed);
-    others = !p.jobs.empty();
-  }
+  job->gate.fetch_and(~kOpen, std::memory_order_seq_cst);
   // There is room for a helper again.
-  if (others) {
-    p.posted.fetch_add(1, std::memory_order_seq_cst);
-    if (p.sleeping.load(std::memory_order_seq_cst) > 0) p.posted.notify_all();
-  }
-  for (int spin = 0; job.workers.load(std::memory_order_acquire) != 0; ++spin) {
-    if (spin < kSpins) {
-      pause();
-      continue;
-    }
+  if (p.callers.fetch_sub(1, std::memory_order_relaxed) > 1) post(p);
+  const auto busy = [job] { return (job->gate.load(std::memory_order_seq_cst) & kInsideMask) != 0; };
+  for (int spin = 0; spin < kSpins && busy(); ++spin) pause();
+  while (busy()) {
+    p.waiting.fetch_add(1, std::memory_order_seq_cst);
     const uint32_t before = p.finished.load(std::memory_order_acquire);
-    if (job.workers.load(std::memory_order_acquire) == 0) break;
-    p.finished.wait(before, std::memory_order_acquire);
+    if (busy()) p.finished.wait(before, std::memory_order_acquire);
+    p.waiting.fetch_sub(1, std::memory_order_seq_cst);
   }
+  job->gate.store(0, std::memory_order_release);
 }
 
 }  // namespace ts

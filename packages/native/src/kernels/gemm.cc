@@ -21,6 +21,9 @@ constexpr int64_t kPieceBytes = int64_t{8} << 20;
 // Up to this many rows B is packed block by block into the scratch of the thread that uses it at once.
 constexpr int64_t kFewRows = 4 * kTileM;
 
+// Bytes of packed B that few rows are multiplied with in one go.
+constexpr int64_t kFewRowsBytes = int64_t{32} << 10;
+
 // Products with fewer multiply-adds stay on one thread: waking another costs more.
 constexpr int64_t kParallelWork = 1 << 16;
 
@@ -153,8 +156,9 @@ Status multiply_few_rows(const Product& p) {
   if (!scratch) return fail(Status::out_of_memory, "[matmul] no memory for %lld packed bytes", static_cast<long long>(a_bytes));
   pack_a_panels<T>(p.a, p.m, p.k, 0, ceil_div(p.m, T::a_rows), scratch.as<void>());
   const int64_t panel_words = words_of<T>(p.k) * kTileN;
-  // Four panels are enough work for a task with one row: 16 KB to 128 KB of B.
-  constexpr int64_t step = 4 * kTileN;
+  // Panels that wait for memory are read straight on, and shared out finely: 32 KB are enough work. Those that are packed here
+  // are packed several at once.
+  const int64_t step = p.packed_b != nullptr ? ceil_div(kFewRowsBytes, panel_words * 4) * kTileN : 4 * kTileN;
   // What a source makes is read back from the first-level cache.
   const int64_t chunk = p.source != nullptr ? 2 * kTileN : kTaskN;
   const auto body = [&](int64_t begin, int64_t end, int slot) {
