@@ -99,9 +99,9 @@ void check_bits(int64_t m, int64_t n, int64_t k) {
       void* weight = ts::allocate(static_cast<size_t>(n * k) * 4);
       std::memcpy(weight, bt.data(), static_cast<size_t>(n * k) * 4);
       const double address = double(reinterpret_cast<uintptr_t>(weight));
-      for (int use = 0; use < 4; ++use) {
-        Array<float> y(10 * n);
-        test::run(isa, "linear", {a.address(), address, 0, y.address(), 10, double(n), double(k), 0, 0, 0, double(compute), address, 0});
+      for (const int64_t rows : {10, 10, 10, 1, 2, 3, 4}) {
+        Array<float> y(rows * n);
+        test::run(isa, "linear", {a.address(), address, 0, y.address(), double(rows), double(n), double(k), 0, 0, 0, double(compute), address, 0});
         CHECK(std::memcmp(y.data(), whole.data(), y.size() * 4) == 0);
       }
       ts::release(weight);

@@ -5,6 +5,7 @@
 #include "core/packed.h"
 #include "core/pool.h"
 #include "kernels/gemm_pack.h"
+#include "kernels/gemm_rows.h"
 #include "kernels/gemm_tile.h"
 
 namespace ts::TS_ISA {
@@ -152,6 +153,9 @@ Status multiply_few_rows(const Product& p) {
   const int64_t b_bytes = p.packed_b == nullptr ? thread_b_bytes<T>() : 0;
   const int64_t per_thread = b_bytes + thread_sums_bytes(p, p.m);
   const bool parallel = p.m * p.n * p.k >= kParallelWork;
+#if defined(TS_TILES)
+  if (by_rows(p)) return multiply_rows(p, parallel);
+#endif
   Scratch scratch(static_cast<size_t>(a_bytes + per_thread * (parallel ? threads() : 1)));
   if (!scratch) return fail(Status::out_of_memory, "[matmul] no memory for %lld packed bytes", static_cast<long long>(a_bytes));
   pack_a_panels<T>(p.a, p.m, p.k, 0, ceil_div(p.m, T::a_rows), scratch.as<void>());

@@ -39,11 +39,9 @@ export class NativeCalls {
 
   /** Runs the kernel over the first `count` places of `args`, the ones that it reads. */
   run(kernel: number, count: number): void {
-    // Kernels may write results into their arguments.
-    const { recorder } = this.memory;
-    const args = recorder === null ? null : this.args.slice(0, count);
+    // Kept before it runs: kernels may write results into their arguments.
+    this.memory.recorder?.calling(kernel, this.args, count);
     this.check(this.addon.run(kernel));
-    if (args !== null) recorder?.called(kernel, args);
   }
 
   /** As `run`, for a kernel whose results are read from `args`; no part of a plan. */

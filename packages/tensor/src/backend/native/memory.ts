@@ -30,8 +30,8 @@ export interface Recorder {
   /** A kernel is about to get the block's address. */
   uses(block: NativeBlock): void;
   freed(block: NativeBlock): void;
-  /** A kernel ran with these arguments. */
-  called(kernel: number, args: Float64Array): void;
+  /** A kernel is about to run with the first `count` arguments. */
+  calling(kernel: number, args: Float64Array, count: number): void;
   /** Packed forms of the block are stale. */
   stale(address: number): void;
   /** Where the plan keeps these host arrays; null if they are no inputs of it. */

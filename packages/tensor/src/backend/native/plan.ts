@@ -71,8 +71,10 @@ class PlanRecorder implements Recorder {
     this.#idle.set(byteLength, idle);
   }
 
-  called(kernel: number, args: Float64Array): void {
-    this.calls.push(kernel, args.length, ...args);
+  calling(kernel: number, args: Float64Array, count: number): void {
+    const { calls } = this;
+    calls.push(kernel, count);
+    for (let i = 0; i < count; i++) calls.push(args[i] as number);
   }
 
   stale(address: number): void {
