@@ -240,7 +240,7 @@ void parallel_ranges(int64_t n, int64_t grain, RangeFn fn, void* context) {
   Job* const job = threads > 1 ? take_job(p) : nullptr;
   if (job == nullptr) return fn(context, 0, n, 0);
   constexpr int64_t kMostGrains = int64_t{1} << 31;  // a range counts them in 32 bits
-  if (n / grain >= kMostGrains) grain = n / kMostGrains + 1;
+  if (n / grain >= kMostGrains) grain *= n / grain / kMostGrains + 1;
   const int64_t grains = (n + grain - 1) / grain;
   job->fn = fn;
   job->context = context;
@@ -251,9 +251,12 @@ void parallel_ranges(int64_t n, int64_t grain, RangeFn fn, void* context) {
   job->gate.store(kTaken | kOpen | static_cast<uint64_t>(job->limit) * kLimit, std::memory_order_release);
   p.callers.fetch_add(1, std::memory_order_relaxed);
   post(p);
-  inside_job = true;
-  work_on(*job, 0, [] { return true; });
-  inside_job = false;
+  const auto work = [job] {
+    inside_job = true;
+    work_on(*job, 0, [] { return true; });
+    inside_job = false;
+  };
+  work();
   job->gate.fetch_and(~kOpen, std::memory_order_seq_cst);
   // There is room for a helper again.
   if (p.callers.fetch_sub(1, std::memory_order_relaxed) > 1) post(p);
@@ -265,6 +268,8 @@ void parallel_ranges(int64_t n, int64_t grain, RangeFn fn, void* context) {
     if (busy()) p.finished.wait(before, std::memory_order_acquire);
     p.waiting.fetch_sub(1, std::memory_order_seq_cst);
   }
+  // What a helper carried from one slot to its own while this thread looked for it, and left there to make room.
+  work();
   job->gate.store(0, std::memory_order_release);
 }
 
