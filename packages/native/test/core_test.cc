@@ -53,6 +53,27 @@ TEST(every_index_runs_once_whoever_calls) {
   }
 }
 
+TEST(a_kernel_keeps_to_the_threads_that_it_was_told_of) {
+  ts::begin_kernel();
+  ts::set_threads(2);
+  CHECK(ts::threads() == 2);
+  ts::set_threads(5);
+  std::atomic<int> most{0};
+  const auto run = [&] {
+    ts::parallel_for(60, 1, [&](int64_t, int64_t, int slot) {
+      for (int seen = most.load(); slot > seen && !most.compare_exchange_weak(seen, slot);) {
+      }
+      std::this_thread::sleep_for(std::chrono::microseconds(200));
+    });
+  };
+  run();
+  CHECK(most.load() <= 1);
+  ts::begin_kernel();
+  for (int round = 0; round < 50 && most.load() < 2; ++round) run();
+  CHECK(most.load() >= 2);
+  ts::set_threads(2);
+}
+
 TEST(callers_count_as_threads_at_work) {
   // A pool of two: a caller alone has a helper; two callers have none.
   ts::set_threads(2);

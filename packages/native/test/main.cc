@@ -64,6 +64,7 @@ ts::Status run(ts::Isa isa, const char* name, std::vector<double>& args) {
     return ts::Status::unknown_kernel;
   }
   ts::Args record(args.data());
+  ts::begin_kernel();
   return ts::kernel(isa, id).fn(record);
 }
 

@@ -101,6 +101,7 @@ TEST(every_kernel_takes_a_record_of_zeros) {
       const std::string name = ts::kernel(isa, id).name;
       std::vector<double> args(ts::kMaxArgs);
       ts::Args record(args.data());
+      ts::begin_kernel();
       ts::kernel(isa, id).fn(record);
     }
   }

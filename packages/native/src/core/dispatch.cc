@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/packed.h"
+#include "core/pool.h"
 
 // build.mjs writes families.inc: one line TS_FAMILY_TABLE(isa, family) for each object that it compiled.
 #define TS_FAMILY_TABLE(isa, family)          \
@@ -79,6 +80,7 @@ Status run_kernel(int id, Args& args) {
   if (id < 0 || static_cast<size_t>(id) >= best.size()) {
     return fail(Status::unknown_kernel, "[native] expected a kernel number below %zu, got %d", best.size(), id);
   }
+  begin_kernel();
   return best[static_cast<size_t>(id)]->fn(args);
 }
 

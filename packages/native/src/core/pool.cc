@@ -64,6 +64,9 @@ struct Pool {
 
 thread_local bool inside_job = false;
 
+// The fewest threads that a kernel on this thread was told of.
+thread_local int told = kMaxThreads;
+
 inline void pause() {
 #if defined(__x86_64__) || defined(_M_X64)
   __builtin_ia32_pause();
@@ -227,7 +230,13 @@ int available_threads() {
   return std::clamp(count, 1, kMaxThreads);
 }
 
-int threads() { return pool().size.load(std::memory_order_relaxed); }
+int threads() {
+  const int size = pool().size.load(std::memory_order_relaxed);
+  told = std::min(told, size);
+  return size;
+}
+
+void begin_kernel() { told = kMaxThreads; }
 
 void set_threads(int count) { grow(pool(), std::clamp(count, 1, kMaxThreads)); }
 
@@ -236,7 +245,8 @@ void parallel_ranges(int64_t n, int64_t grain, RangeFn fn, void* context) {
   if (grain < 1) grain = 1;
   if (n <= grain || inside_job) return fn(context, 0, n, 0);
   Pool& p = pool();
-  const int threads = p.size.load(std::memory_order_relaxed);
+  // Not more than the kernel has scratch for, whatever another environment sets meanwhile.
+  const int threads = std::min(p.size.load(std::memory_order_relaxed), told);
   Job* const job = threads > 1 ? take_job(p) : nullptr;
   if (job == nullptr) return fn(context, 0, n, 0);
   constexpr int64_t kMostGrains = int64_t{1} << 31;  // a range counts them in 32 bits

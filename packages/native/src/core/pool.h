@@ -6,8 +6,10 @@
 
 namespace ts {
 
-// Threads that a kernel may use, the caller's included: at first $TESSERA_THREADS, else available_threads().
+// Threads that a kernel may use, the caller's included: at first $TESSERA_THREADS, else available_threads(). Until the next
+// begin_kernel() no more than these run ranges of this thread's, so that a kernel can make scratch for each of them.
 int threads();
+void begin_kernel();
 // 1 … 256; a larger pool is grown at once, threads of a smaller one stay asleep.
 void set_threads(int count);
 // What the process may use: affinity and, on Linux, the cgroup's CPU quota.
