@@ -5,7 +5,7 @@
 #include "core/packed.h"
 #include "core/pool.h"
 #include "kernels/gemm_pack.h"
-#include "kernels/gemm_rows.h"
+#include "kernels/gemm_row.h"
 #include "kernels/gemm_tile.h"
 
 namespace ts::TS_ISA {
@@ -154,7 +154,7 @@ Status multiply_few_rows(const Product& p) {
   const int64_t per_thread = b_bytes + thread_sums_bytes(p, p.m);
   const bool parallel = p.m * p.n * p.k >= kParallelWork;
 #if defined(TS_TILES)
-  if (by_rows(p)) return multiply_rows(p, parallel);
+  if (is_row(p)) return multiply_row(p, parallel);
 #endif
   Scratch scratch(static_cast<size_t>(a_bytes + per_thread * (parallel ? threads() : 1)));
   if (!scratch) return fail(Status::out_of_memory, "[matmul] no memory for %lld packed bytes", static_cast<long long>(a_bytes));

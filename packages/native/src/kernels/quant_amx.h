@@ -8,7 +8,7 @@
 namespace ts::TS_ISA {
 
 // Fewest rows of x for which a whole tile, of 16, costs less than vectors.
-constexpr int64_t kTileRowsWorth = 5;
+constexpr int64_t kTileRowsWorth = 9;
 
 // One unit of 16 rows of activations.
 struct TileActivation {
