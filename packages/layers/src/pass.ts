@@ -48,8 +48,8 @@ export function endPass(pass: Pass): void {
 /** Settings of `runLayers`. */
 export interface RunLayersOptions {
   /**
-   * Passes of few rows over a cache may be recorded and then run without calling `forward`. For layers that compute
-   * from x, the pass they are given and their weights alone; false.
+   * Decoding steps over a cache may be recorded and then run without calling `forward`. For layers that compute from x,
+   * the pass they are given and their weights alone; false.
    */
   readonly plan?: boolean;
 }

@@ -41,7 +41,6 @@ struct alignas(64) Job {
   void* context;
   int64_t n;
   int64_t grain;
-  int limit;
   // By slot, the caller's first. All are empty between jobs.
   Range ranges[kMaxThreads];
 };
@@ -110,7 +109,7 @@ bool steal(Job& job, int slot) {
 template <class Stay>
 void work_on(Job& job, int slot, const Stay& stay) {
   // All is the caller's at first, and helpers are on their way.
-  const int parts = slot == 0 ? 2 * job.limit : 4;
+  const int parts = slot == 0 ? 2 * limit_of(job.gate.load(std::memory_order_relaxed)) : 4;
   uint64_t begin = 0, end = 0;
   do {
     while (take(job.ranges[slot], parts, begin, end)) {
@@ -256,9 +255,9 @@ void parallel_ranges(int64_t n, int64_t grain, RangeFn fn, void* context) {
   job->context = context;
   job->n = n;
   job->grain = grain;
-  job->limit = static_cast<int>(std::min<int64_t>(threads, grains));
+  const auto limit = static_cast<uint64_t>(std::min<int64_t>(threads, grains));
   job->ranges[0].word.store(range_of(0, static_cast<uint64_t>(grains)), std::memory_order_relaxed);
-  job->gate.store(kTaken | kOpen | static_cast<uint64_t>(job->limit) * kLimit, std::memory_order_release);
+  job->gate.store(kTaken | kOpen | limit * kLimit, std::memory_order_release);
   p.callers.fetch_add(1, std::memory_order_relaxed);
   post(p);
   const auto work = [job] {

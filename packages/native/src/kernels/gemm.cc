@@ -22,9 +22,6 @@ constexpr int64_t kPieceBytes = int64_t{8} << 20;
 // Up to this many rows B is packed block by block into the scratch of the thread that uses it at once.
 constexpr int64_t kFewRows = 4 * kTileM;
 
-// Bytes of packed B that few rows are multiplied with in one go.
-constexpr int64_t kFewRowsBytes = int64_t{32} << 10;
-
 // Products with fewer multiply-adds stay on one thread: waking another costs more.
 constexpr int64_t kParallelWork = 1 << 16;
 

@@ -6,12 +6,16 @@
 #include "core/pool.h"
 #include "kernels/gemm_pack.h"
 
+namespace ts::TS_ISA {
+
+// Bytes of packed B that a thread multiplies one or a few rows with in one go.
+constexpr int64_t kFewRowsBytes = int64_t{32} << 10;
+
+}  // namespace ts::TS_ISA
+
 #if defined(TS_TILES)
 
 namespace ts::TS_ISA {
-
-// Bytes of panels that a thread takes at a time.
-constexpr int64_t kRowTaskBytes = int64_t{32} << 10;
 
 // c (cols) = x panel + bias over whole steps. x: its words with the even k alone, and `words` further on with the odd ones.
 __attribute__((noinline)) inline void row_panel(const uint32_t* x, int64_t words, const uint32_t* panel, float* c, int64_t cols,
@@ -69,7 +73,7 @@ inline Status multiply_row(const Product& p, bool parallel) {
   };
   const int64_t panels = (p.n + kTileN - 1) / kTileN;
   if (parallel) {
-    parallel_for(panels, (kRowTaskBytes + panel_words * 4 - 1) / (panel_words * 4), body);
+    parallel_for(panels, (kFewRowsBytes + panel_words * 4 - 1) / (panel_words * 4), body);
   } else {
     body(0, panels, 0);
   }
