@@ -34,6 +34,13 @@ describe('byte-level BPE', () => {
     expect(shown.filter((s) => s.includes('\ufffd'))).toEqual([]);
   });
 
+  it('gives the same ids behind clearCache', () => {
+    const texts = [...corpus, 'theatrical lowering of the lowest'];
+    const first = texts.map((text) => tokenizer.encodeIds(text));
+    tokenizer.clearCache();
+    expect(texts.map((text) => tokenizer.encodeIds(text))).toEqual(first);
+  });
+
   it('has offsets that slice the text to what the token decodes to, for whole characters', () => {
     const text = 'the café, 1234 — low';
     const { ids, offsets } = tokenizer.encode(text);

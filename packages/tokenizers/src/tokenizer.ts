@@ -201,6 +201,15 @@ export class Tokenizer {
     return this.surrounding;
   }
 
+  /**
+   * Forgets the words that it has met, as `clear_cache` of Hugging Face's models: what they took is given back, and the
+   * next text is a first one again. The cache is bounded without it.
+   */
+  clearCache(): void {
+    this.parts.model.clearCache?.();
+    this.fast?.clearCache();
+  }
+
   /** @internal The quick way from bytes to ids, or null. */
   get quick(): ByteBpe | null {
     if (this.fast === undefined) this.fast = fastEncoder(this.parts.preTokenizer ?? null, this.parts.model);

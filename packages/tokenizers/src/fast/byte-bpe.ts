@@ -5,6 +5,8 @@ import { type AsciiWords, begins } from './ascii-words';
 import { Utf8Chunks } from './chunks';
 import type { IdList } from './id-list';
 import type { Scanner, Splitter } from './scanners';
+import type { Utf8 } from './utf8';
+import type { WordLog } from './word-log';
 import { WordTable, longestWord } from './word-table';
 
 /** No vocabulary has longer tokens than this, in bytes; longer words are never looked up whole. */
@@ -26,6 +28,8 @@ export class ByteBpe {
   private sets = new Int32Array(1 << 12);
   private used = 0;
   private symbols = new Int32Array(longestWord);
+  private log: WordLog | null = null;
+  private others: readonly WordLog[] = [];
 
   private constructor(
     private readonly model: Bpe,
@@ -51,26 +55,36 @@ export class ByteBpe {
     return new ByteBpe(model, splitter, byteIds);
   }
 
+  /** Forgets the words that it has met. */
+  clearCache(): void {
+    this.words.clear();
+    this.used = 0;
+  }
+
+  /** Shares new words with other threads: writes its own to `log`, takes those of `others`. */
+  share(log: WordLog, others: readonly WordLog[]): void {
+    this.log = log;
+    this.others = others;
+  }
+
   /** Adds the ids of text units [from, to). */
   encode(text: string, from: number, to: number, out: IdList): void {
     const { chunks } = this;
     chunks.open(text, from, to);
     while (chunks.next()) {
       // A token takes at least one byte.
-      out.reserve(chunks.length);
-      out.length = this.encodeBytes(chunks.bytes, chunks.view, 0, chunks.length, out.ids, out.length);
+      out.reserve(chunks.utf8.length);
+      out.length = this.encodeBytes(chunks.utf8, out.ids, out.length);
     }
   }
 
-  /**
-   * Writes the ids of UTF-8 bytes [from, to) to `ids` from `count` on; gives their number. A zero byte must follow, and
-   * the view go on for 16 bytes behind `to`.
-   */
-  encodeBytes(bytes: Uint8Array, view: DataView, from: number, to: number, ids: Int32Array, count: number): number {
+  /** Writes the ids of a text to `ids` from `count` on; gives their number. */
+  encodeBytes({ bytes, view, length: to }: Utf8, ids: Int32Array, count: number): number {
+    for (const other of this.others) other.read(this.take);
     const { words, byteIds } = this;
     const { kinds, folds, fold, stops, alone } = this.ascii;
     let n = count;
-    for (let at = from; at < to; ) {
+    for (let at = 0; at < to; ) {
       const first = bytes[at] as number;
       const kind = kinds[first] as number;
       let end = 0;
@@ -125,13 +139,20 @@ export class ByteBpe {
       }
       at = end;
     }
+    this.log?.publish();
     return n;
   }
 
   /** Merges a new word and remembers it: its one id, or the complement of where its ids are. */
   private learn(bytes: Uint8Array, view: DataView, from: number, to: number): number {
     const count = this.merge(bytes, view, from, to);
-    let value = this.symbols[0] as number;
+    this.log?.append(bytes, from, to, this.symbols, count);
+    return this.remember(view, from, to, this.symbols, 0, count);
+  }
+
+  /** Remembers the word that has just not been found. */
+  private remember(view: DataView, from: number, to: number, ids: Int32Array, begin: number, count: number): number {
+    let value = ids[begin] as number;
     if (count > 1) {
       if (this.used + count + 1 > this.sets.length) {
         const grown = new Int32Array(this.sets.length * 2);
@@ -140,7 +161,7 @@ export class ByteBpe {
       }
       value = ~this.used;
       this.sets[this.used] = count;
-      for (let k = 0; k < count; k++) this.sets[this.used + 1 + k] = this.symbols[k] as number;
+      for (let k = 0; k < count; k++) this.sets[this.used + 1 + k] = ids[begin + k] as number;
     }
     if (!this.words.insert(view, from, to, value)) {
       // The table is empty again; this word's ids stay where they are for the caller.
@@ -152,6 +173,18 @@ export class ByteBpe {
     if (count > 1) this.used += count + 1;
     return value;
   }
+
+  /** Takes a word that another thread has merged, unless others of its own would be forgotten for it. */
+  private readonly take = (
+    view: DataView,
+    from: number,
+    to: number,
+    ids: Int32Array,
+    begin: number,
+    end: number,
+  ): void => {
+    if (!this.words.full && this.words.find(view, from, to) < 0) this.remember(view, from, to, ids, begin, end - begin);
+  };
 
   private mergeInto(bytes: Uint8Array, view: DataView, from: number, to: number, ids: Int32Array, n: number): number {
     const count = this.merge(bytes, view, from, to);

@@ -1,4 +1,4 @@
-import { checkText } from '../text/well-formed';
+import { Utf8 } from './utf8';
 
 const chunkUnits = 1 << 16;
 /**
@@ -6,16 +6,10 @@ const chunkUnits = 1 << 16;
  * behind a newline between a sign and a letter.
  */
 const seam = /[A-Za-z](?= [A-Za-z])|[^\s\u0085]\n(?=\p{L})/gu;
-/** Zero bytes behind every chunk: scanners and word table read beyond a word's end. */
-const slack = 16;
-const encoder = new TextEncoder();
 
-/** UTF-8 of a long text in chunks that end between words. The bytes are valid until the next chunk is asked for. */
+/** UTF-8 of a long text in chunks that end between words. */
 export class Utf8Chunks {
-  bytes = new Uint8Array(0);
-  view = new DataView(this.bytes.buffer);
-  /** Bytes of the chunk. */
-  length = 0;
+  readonly utf8 = new Utf8();
   private at = 0;
   private end = 0;
   private text = '';
@@ -28,7 +22,7 @@ export class Utf8Chunks {
   }
 
   /**
-   * Fills `bytes`; false when the text is at its end.
+   * Fills `utf8`; false when the text is at its end.
    *
    * @throws TokenizerError `invalid_text` for a lone surrogate.
    */
@@ -45,15 +39,7 @@ export class Utf8Chunks {
       if (found !== null) stop = Math.min(end, found.index + found[0].length);
     }
     const piece = at === 0 && stop === text.length ? text : text.slice(at, stop);
-    const most = piece.length * 3;
-    if (this.bytes.length < most + slack) {
-      this.bytes = new Uint8Array(most + slack);
-      this.view = new DataView(this.bytes.buffer);
-    }
-    this.length = encoder.encodeInto(piece, this.bytes).written;
-    // As many bytes as units: all ASCII.
-    if (this.length !== piece.length) checkText(piece, at);
-    this.bytes.fill(0, this.length, this.length + slack);
+    this.utf8.writeText(piece, at);
     this.at = stop;
     return true;
   }

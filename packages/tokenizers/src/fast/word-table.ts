@@ -2,7 +2,9 @@
 const stride = 8;
 const valueAt = 5;
 const firstSlots = 1 << 13;
-/** Most words that are remembered by default; then all are forgotten. Bounds the memory to some 16 MB. */
+/** Share of the slots that words take before there are more: memory met at random costs more than a second look. */
+const fullest = 5 / 8;
+/** Most words that are remembered by default; then all are forgotten. Bounds the memory to some 8 MB. */
 const mostWords = 1 << 17;
 /** Longer words are not remembered. */
 export const longestWord = 128;
@@ -38,7 +40,7 @@ export class WordTable {
     expected = 0,
   ) {
     let bits = 31 - Math.clz32(firstSlots);
-    while (2 ** bits < expected * 2) bits++;
+    while (2 ** bits * fullest < expected) bits++;
     this.slots = new Int32Array(stride * 2 ** bits);
     this.shift = 32 - bits;
   }
@@ -46,6 +48,11 @@ export class WordTable {
   /** How many words are in it. */
   get size(): number {
     return this.words;
+  }
+
+  /** Whether the next word makes it forget all others. */
+  get full(): boolean {
+    return this.words >= this.most;
   }
 
   /**
@@ -147,7 +154,7 @@ export class WordTable {
    * @returns False if the table was full: it is empty now, and the word is not in it.
    */
   insert(view: DataView, from: number, to: number, value: number): boolean {
-    if (this.words >= this.most) {
+    if (this.full) {
       this.clear();
       return false;
     }
@@ -159,7 +166,7 @@ export class WordTable {
     slots[at + 3] = this.c;
     slots[at + 4] = this.d;
     slots[at + valueAt] = value;
-    if (++this.words * 2 * stride > slots.length) this.grow();
+    if (++this.words * stride > slots.length * fullest) this.grow();
     return true;
   }
 
@@ -182,8 +189,8 @@ export class WordTable {
 
   private grow(): void {
     const old = this.slots;
-    const slots = new Int32Array(old.length * 4);
-    this.shift -= 2;
+    const slots = new Int32Array(old.length * 2);
+    this.shift -= 1;
     for (let from = 0; from < old.length; from += stride) {
       if (old[from] === 0) continue;
       let at = (this.hashAt(old, from) >>> this.shift) * stride;

@@ -107,6 +107,10 @@ export class Bpe implements Model {
     return pieces;
   }
 
+  clearCache(): void {
+    this.cache.clear();
+  }
+
   /**
    * Cuts a word where no merge can reach across: no merge joins the two characters there, and both are tokens. Text
    * without a pre-tokenizer (SentencePiece's BPE) then costs as little as words do.

@@ -17,6 +17,8 @@ export interface Model {
   tokenize(word: string): Pieces;
   /** Stretches of a long word that can be encoded one by one with the same result; default the word itself. */
   segments?(word: string): Iterable<string>;
+  /** Forgets the words that it has met; default it keeps none. */
+  clearCache?(): void;
   /** The component of tokenizer.json. */
   toJSON(): Record<string, unknown>;
 }

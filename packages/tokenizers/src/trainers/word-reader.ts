@@ -93,7 +93,7 @@ export class WordReader {
     const { chunks, table } = this;
     chunks.open(text, 0, text.length);
     while (chunks.next()) {
-      const { bytes, view, length } = chunks;
+      const { bytes, view, length } = chunks.utf8;
       for (let at = 0; at < length; ) {
         const end = scan(bytes, at, length);
         table.add(view, at, end, 1);

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { TokenizerError } from '../errors';
-import { type EncodeAnswer, type TokenizerData, errorOf } from './messages';
+import { type EncodeAnswer, type NewWords, type TokenizerData, errorOf } from './messages';
 import type { Job, Slot } from './job';
 
 /** Tasks that a worker holds, so that it has the next one when it is done with one. */
@@ -11,7 +11,7 @@ export class EncodeThread {
   private readonly worker: Worker;
   private readonly jobs: { readonly job: Job; readonly slot: Slot }[] = [];
   /** Memory for tasks, free now. */
-  private readonly slots: Slot[] = Array.from({ length: tasksAhead }, () => ({ bytes: null, ids: null }));
+  private readonly slots: Slot[] = Array.from({ length: tasksAhead }, () => ({ units: null, ids: null }));
   /** Why it can take no more tasks, or null. */
   broken: Error | null = null;
   /** Settles when the tokenizer is built. */
@@ -73,15 +73,14 @@ export class EncodeThread {
 
   post(job: Job): void {
     const slot = this.slots.pop() as Slot;
-    const task = job.write(slot);
-    if (task === null) {
-      this.slots.push(slot);
-      job.settled();
-      return;
-    }
     this.jobs.push({ job, slot });
     this.worker.ref();
-    this.worker.postMessage(task);
+    this.worker.postMessage(job.write(slot));
+  }
+
+  /** Forgets words, between the tasks given before and those given from now on. */
+  forget(words: NewWords): void {
+    this.worker.postMessage(words);
   }
 
   async end(error: Error): Promise<void> {

@@ -1,12 +1,14 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { IdList } from '../fast/id-list';
+import { Utf8 } from '../fast/utf8';
+import { WordLog } from '../fast/word-log';
 import { Bpe } from '../models/bpe';
 import { Tokenizer } from '../tokenizer';
-import { type EncodeAnswer, type EncodeTask, type TokenizerData, errorData } from './messages';
+import { type EncodeAnswer, type EncodeTask, type NewWords, type TokenizerData, errorData } from './messages';
 
 // The entry of a worker of `TokenizerPool`: texts come in, ids go out.
 const port = parentPort;
-const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+const utf8 = new Utf8();
 
 function open({ json, ranks }: TokenizerData): Tokenizer {
   const { parts } = Tokenizer.fromJSON(JSON.parse(json));
@@ -14,24 +16,24 @@ function open({ json, ranks }: TokenizerData): Tokenizer {
   return new Tokenizer({ ...parts, model: new Bpe({ ...parts.model.options, ranks }) });
 }
 
-function encode(tokenizer: Tokenizer, { bytes, spans, ids, allowedSpecial }: EncodeTask): EncodeAnswer {
-  const counts = new Int32Array(spans.length / 2);
+function encode(tokenizer: Tokenizer, { units, spans, places, ids, allowedSpecial }: EncodeTask): EncodeAnswer {
+  const counts = new Int32Array(places.length);
   const { quick } = tokenizer;
   if (ids !== null && quick !== null) {
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     let n = 0;
     for (let i = 0; i < counts.length; i++) {
-      const end = quick.encodeBytes(bytes, view, spans[2 * i] as number, spans[2 * i + 1] as number, ids, n);
+      utf8.writeUnits(units, spans[2 * i] as number, spans[2 * i + 1] as number, places[i] as number);
+      const end = quick.encodeBytes(utf8, ids, n);
       counts[i] = end - n;
       n = end;
     }
     return { ids: null, counts };
   }
   const out = new IdList();
+  const bytes = Buffer.from(units.buffer);
   for (let i = 0; i < counts.length; i++) {
     const before = out.length;
-    // Decoders take no shared memory.
-    const text = decoder.decode(bytes.slice(spans[2 * i], spans[2 * i + 1]));
+    const text = bytes.toString('utf16le', 2 * (spans[2 * i] as number), 2 * (spans[2 * i + 1] as number));
     tokenizer.appendIds(text, { addSpecialTokens: false, allowedSpecial }, out);
     counts[i] = out.length - before;
   }
@@ -49,10 +51,21 @@ function answer(work: () => EncodeAnswer): void {
   port?.postMessage(made, buffers as ArrayBuffer[]);
 }
 
+function forget(tokenizer: Tokenizer, { log, others }: NewWords): void {
+  tokenizer.clearCache();
+  tokenizer.quick?.share(
+    new WordLog(log),
+    others.map((memory) => new WordLog(memory)),
+  );
+}
+
 answer(() => {
   const tokenizer = open(workerData as TokenizerData);
   // Its tables are made now rather than at the first text.
   tokenizer.encodeIds('', { addSpecialTokens: false });
-  port?.on('message', (task: EncodeTask) => answer(() => encode(tokenizer, task)));
+  port?.on('message', (message: EncodeTask | NewWords) => {
+    if ('log' in message) forget(tokenizer, message);
+    else answer(() => encode(tokenizer, message));
+  });
   return { ready: true };
 });

@@ -1,10 +1,9 @@
 import type { AllowedSpecial } from '../encode/added-tokens';
-import { checkText } from '../text/well-formed';
 import type { EncodeTask, EncodedTexts } from './messages';
 
 /** Memory that tasks share with a worker, used again and again; as large as its largest task. */
 export interface Slot {
-  bytes: Uint8Array | null;
+  units: Buffer | null;
   ids: Int32Array | null;
 }
 
@@ -16,9 +15,8 @@ export interface Piece {
   ids: Int32Array | null;
 }
 
-/** Zero bytes behind the last text. */
-const slack = 16;
-const encoder = new TextEncoder();
+/** A unit of text takes at most three bytes of UTF-8, and each of these at most one id. */
+const idsOfUnit = 3;
 
 /** Pieces of texts on their way to a worker and back. */
 export class Job {
@@ -39,33 +37,30 @@ export class Job {
     this.failed(error);
   }
 
-  /** Writes the texts; null if one of them can't be. */
-  write(slot: Slot): EncodeTask | null {
-    let most = slack;
-    for (const { from, to } of this.pieces) most += 3 * (to - from) + 1;
-    if (slot.bytes === null || slot.bytes.length < most) slot.bytes = new Uint8Array(new SharedArrayBuffer(most));
-    const { bytes } = slot;
+  /** Writes the texts. */
+  write(slot: Slot): EncodeTask {
+    const most = this.pieces.reduce((sum, { from, to }) => sum + to - from, 0);
+    if (slot.units === null || slot.units.length < 2 * most) slot.units = Buffer.from(new SharedArrayBuffer(2 * most));
+    if (this.quick && (slot.ids === null || slot.ids.length < idsOfUnit * most))
+      slot.ids = new Int32Array(new SharedArrayBuffer(4 * idsOfUnit * most));
     const spans = new Int32Array(2 * this.pieces.length);
+    const places = Int32Array.from(this.pieces, ({ from }) => from);
     let at = 0;
-    try {
-      this.pieces.forEach(({ text, from, to }, i) => {
-        const piece = text.slice(from, to);
-        const { written } = encoder.encodeInto(piece, bytes.subarray(at));
-        // As many bytes as units: all ASCII.
-        if (written !== piece.length) checkText(piece, from);
-        spans[2 * i] = at;
-        at += written;
-        spans[2 * i + 1] = at;
-        bytes[at++] = 0;
-      });
-    } catch (error) {
-      this.fail(error);
-      return null;
-    }
-    bytes.fill(0, at, at + slack - 1);
-    if (this.quick && (slot.ids === null || slot.ids.length < at))
-      slot.ids = new Int32Array(new SharedArrayBuffer(4 * bytes.length));
-    return { bytes, spans, ids: this.quick ? slot.ids : null, allowedSpecial: this.allowedSpecial };
+    this.pieces.forEach(({ text, from, to }, i) => {
+      // UTF-16 is copied where UTF-8 would have to be made: that is left to the worker.
+      slot.units?.write(text.slice(from, to), 2 * at, 'utf16le');
+      spans[2 * i] = at;
+      at += to - from;
+      spans[2 * i + 1] = at;
+    });
+    const { units, ids } = slot;
+    return {
+      units: new Uint16Array(units.buffer),
+      spans,
+      places,
+      ids: this.quick ? ids : null,
+      allowedSpecial: this.allowedSpecial,
+    };
   }
 
   /** Takes the ids. */

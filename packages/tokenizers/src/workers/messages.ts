@@ -7,14 +7,24 @@ export interface TokenizerData {
   readonly ranks: Int32Array | null;
 }
 
-/** Texts to encode: UTF-8 in shared memory, a zero byte behind each. */
+/** Texts to encode: UTF-16 in shared memory. */
 export interface EncodeTask {
-  readonly bytes: Uint8Array;
-  /** Begin and end of each text. */
+  readonly units: Uint16Array;
+  /** Begin and end of each text there. */
   readonly spans: Int32Array;
+  /** Where each begins in the text that errors speak of. */
+  readonly places: Int32Array;
   /** Where the ids go, one for each byte at the most; null to send them, which needs the whole pipeline. */
   readonly ids: Int32Array | null;
   readonly allowedSpecial: AllowedSpecial;
+}
+
+/** Says that the words met so far are to be forgotten, and where those are shared that come. */
+export interface NewWords {
+  /** Memory of the worker's own log. */
+  readonly log: Int32Array;
+  /** Memory of the other workers' logs. */
+  readonly others: readonly Int32Array[];
 }
 
 /** An error as it travels; code null for those that are not this package's. */

@@ -76,6 +76,19 @@ describe('TokenizerPool', () => {
     }
   });
 
+  it('shares the words that its workers meet, and begins anew behind clearCache', async () => {
+    const many = Array.from({ length: 12 }, (_, seed) => text(60_000, seed + 1));
+    const want = many.map((t) => tokenizer.encodeIds(t));
+    for (let round = 0; round < 3; round++) {
+      // Calls under way keep to the words of before.
+      const calls = many.map((t) => pool.encode(t));
+      pool.clearCache();
+      const later = many.map((t) => pool.encode(t));
+      const got = await Promise.all([...calls, ...later]);
+      expect(got.map((ids) => [...ids])).toEqual([...want, ...want]);
+    }
+  });
+
   it('refuses bad arguments with typed errors that name the place', async () => {
     expect(await codeOf(TokenizerPool.create(tokenizer, { workers: 0 }))).toMatch(
       /^invalid_argument.*1 to 1024.*got 0/,
@@ -112,6 +125,8 @@ describe('TokenizerPool', () => {
     await threads[0]?.worker.terminate();
     expect(await call).toMatch(/^worker_failed.*ended/);
     expect([...(await own.encode('low'))]).toEqual(tokenizer.encodeIds('low'));
+    own.clearCache();
+    expect([...(await own.encode('lower low'))]).toEqual(tokenizer.encodeIds('lower low'));
     await own.dispose();
   });
 

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { TokenizerError } from '../errors';
+import { WordLog } from '../fast/word-log';
 import { Bpe } from '../models/bpe';
 import type { EncodeIdsOptions, Tokenizer } from '../tokenizer';
 import { EncodeThread } from './encode-thread';
@@ -47,7 +48,7 @@ export class TokenizerPool {
 
   private constructor(
     private readonly tokenizer: Tokenizer,
-    threads: EncodeThread[],
+    private readonly threads: EncodeThread[],
     data: TokenizerData,
   ) {
     this.queue = new TaskQueue(threads, () => new EncodeThread(data));
@@ -72,6 +73,7 @@ export class TokenizerPool {
     const data: TokenizerData = { json: JSON.stringify(tokenizer.toJSON()), ranks };
     const threads = Array.from({ length: workers }, () => new EncodeThread(data));
     const pool = new TokenizerPool(tokenizer, threads, data);
+    pool.clearCache();
     try {
       await Promise.all(threads.map((thread) => thread.ready));
     } catch (error) {
@@ -134,6 +136,17 @@ export class TokenizerPool {
   async encode(text: string, options: PoolEncodeOptions = {}): Promise<Int32Array> {
     const [ids] = await this.encodeBatch([text], options);
     return ids as Int32Array;
+  }
+
+  /**
+   * Makes the workers forget the words that they have met, as `Tokenizer.clearCache`: calls made from now on begin anew.
+   */
+  clearCache(): void {
+    // New memory: a worker may still be adding to the old. One that has taken a broken one's place shares from now on.
+    const logs = this.threads.map(() => WordLog.memory());
+    this.threads.forEach((thread, i) =>
+      thread.forget({ log: logs[i] as Int32Array, others: logs.filter((_, other) => other !== i) }),
+    );
   }
 
   /** Ends the workers; calls under way reject. */

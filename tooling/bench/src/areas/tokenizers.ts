@@ -37,17 +37,6 @@ function readText(place: string): { readonly text: string; readonly other: strin
   return { text: read.slice(0, cut), other: read.slice(cut) };
 }
 
-/**
- * Other words of the same shapes: ASCII letters moved on by one. It warms workers, which keep the words that they meet:
- * what the code does at a word is compiled, and the words of the text stay unknown.
- */
-function otherWords(text: string): string {
-  return text.replace(/[A-Za-z]/g, (letter) => {
-    const first = letter < 'a' ? 65 : 97;
-    return String.fromCharCode(first + ((letter.charCodeAt(0) - first + 1) % 26));
-  });
-}
-
 function rankFile(encoding: Encoding, folder: string | null): string {
   if (folder === null) throw new Unavailable('give --node-peers');
   const file = join(folder, 'node_modules/gpt-tokenizer/data', `${encoding}.tiktoken`);
@@ -66,44 +55,72 @@ function megabytes(name: TextName, folder: string | null): number {
   return Buffer.byteLength(readText(texts[name](folder)).text) / 1e6;
 }
 
-function encodeCase(name: Encoding | 'own', textName: TextName, workers: number, nodePeers: string | null): Case {
+/** Seconds of the first pass over a text by a new tokenizer, its tables made. */
+function firstPass(made: Tokenizer, text: string): number {
+  const tokenizer = new Tokenizer(made.parts);
+  tokenizer.encode('a');
+  const start = performance.now();
+  tokenizer.encode(text);
+  return (performance.now() - start) / 1000;
+}
+
+function encodeCase(name: Encoding | 'own', textName: TextName, nodePeers: string | null): Case {
   const args = { encoding: name, file: nodePeers, text: nodePeers === null ? '' : texts[textName](nodePeers) };
   const peers: Peer[] = [
     { name: 'tiktoken', program: 'python', script: 'encode_text.py', args },
     { name: 'gpt-tokenizer', program: 'node', script: 'encode_text.mjs', args },
   ];
   return {
-    name: `encode ${textName} ${name === 'own' ? 'own 32k' : name}${workers > 0 ? ` ${workers} workers` : ''}`,
+    name: `encode ${textName} ${name === 'own' ? 'own 32k' : name}`,
     dtype: '-',
     compute: '-',
     figures: [{ name: '', unit: 'MB/s', work: megabytes(textName, nodePeers) }],
-    peers: name === 'own' || workers > 0 ? [] : peers,
+    peers: name === 'own' ? [] : peers,
     async open() {
       const { text, other } = readText(placeOf(textName, nodePeers));
       const made = await tokenizerOf(name, nodePeers);
-      const shifted = workers > 0 ? otherWords(text) : '';
-      const fresh = () => new Tokenizer(made.parts);
-      for (let i = 0; i < 8; i++) fresh().encode(other);
+      for (let i = 0; i < 8; i++) new Tokenizer(made.parts).encode(other);
+      return { run: () => ({ '': firstPass(made, text) }) };
+    },
+  };
+}
+
+/** Numbers of workers whose pools are measured beside the pass in the process itself. */
+const pools = [1, 2];
+
+function poolCase(name: Encoding, nodePeers: string | null): Case {
+  const work = megabytes('English', nodePeers);
+  const alone = 'in the process';
+  return {
+    name: `encode English ${name}, shared out`,
+    dtype: '-',
+    compute: '-',
+    figures: [alone, ...pools.map(workersName)].map((figure) => ({ name: figure, unit: 'MB/s', work })),
+    peers: [],
+    async open() {
+      const { text, other } = readText(placeOf('English', nodePeers));
+      const made = await tokenizerOf(name, nodePeers);
+      for (let i = 0; i < 8; i++) new Tokenizer(made.parts).encode(other);
+      const opened = await Promise.all(pools.map((workers) => TokenizerPool.create(made, { workers })));
+      for (const pool of opened) for (let i = 0; i < 8 * pool.workers; i++) await pool.encode(other);
       return {
         async run() {
-          if (workers === 0) {
-            const tokenizer = fresh();
-            tokenizer.encode('a'); // its tables; the words are still to be met
+          const seconds: Record<string, number> = { [alone]: firstPass(made, text) };
+          for (const pool of opened) {
+            pool.clearCache();
             const start = performance.now();
-            tokenizer.encode(text);
-            return { '': (performance.now() - start) / 1000 };
+            await pool.encode(text);
+            seconds[workersName(pool.workers)] = (performance.now() - start) / 1000;
           }
-          const pool = await TokenizerPool.create(made, { workers });
-          for (let i = 0; i < 2 * workers; i++) await pool.encode(shifted);
-          const start = performance.now();
-          await pool.encode(text);
-          const seconds = (performance.now() - start) / 1000;
-          await pool.dispose();
-          return { '': seconds };
+          return seconds;
         },
       };
     },
   };
+}
+
+function workersName(workers: number): string {
+  return `${workers} worker${workers > 1 ? 's' : ''}`;
 }
 
 /** Text to ids; both sides on the same published rank files. */
@@ -112,8 +129,8 @@ export const tokenizers: Area = {
   about: 'byte-level BPE: the first pass over a text on one core and on two workers',
   cases: ({ nodePeers }) => [
     ...(['English', 'code', 'Chinese'] as const).flatMap((text) =>
-      (['r50k_base', 'cl100k_base', 'own'] as const).map((name) => encodeCase(name, text, 0, nodePeers)),
+      (['r50k_base', 'cl100k_base', 'own'] as const).map((name) => encodeCase(name, text, nodePeers)),
     ),
-    ...[1, 2].map((workers) => encodeCase('cl100k_base', 'English', workers, nodePeers)),
+    poolCase('cl100k_base', nodePeers),
   ],
 };
