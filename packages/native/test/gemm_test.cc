@@ -12,7 +12,7 @@ struct Shape {
 
 // Tails of every tile size, blocks of k and their ends, one row, one column, nothing.
 const Shape shapes[] = {{1, 1, 1},    {3, 5, 7},     {1, 100, 300}, {2, 33, 513},  {7, 16, 256}, {15, 65, 257}, {50, 70, 30},
-                        {100, 257, 600}, {130, 40, 1}, {97, 31, 259}, {6, 6, 2}, {0, 4, 4}, {4, 0, 4}, {5, 6, 0}, {300, 20, 770}, {60, 9, 8700}};
+                        {100, 257, 600}, {130, 40, 1}, {97, 31, 259}, {6, 6, 2}, {0, 4, 4}, {4, 0, 4}, {5, 6, 0}, {300, 20, 770}, {60, 9, 8700}, {80, 820, 40}};
 
 struct Call {
   Shape shape;
@@ -111,6 +111,7 @@ void check_bits(int64_t m, int64_t n, int64_t k) {
 
 TEST(transposes_threads_and_other_rows_change_no_bit) {
   check_bits(150, 130, 600);
+  check_bits(70, 820, 300);   // each thread packs its own columns
   check_bits(70, 40, 8700);  // more k than one go over the panels
 }
 

@@ -17,7 +17,13 @@ constexpr int64_t kTaskM = T::task_panels * T::a_rows;
 constexpr int64_t kTaskN = 8 * kTileN;
 
 // Packed A and packed B are made in pieces of at most this many bytes, so that they are read back from the last-level cache.
-constexpr int64_t kPieceBytes = int64_t{8} << 20;
+constexpr int64_t kPieceBytes = int64_t{16} << 20;
+
+// Packed A of at most this many bytes stays in the second-level cache.
+constexpr int64_t kNearBytes = int64_t{1} << 20;
+
+// Most bytes of packed B that a thread keeps for itself.
+constexpr int64_t kOwnBytes = int64_t{4} << 20;
 
 // Up to this many rows B is packed block by block into the scratch of the thread that uses it at once.
 constexpr int64_t kFewRows = 4 * kTileM;
@@ -194,6 +200,43 @@ int64_t task_columns(int64_t task_rows, int64_t n) {
   return columns;
 }
 
+// Columns that a thread packs and multiplies at once, or 0 if there are too few for the threads to end together. Packed A is
+// read once for each such block: it has to stay in the last-level cache, and in the second-level one if the blocks are narrow.
+template <class T>
+int64_t own_columns(const Product& p) {
+  const int64_t a_bytes = packed_a_bytes<T>(p.m, p.k);
+  if (p.packed_b != nullptr || a_bytes > kPieceBytes) return 0;
+  const int64_t least = a_bytes <= kNearBytes ? 2 * kTileN : kTaskN;
+  for (int64_t columns = kTaskN; columns >= least; columns /= 2)
+    if (ceil_div(p.n, columns) >= 4 * threads() && packed_bytes<T>(columns, p.k) <= kOwnBytes) return columns;
+  return 0;
+}
+
+// Each thread packs the columns that it multiplies: they are in its own cache then, and nobody waits for another's.
+template <class T>
+Status multiply_columns(const Product& p, int64_t columns) {
+  using Word = typename T::Word;
+  const int64_t words = words_of<T>(p.k);
+  const int64_t a_bytes = packed_a_bytes<T>(p.m, p.k), b_bytes = packed_bytes<T>(columns, p.k);
+  const int64_t per_thread = b_bytes + thread_sums_bytes(p, kTaskM<T>);
+  Scratch scratch(static_cast<size_t>(a_bytes + per_thread * threads()));
+  if (!scratch) return fail(Status::out_of_memory, "[matmul] no memory for %lld packed bytes", static_cast<long long>(a_bytes + b_bytes));
+  const Word* const a = scratch.as<Word>();
+  parallel_for(ceil_div(p.m, T::a_rows), 1, [&](int64_t begin, int64_t end, int) {
+    pack_a_panels<T>(p.a, p.m, p.k, begin, end, scratch.as<void>());
+  });
+  parallel_for(p.n, columns, [&](int64_t begin, int64_t end, int slot) {
+    char* const own = scratch.as<char>(static_cast<size_t>(a_bytes + per_thread * slot));
+    for (int64_t j = begin; j < end; j += columns) {
+      const int64_t n = min64(columns, end - j);
+      make_b_panels<T>(p, j, n, 0, p.k, 0, ceil_div(n, kTileN), own);
+      for (int64_t i = 0; i < p.m; i += kTaskM<T>)
+        block_from_panels<T>(p, a + i * words * T::a_words, own, i, j, min64(kTaskM<T>, p.m - i), n, own + b_bytes);
+    }
+  });
+  return Status::ok;
+}
+
 template <class T>
 Status multiply_pieces(const Product& p) {
   const int64_t words = words_of<T>(p.k);
@@ -237,10 +280,16 @@ Status multiply_pieces(const Product& p) {
 }
 
 template <class T>
+Status multiply_go(const Product& p) {
+  const int64_t columns = own_columns<T>(p);
+  return columns > 0 ? multiply_columns<T>(p, columns) : multiply_pieces<T>(p);
+}
+
+template <class T>
 Status multiply_many_rows(const Product& p) {
   // Sums go on in C, so it has to hold them whole.
   const bool split = p.k > kGoK && p.out == DType::float32 && p.packed_b == nullptr && p.source == nullptr;
-  if (!split) return multiply_pieces<T>(p);
+  if (!split) return multiply_go<T>(p);
   for (int64_t k0 = 0; k0 < p.k; k0 += kGoK) {
     Product part = p;
     part.k = min64(kGoK, p.k - k0);
@@ -248,7 +297,7 @@ Status multiply_many_rows(const Product& p) {
     part.b = rows(p.b, k0);
     part.accumulate = p.accumulate || k0 > 0;
     if (k0 + part.k < p.k) part.bias = nullptr;
-    if (const Status status = multiply_pieces<T>(part); status != Status::ok) return status;
+    if (const Status status = multiply_go<T>(part); status != Status::ok) return status;
   }
   return Status::ok;
 }
