@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { TokenizerError } from '../errors';
-import { type EncodeAnswer, type NewWords, type TokenizerData, errorOf } from './messages';
+import { type EncodeAnswer, type EncodeTask, type NewWords, type TokenizerData, errorOf } from './messages';
 import type { Job, Slot } from './job';
 
 /** Tasks that a worker holds, so that it has the next one when it is done with one. */
@@ -73,9 +73,19 @@ export class EncodeThread {
 
   post(job: Job): void {
     const slot = this.slots.pop() as Slot;
+    let task: EncodeTask;
+    try {
+      task = job.write(slot);
+    } catch (error) {
+      // No memory for it.
+      this.slots.push(slot);
+      job.fail(error);
+      job.settled();
+      return;
+    }
     this.jobs.push({ job, slot });
     this.worker.ref();
-    this.worker.postMessage(job.write(slot));
+    this.worker.postMessage(task);
   }
 
   /** Forgets words, between the tasks given before and those given from now on. */
