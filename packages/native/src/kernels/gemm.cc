@@ -22,6 +22,9 @@ constexpr int64_t kPieceBytes = int64_t{16} << 20;
 // Packed A of at most this many bytes stays in the second-level cache.
 constexpr int64_t kNearBytes = int64_t{1} << 20;
 
+// Blocks of columns for each thread, at the least, where each packs its own: with fewer they would not end together.
+constexpr int64_t kOwnBlocks = 6;
+
 // Most bytes of packed B that a thread keeps for itself.
 constexpr int64_t kOwnBytes = int64_t{4} << 20;
 
@@ -208,7 +211,7 @@ int64_t own_columns(const Product& p) {
   if (p.packed_b != nullptr || a_bytes > kPieceBytes) return 0;
   const int64_t least = a_bytes <= kNearBytes ? 2 * kTileN : kTaskN;
   for (int64_t columns = kTaskN; columns >= least; columns /= 2)
-    if (ceil_div(p.n, columns) >= 4 * threads() && packed_bytes<T>(columns, p.k) <= kOwnBytes) return columns;
+    if (ceil_div(p.n, columns) >= kOwnBlocks * threads() && packed_bytes<T>(columns, p.k) <= kOwnBytes) return columns;
   return 0;
 }
 
