@@ -61,10 +61,16 @@ export class ByteBpe {
     this.used = 0;
   }
 
-  /** Shares new words with other threads: writes its own to `log`, takes those of `others`. */
+  /** From now on new words go to `log`, for other threads, and those of `others` are taken: at each `exchange`. */
   share(log: WordLog, others: readonly WordLog[]): void {
     this.log = log;
     this.others = others;
+  }
+
+  /** Shows other threads the words met since the last time, and takes theirs. */
+  exchange(): void {
+    this.log?.publish();
+    for (const other of this.others) other.read(this.take);
   }
 
   /** Adds the ids of text units [from, to). */
@@ -80,7 +86,6 @@ export class ByteBpe {
 
   /** Writes the ids of a text to `ids` from `count` on; gives their number. */
   encodeBytes({ bytes, view, length: to }: Utf8, ids: Int32Array, count: number): number {
-    for (const other of this.others) other.read(this.take);
     const { words, byteIds } = this;
     const { kinds, folds, fold, stops, alone } = this.ascii;
     let n = count;
@@ -139,7 +144,6 @@ export class ByteBpe {
       }
       at = end;
     }
-    this.log?.publish();
     return n;
   }
 

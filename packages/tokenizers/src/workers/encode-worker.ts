@@ -16,27 +16,31 @@ function open({ json, ranks }: TokenizerData): Tokenizer {
   return new Tokenizer({ ...parts, model: new Bpe({ ...parts.model.options, ranks }) });
 }
 
-function encode(tokenizer: Tokenizer, { units, spans, places, ids, allowedSpecial }: EncodeTask): EncodeAnswer {
-  const counts = new Int32Array(places.length);
+function encode(tokenizer: Tokenizer, { units, ends, places, ids, allowedSpecial }: EncodeTask): EncodeAnswer {
+  const counts = new Int32Array(ends.length);
   const { quick } = tokenizer;
+  let from = 0;
   if (ids !== null && quick !== null) {
     let n = 0;
-    for (let i = 0; i < counts.length; i++) {
-      utf8.writeUnits(units, spans[2 * i] as number, spans[2 * i + 1] as number, places[i] as number);
+    ends.forEach((to, i) => {
+      utf8.writeUnits(units, from, to, places[i] as number);
       const end = quick.encodeBytes(utf8, ids, n);
       counts[i] = end - n;
       n = end;
-    }
+      from = to;
+    });
+    quick.exchange();
     return { ids: null, counts };
   }
   const out = new IdList();
   const bytes = Buffer.from(units.buffer);
-  for (let i = 0; i < counts.length; i++) {
+  ends.forEach((to, i) => {
     const before = out.length;
-    const text = bytes.toString('utf16le', 2 * (spans[2 * i] as number), 2 * (spans[2 * i + 1] as number));
+    const text = bytes.toString('utf16le', 2 * from, 2 * to);
     tokenizer.appendIds(text, { addSpecialTokens: false, allowedSpecial }, out);
     counts[i] = out.length - before;
-  }
+    from = to;
+  });
   return { ids: out.toArray(), counts };
 }
 

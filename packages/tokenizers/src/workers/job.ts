@@ -43,21 +43,18 @@ export class Job {
     if (slot.units === null || slot.units.length < 2 * most) slot.units = Buffer.from(new SharedArrayBuffer(2 * most));
     if (this.quick && (slot.ids === null || slot.ids.length < idsOfUnit * most))
       slot.ids = new Int32Array(new SharedArrayBuffer(4 * idsOfUnit * most));
-    const spans = new Int32Array(2 * this.pieces.length);
-    const places = Int32Array.from(this.pieces, ({ from }) => from);
     let at = 0;
-    this.pieces.forEach(({ text, from, to }, i) => {
+    const ends = Int32Array.from(this.pieces, ({ text, from, to }) => {
       // UTF-16 is copied where UTF-8 would have to be made: that is left to the worker.
       slot.units?.write(text.slice(from, to), 2 * at, 'utf16le');
-      spans[2 * i] = at;
       at += to - from;
-      spans[2 * i + 1] = at;
+      return at;
     });
     const { units, ids } = slot;
     return {
       units: new Uint16Array(units.buffer),
-      spans,
-      places,
+      ends,
+      places: Int32Array.from(this.pieces, ({ from }) => from),
       ids: this.quick ? ids : null,
       allowedSpecial: this.allowedSpecial,
     };

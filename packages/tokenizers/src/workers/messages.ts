@@ -10,8 +10,8 @@ export interface TokenizerData {
 /** Texts to encode: UTF-16 in shared memory. */
 export interface EncodeTask {
   readonly units: Uint16Array;
-  /** Begin and end of each text there. */
-  readonly spans: Int32Array;
+  /** The end of each text there; the next one begins at it. */
+  readonly ends: Int32Array;
   /** Where each begins in the text that errors speak of. */
   readonly places: Int32Array;
   /** Where the ids go, one for each byte at the most; null to send them, which needs the whole pipeline. */
