@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Tokenizer, tiktokenEncodings, tokenizerFromTiktoken, trainBpe } from '@tessera-llm/tokenizers';
 import { TokenizerPool } from '@tessera-llm/tokenizers/pool';
 import { type Area, type Case, type Peer, Unavailable } from '../area';
+import { Passes } from '../passes';
 
 /** Published rank files that gpt-tokenizer carries. */
 type Encoding = 'r50k_base' | 'cl100k_base';
@@ -87,15 +88,21 @@ function encodeCase(name: Encoding | 'own', textName: TextName, nodePeers: strin
 
 /** Numbers of workers whose pools are measured beside the pass in the process itself. */
 const pools = [1, 2];
+/** Passes at once, which show what two cores do together where nothing is shared out. */
+const apart = 2;
 
 function poolCase(name: Encoding, nodePeers: string | null): Case {
   const work = megabytes('English', nodePeers);
   const alone = 'in the process';
+  const both = `${apart} passes at once`;
   return {
     name: `encode English ${name}, shared out`,
     dtype: '-',
     compute: '-',
-    figures: [alone, ...pools.map(workersName)].map((figure) => ({ name: figure, unit: 'MB/s', work })),
+    figures: [
+      ...[alone, ...pools.map(workersName)].map((figure) => ({ name: figure, unit: 'MB/s', work })),
+      { name: both, unit: 'MB/s', work: apart * work },
+    ],
     peers: [],
     async open() {
       const { text, other } = readText(placeOf('English', nodePeers));
@@ -103,20 +110,26 @@ function poolCase(name: Encoding, nodePeers: string | null): Case {
       for (let i = 0; i < 8; i++) new Tokenizer(made.parts).encode(other);
       const opened = await Promise.all(pools.map((workers) => TokenizerPool.create(made, { workers })));
       for (const pool of opened) for (let i = 0; i < 8 * pool.workers; i++) await pool.encode(other);
+      const passes = await Passes.open(made, text, other, apart);
       return {
         async run() {
           const seconds: Record<string, number> = { [alone]: firstPass(made, text) };
           for (const pool of opened) {
             pool.clearCache();
-            const start = performance.now();
-            await pool.encode(text);
-            seconds[workersName(pool.workers)] = (performance.now() - start) / 1000;
+            seconds[workersName(pool.workers)] = await secondsOf(() => pool.encode(text));
           }
+          seconds[both] = await secondsOf(() => passes.run());
           return seconds;
         },
       };
     },
   };
+}
+
+async function secondsOf(work: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await work();
+  return (performance.now() - start) / 1000;
 }
 
 function workersName(workers: number): string {
