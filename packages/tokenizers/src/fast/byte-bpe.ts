@@ -150,7 +150,7 @@ export class ByteBpe {
   /** Merges a new word and remembers it: its one id, or the complement of where its ids are. */
   private learn(bytes: Uint8Array, view: DataView, from: number, to: number): number {
     const count = this.merge(bytes, view, from, to);
-    this.log?.append(bytes, from, to, this.symbols, count);
+    this.log?.append(view, from, to, this.symbols, count);
     return this.remember(view, from, to, this.symbols, 0, count);
   }
 

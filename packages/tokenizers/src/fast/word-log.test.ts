@@ -23,8 +23,8 @@ describe('WordLog', () => {
         const all: [number[], number[]][] = [];
         for (const words of rounds) {
           for (const [bytes, ids] of words) {
-            const inside = Uint8Array.of(9, ...bytes, 9);
-            writer.append(inside, 1, 1 + bytes.length, Int32Array.of(...ids, 7), ids.length);
+            const inside = Uint8Array.of(9, ...bytes, 9, 9, 9);
+            writer.append(new DataView(inside.buffer), 1, 1 + bytes.length, Int32Array.of(...ids, 7), ids.length);
           }
           expect(taken(often)).toEqual([]);
           writer.publish();
@@ -41,7 +41,7 @@ describe('WordLog', () => {
   it('leaves out what has no room', () => {
     const memory = WordLog.memory();
     const writer = new WordLog(memory);
-    const bytes = new Uint8Array(128).fill(1);
+    const bytes = new DataView(new Uint8Array(128).fill(1).buffer);
     const ids = new Int32Array(128).fill(3);
     for (let i = 0; i < 10_000; i++) writer.append(bytes, 0, 128, ids, 128);
     writer.append(bytes, 0, 4, ids, 1);

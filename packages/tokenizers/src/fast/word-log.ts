@@ -12,16 +12,15 @@ type Visit = (view: DataView, from: number, to: number, ids: Int32Array, begin: 
  * Words and their ids in shared memory, written by one thread and read by others, so that what one has merged the
  * others need not. A word is published with all its ids or not at all; a full log takes no more.
  *
- * A word is its length and number of ids in one number, its bytes filled up to whole numbers, its ids.
+ * A word is its length and number of ids in one number, its bytes filled up to whole numbers with whatever follows, its
+ * ids.
  */
 export class WordLog {
-  private readonly bytes: Uint8Array;
   private readonly view: DataView;
   private at = first;
 
   /** @param shared What `memory` gave; a log that others wrote is read from its beginning. */
   constructor(private readonly shared: Int32Array) {
-    this.bytes = new Uint8Array(shared.buffer);
     this.view = new DataView(shared.buffer);
   }
 
@@ -30,15 +29,15 @@ export class WordLog {
     return new Int32Array(new SharedArrayBuffer(4 * (room + slack)));
   }
 
-  /** Adds bytes [from, to), at most 255, and the first `count` ids. */
-  append(bytes: Uint8Array, from: number, to: number, ids: Int32Array, count: number): void {
+  /** Adds bytes [from, to), at most 255, and the first `count` ids. The view must go on for 3 bytes behind `to`. */
+  append(view: DataView, from: number, to: number, ids: Int32Array, count: number): void {
     const { shared, at } = this;
     const length = to - from;
     const begin = at + 1 + ((length + 3) >> 2);
     if (begin + count > room) return;
     shared[at] = (count << 8) | length;
     const copy = 4 * (at + 1);
-    for (let i = 0; i < length; i++) this.bytes[copy + i] = bytes[from + i] as number;
+    for (let i = 0; i < length; i += 4) this.view.setInt32(copy + i, view.getInt32(from + i, true), true);
     for (let k = 0; k < count; k++) shared[begin + k] = ids[k] as number;
     this.at = begin + count;
   }
