@@ -177,6 +177,31 @@ TEST(losses_agree_on_every_family) {
   }
 }
 
+// The logits' gradient is kept in float32 where a bias's sums need it, else rounded as the products round it.
+TEST(losses_in_bfloat16_have_one_gradient_with_and_without_that_of_the_bias) {
+  const int64_t rows = 70, classes = 1103, width = 21;
+  const Array<float> hidden = test::uniform(rows * width, 31), weight = test::uniform(classes * width, 32), bias = test::uniform(classes, 33), g = test::uniform(rows, 34);
+  Array<int32_t> targets(rows);
+  for (int i = 0; i < rows; ++i) targets[static_cast<size_t>(i)] = i == 4 ? -100 : i * 15;
+  for (const ts::Isa isa : test::isas()) {
+    for (const double softcap : {0.0, 3.0}) {
+      const auto grads = [&](Array<float>& ghidden, Array<float>& gweight, double gbias) {
+        return test::run(isa, "linear_cross_entropy", {hidden.address(), weight.address(), bias.address(), targets.address(), 0, 0, g.address(), ghidden.address(), gweight.address(), gbias,
+                                                       double(rows), double(width), double(classes), 1, 0, -100, 0.1, 0.5, softcap, 0.7});
+      };
+      Array<float> h(rows * width), w(classes * width), b(classes), own_h(rows * width), own_w(classes * width);
+      ts::set_threads(1);
+      CHECK(grads(h, w, b.address()) == ts::Status::ok);
+      for (const int threads : {1, 3}) {
+        ts::set_threads(threads);
+        CHECK(grads(own_h, own_w, 0) == ts::Status::ok);
+        CHECK(own_h == h);
+        CHECK(own_w == w);
+      }
+    }
+  }
+}
+
 TEST(attention_agrees_on_every_family) {
   // Two documents, one with 140 keys in pages of 64 out of order and 75 queries from position 65 on.
   Array<int32_t> offsets(3), starts(2), lengths(2), page_offsets(3), pages(4);

@@ -44,7 +44,7 @@ Status cross_entropy(Args& args) {
     float* row = scratch.as<float>() + slot * classes;
     for (int64_t r = begin; r < end; ++r) {
       std::memcpy(row, logits + r * classes, static_cast<size_t>(classes) * 4);
-      row_pass(row, classes, targets[r], s, {losses + r, lses + r}, false, 0);
+      row_pass(row, classes, targets[r], s, {losses + r, lses + r}, RowGrad::none, 0);
     }
   });
   return Status::ok;
@@ -63,7 +63,7 @@ Status cross_entropy_grad(Args& args) {
     for (int64_t r = begin; r < end; ++r) {
       float* row = out + r * classes;
       std::memcpy(row, logits + r * classes, static_cast<size_t>(classes) * 4);
-      row_pass(row, classes, targets[r], s, {}, true, gy[r]);
+      row_pass(row, classes, targets[r], s, {}, RowGrad::float32, gy[r]);
     }
   });
   return Status::ok;
@@ -74,7 +74,12 @@ struct Wanted {
   float *losses, *lses;
   const float* gy;  // of each loss; nullptr: 1
   float *ghidden, *gweight, *gbias;
-  bool grads() const { return ghidden != nullptr || gweight != nullptr || gbias != nullptr; }
+  // Products in bfloat16 round the logits' gradient, so that it is kept so: half of what they read. A bias's sums take it whole.
+  RowGrad of_logits(Compute compute) const {
+    if (gbias != nullptr) return RowGrad::float32;
+    if (ghidden == nullptr && gweight == nullptr) return RowGrad::none;
+    return compute == Compute::bfloat16 ? RowGrad::bfloat16 : RowGrad::float32;
+  }
 };
 
 // Losses of the rows, their gradients or both from the same logits, which exist for a chunk of rows at a time.
@@ -95,6 +100,10 @@ Status walk(const float* hidden, const Projection& p, const int32_t* targets, in
   const Matrix columns = dense(p.weight, p.dtype, width, true), across = dense(p.weight, p.dtype, width, false);
   if (packing) pack_b(columns, classes, width, p.compute, packed.as<void>());
   float* logits = scratch.as<float>();
+  const RowGrad kept = out.of_logits(p.compute);
+  const bool halves = kept == RowGrad::bfloat16;
+  const DType grad_type = halves ? DType::bfloat16 : DType::float32;
+  const int64_t grad_stride = halves ? 2 * classes : classes;
   for (int64_t from = 0; from < rows; from += chunk) {
     const int64_t count = rows - from < chunk ? rows - from : chunk;
     const float* own = hidden + from * width;
@@ -104,17 +113,17 @@ Status walk(const float* hidden, const Projection& p, const int32_t* targets, in
     parallel_for(count, 1, [&](int64_t begin, int64_t end, int) {
       for (int64_t r = begin; r < end; ++r) {
         const LossTarget to = out.losses == nullptr ? LossTarget{} : LossTarget{out.losses + from + r, out.lses + from + r};
-        row_pass(logits + r * classes, classes, targets[from + r], s, to, out.grads(), out.gy == nullptr ? 1.0f : out.gy[from + r]);
+        row_pass(logits + r * classes, classes, targets[from + r], s, to, kept, out.gy == nullptr ? 1.0f : out.gy[from + r]);
       }
     });
     if (out.ghidden) {
       // Not from a packed projection: threads share a sum as long as the vocabulary only where its panels are made piece by piece.
-      product = {count, width, classes, dense(logits, DType::float32, classes, false), across, nullptr, out.ghidden + from * width, width,
+      product = {count, width, classes, {logits, grad_type, grad_stride, 1}, across, nullptr, out.ghidden + from * width, width,
                  DType::float32, nullptr, p.compute};
       if (const Status status = multiply(product); status != Status::ok) return status;
     }
     if (out.gweight) {
-      product = {classes, width, count, {logits, DType::float32, 1, classes}, dense(own, DType::float32, width, false), nullptr, out.gweight, width,
+      product = {classes, width, count, {logits, grad_type, 1, grad_stride}, dense(own, DType::float32, width, false), nullptr, out.gweight, width,
                  DType::float32, nullptr, p.compute, from > 0};
       if (const Status status = multiply(product); status != Status::ok) return status;
     }

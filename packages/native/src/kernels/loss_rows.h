@@ -84,8 +84,12 @@ inline double row_loss(const float* row, int64_t n, int32_t target, float smooth
   return loss;
 }
 
+// What becomes of a row of logits: nothing that anyone reads, its gradient in float32, or that rounded to bfloat16 in the first
+// half of the row.
+enum class RowGrad { none, float32, bfloat16 };
+
 // The transformed row, whose sum this is, becomes g times the gradient of its loss with respect to the logits.
-inline void row_loss_grad(float* row, int64_t n, int32_t target, float g, const LossSettings& s, const RowSum& sum) {
+inline void row_loss_grad(float* row, int64_t n, int32_t target, float g, const LossSettings& s, const RowSum& sum, RowGrad kept) {
   const float share = static_cast<float>(1.0 / sum.sum), even = s.smoothing / static_cast<float>(n);
   const float factor = s.scale / s.temperature;
   const auto slope = [=](vf y) {
@@ -93,12 +97,23 @@ inline void row_loss_grad(float* row, int64_t n, int32_t target, float g, const 
     const vf t = y * s.temperature / s.softcap;
     return factor * (1.0f - t * t);
   };
-  const float at = row[target];
+  const auto grad = [=](vf y) { return g * (exp(y - sum.largest) * share - even) * slope(y); };
+  const vf logit = splat(row[target]);
+  const float at = grad(logit)[0] - g * (1.0f - s.smoothing) * slope(logit)[0];
+  if (kept == RowGrad::float32) {
+    each(n, [=](int64_t i, int k) { put(row, i, grad(get(row, i, k)), k); });
+    row[target] = at;
+    return;
+  }
+  // What is written lies before what is still to be read.
+  uint16_t* const halves = reinterpret_cast<uint16_t*>(row);
   each(n, [=](int64_t i, int k) {
-    const vf y = get(row, i, k);
-    put(row, i, g * (exp(y - sum.largest) * share - even) * slope(y), k);
+    const vh x = to_bf16(grad(get(row, i, k)));
+    if (k == kLanes) store_words(halves + i, x);
+    else store_words_n(halves + i, x, k);
   });
-  row[target] -= g * (1.0f - s.smoothing) * slope(splat(at))[0];
+  const uint16_t rounded = to_bf16(at);
+  std::memcpy(halves + target, &rounded, sizeof rounded);
 }
 
 // Where a row's loss and log-sum-exp go; nullptr: they are not wanted.
@@ -106,9 +121,9 @@ struct LossTarget {
   float *loss, *lse;
 };
 
-// Loss of a row of logits, which is overwritten: by g times its gradient if `grad`.
-inline void row_pass(float* row, int64_t n, int32_t target, const LossSettings& s, const LossTarget& out, bool grad, float g) {
-  const bool ignored = target == s.ignore, flat = grad && (ignored || g == 0.0f);
+// Loss of a row of logits, which is overwritten: by g times its gradient if that is kept.
+inline void row_pass(float* row, int64_t n, int32_t target, const LossSettings& s, const LossTarget& out, RowGrad kept, float g) {
+  const bool ignored = target == s.ignore, flat = kept != RowGrad::none && (ignored || g == 0.0f);
   if (flat && out.loss == nullptr) {
     std::memset(row, 0, static_cast<size_t>(n) * 4);
     return;
@@ -122,7 +137,7 @@ inline void row_pass(float* row, int64_t n, int32_t target, const LossSettings& 
     *out.loss = ignored ? 0.0f : static_cast<float>(row_loss(row, n, target, s.smoothing, lse));
   }
   if (flat) std::memset(row, 0, static_cast<size_t>(n) * 4);
-  else if (grad) row_loss_grad(row, n, target, g, s, sum);
+  else if (kept != RowGrad::none) row_loss_grad(row, n, target, g, s, sum, kept);
 }
 
 }  // namespace ts::TS_ISA
