@@ -1,4 +1,4 @@
-// Matrix products C = A B (+ bias) with a fixed order of summation, for the kernel files of this instruction family.
+// Matrix products C = A B (+ bias, + what follows) with a fixed order of summation, for the kernel files of this instruction family.
 //
 // Every element of C is ((s0 + s1) + s2) + …, where s_i is the sum over the i-th block of kBlockK (float32) or kBlockKPairs * 2
 // (bfloat16) values of k, made by fused multiply-adds in ascending k from zero (bfloat16 on processors with the
@@ -7,6 +7,7 @@
 
 #include "core/kernel.h"
 #include "core/memory.h"
+#include "epilogue.h"
 #include "simd.h"
 
 namespace ts::TS_ISA {
@@ -41,6 +42,7 @@ struct Product {
   Compute compute;
   bool accumulate = false;              // C += A B in the place of C = A B; float32 without bias only
   const PanelSource* source = nullptr;  // makes B's panels in the place of b and packed_b, or null
+  Epilogue after{};                     // float32 only
 };
 
 // All threads; small products stay on the caller's. out_of_memory is the only failure.

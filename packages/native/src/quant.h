@@ -8,6 +8,7 @@
 #pragma once
 
 #include "core/kernel.h"
+#include "epilogue.h"
 #include "simd.h"
 
 namespace ts::TS_ISA {
@@ -42,6 +43,12 @@ constexpr BlockShape kBlockShapes[kFormatCount - 1] = {
 constexpr int64_t div_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 inline int64_t units_of(const QuantSpec& s) { return div_up(s.cols, kUnit); }
 inline int64_t panels_of(const QuantSpec& s) { return div_up(s.rows, kPanelRows); }
+
+// What follows a product, for the columns that panels [begin, end) gave n rows of y (…, rows) from row i on.
+inline void after_panels(const QuantSpec& s, int64_t begin, int64_t end, int64_t i, int64_t n, float* y, const Epilogue& after) {
+  const int64_t first = begin * kPanelRows, past = end * kPanelRows < s.rows ? end * kPanelRows : s.rows;
+  after.apply(y + i * s.rows + first, s.rows, i, first, n, past - first);
+}
 inline int64_t groups_of(const QuantSpec& s) { return div_up(s.cols, s.group); }
 inline int64_t panel_bytes(const QuantSpec& s) {
   if (s.format == Format::int8) return (groups_of(s) + units_of(s) * 8) * 4 * kPanelRows;

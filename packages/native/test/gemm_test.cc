@@ -176,4 +176,44 @@ TEST(a_weight_across_gives_the_same_bits_kept_or_not) {
   }
 }
 
+// What the kernel behind a product makes of y (n, m): 1 adds values, 2 multiplies by their activation, 3 activates.
+Array<float> followed(ts::Isa isa, const Array<float>& y, const Array<float>& values, int then, double act) {
+  Array<float> out(y.size());
+  const double size = double(y.size());
+  if (then == 1) test::run(isa, "binary", {values.address(), y.address(), out.address(), size, 0, size});
+  if (then == 2) test::run(isa, "gated", {values.address(), y.address(), out.address(), size, act});
+  if (then == 3) test::run(isa, "activation", {y.address(), out.address(), size, act});
+  return out;
+}
+
+TEST(what_follows_a_product_has_the_bits_of_the_kernel_behind_it) {
+  // One block of k, several, and more than one go; one row from a kept weight, few rows, many, and columns for every driver.
+  const int64_t shapes[][3] = {{1, 70, 33}, {5, 33, 70}, {100, 45, 600}, {70, 1200, 30}, {60, 20, 9000}, {3, 7, 0}};
+  for (const auto& [n, m, k] : shapes) {
+    const Array<float> x = test::uniform(n * k, 7), w = test::uniform(m * k, 8), bias = test::uniform(m, 9), values = test::uniform(n * m, 10);
+    for (const ts::Isa isa : test::isas()) {
+      for (const double compute : {0, 1}) {
+        void* block = ts::allocate(static_cast<size_t>(m * k + 1) * 4);
+        std::memcpy(block, w.data(), static_cast<size_t>(m * k) * 4);
+        const double at = double(reinterpret_cast<uintptr_t>(block));
+        const auto linear = [&](Array<float>& y, double then, double act) {
+          return test::run(isa, "linear", {x.address(), at, bias.address(), y.address(), double(n), double(m), double(k), 0, 0, 0, compute, at, 0, then, values.address(), act});
+        };
+        Array<float> plain(n * m), got(n * m);
+        CHECK(linear(plain, 0, 0) == ts::Status::ok);
+        for (int then = 1; then <= 3; ++then) {
+          const double act = then == 2 ? 1 : 3;  // silu, GELU
+          const Array<float> want = followed(isa, plain, values, then, act);
+          for (const int threads : {1, 3}) {
+            ts::set_threads(threads);
+            CHECK(linear(got, then, act) == ts::Status::ok);
+            CHECK(got == want);
+          }
+        }
+        ts::release(block);
+      }
+    }
+  }
+}
+
 }  // namespace

@@ -116,8 +116,10 @@ Array<float> dense_of(const Case& c, const Array<uint8_t>& file) {
 }
 
 ts::Status product(ts::Isa isa, const Case& c, const Array<uint8_t>& panels, double x, int dtype, double bias, Array<float>& y, int64_t n,
-                   int activations) {
-  return test::run(isa, "quant_linear", with_spec({x, panels.address(), bias, y.address(), double(n), double(dtype), double(activations)}, c));
+                   int activations, const std::vector<double>& after = {}) {
+  std::vector<double> record = with_spec({x, panels.address(), bias, y.address(), double(n), double(dtype), double(activations)}, c);
+  record.insert(record.end(), after.begin(), after.end());
+  return test::run(isa, "quant_linear", record);
 }
 
 TEST(quantised_weights_unpack_and_dequantise) {
@@ -142,6 +144,29 @@ TEST(quantised_weights_unpack_and_dequantise) {
       }
       if (!same) std::printf("  %s format %d (%d, %d)\n", ts::isa_name(isa), c.format, int(c.rows), int(c.cols));
       CHECK(same);
+    }
+  }
+}
+
+TEST(what_follows_a_quantised_product_has_the_bits_of_the_kernel_behind_it) {
+  for (const ts::Isa isa : test::isas()) {
+    for (const Case& c : cases) {
+      const Array<uint8_t> panels = pack(isa, c, file_of(c, 2));
+      const Array<float> bias = test::uniform(static_cast<size_t>(c.rows), 3);
+      for (const int64_t n : {1, 5, 12, 35}) {
+        const Array<float> x = test::uniform(static_cast<size_t>(n * c.cols), 4), values = test::uniform(static_cast<size_t>(n * c.rows), 5);
+        const double size = double(n * c.rows);
+        for (int activations = 0; activations < 3; ++activations) {
+          Array<float> plain(values.size()), want(values.size()), got(values.size());
+          CHECK(product(isa, c, panels, x.address(), 0, bias.address(), plain, n, activations) == ts::Status::ok);
+          test::run(isa, "binary", {values.address(), plain.address(), want.address(), size, 0, size});
+          CHECK(product(isa, c, panels, x.address(), 0, bias.address(), got, n, activations, {1, values.address(), 0}) == ts::Status::ok);
+          CHECK(got == want);
+          test::run(isa, "gated", {values.address(), plain.address(), want.address(), size, 1});
+          CHECK(product(isa, c, panels, x.address(), 0, bias.address(), got, n, activations, {2, values.address(), 1}) == ts::Status::ok);
+          CHECK(got == want);
+        }
+      }
     }
   }
 }

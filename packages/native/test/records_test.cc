@@ -33,7 +33,7 @@ const Record records[] = {
     {"gated_grad", "pppppsi"},
     {"layer_norm", "p00pppssn"},
     {"layer_norm_grad", "p0pppp00ss"},
-    {"linear", "pp0psssddzbzf"},
+    {"linear", "pp0psssddzbzfipi"},
     {"linear_cross_entropy", "pp0p000000ssszznnnnn"},
     {"log_softmax", "ppss"},
     {"log_softmax_grad", "pppss"},

@@ -24,6 +24,7 @@ export type {
   Compute,
   CrossEntropyAttrs,
   DropoutAttrs,
+  Epilogue,
   FusedKernels,
   GateFn,
   Guarantees,

@@ -79,6 +79,7 @@ Sums sums_of(const Product& p, int64_t i, int64_t j, int64_t cols, void* scratch
 }
 
 void finish(const Product& p, const Sums& sums, int64_t i, int64_t j, int64_t m, int64_t n) {
+  p.after.apply(sums.data, sums.ld, i, j, m, n);
   if (p.out == DType::float32) return;
   for (int64_t r = 0; r < m; ++r) {
     uint16_t* out = static_cast<uint16_t*>(p.c) + (i + r) * p.ldc + j;
@@ -102,6 +103,7 @@ void fill_without_k(const Product& p) {
       }
     }
   }
+  if (p.out == DType::float32) p.after.apply(row, p.ldc, 0, 0, p.m, p.n);
 }
 
 // Words of a block of k. Where the sum is one chain whatever the blocks, few rows go over a panel from end to end: they wait
@@ -299,7 +301,7 @@ Status multiply_many_rows(const Product& p) {
     part.a = columns(p.a, k0);
     part.b = rows(p.b, k0);
     part.accumulate = p.accumulate || k0 > 0;
-    if (k0 + part.k < p.k) part.bias = nullptr;
+    if (k0 + part.k < p.k) part.bias = nullptr, part.after = {};
     if (const Status status = multiply_go<T>(part); status != Status::ok) return status;
   }
   return Status::ok;
@@ -318,6 +320,7 @@ void serial_as(const Product& p, char* scratch) {
     part.m = min64(kTaskM<T>, p.m - i);
     part.a = rows(p.a, i);
     part.c = static_cast<char*>(p.c) + static_cast<size_t>(i * p.ldc) * dtype_bytes(p.out);
+    part.after = p.after.below(i);
     pack_a_panels<T>(part.a, part.m, p.k, 0, ceil_div(part.m, T::a_rows), scratch);
     for (int64_t j = 0; j < p.n; j += kTaskN) {
       const int64_t n = min64(kTaskN, p.n - j);
@@ -439,13 +442,16 @@ Status matmul(Args& args) {
 
 // y (n, m) = x (n, k) weight (m, k)ᵀ + bias (m), or with a weight stored across, (k, m).
 // args: 0 x, 1 weight, 2 bias or 0, 3 y, 4 n, 5 m, 6 k, 7 dtype of x, 8 of weight, 9 of y, 10 compute,
-// 11 the block that holds weight, whose packed form is kept from the second use on; 0: nothing is kept, 12 weight is across.
+// 11 the block that holds weight, whose packed form is kept from the second use on; 0: nothing is kept, 12 weight is across,
+// 13… what follows.
 Status linear(Args& args) {
   const int64_t n = args.size(4), m = args.size(5), k = args.size(6);
   const bool across = args.flag(12);
-  return multiply_kept({n, m, k, dense(args.ptr<void>(0), args.dtype(7), k, false), dense(args.ptr<void>(1), args.dtype(8), across ? m : k, !across),
-                        nullptr, args.ptr<void>(3), m, args.dtype(9), args.ptr<float>(2), static_cast<Compute>(args.integer(10))},
-                       args.ptr<void>(11));
+  Product product{n, m, k, dense(args.ptr<void>(0), args.dtype(7), k, false), dense(args.ptr<void>(1), args.dtype(8), across ? m : k, !across),
+                  nullptr, args.ptr<void>(3), m, args.dtype(9), args.ptr<float>(2), static_cast<Compute>(args.integer(10))};
+  product.after = Epilogue::read(args, 13, m);
+  if (product.after && product.out != DType::float32) return fail(Status::dtype, "[linear] expected a float32 result where something follows");
+  return multiply_kept(product, args.ptr<void>(11));
 }
 
 }  // namespace

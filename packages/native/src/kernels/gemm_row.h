@@ -4,6 +4,7 @@
 
 #include "core/memory.h"
 #include "core/pool.h"
+#include "gemm.h"
 #include "kernels/gemm_pack.h"
 
 namespace ts::TS_ISA {
@@ -70,6 +71,8 @@ inline Status multiply_row(const Product& p, bool parallel) {
       row_panel(x, words, static_cast<const uint32_t*>(p.packed_b) + panel * panel_words, static_cast<float*>(p.c) + j, cols,
                 p.bias == nullptr ? nullptr : p.bias + j);
     }
+    const int64_t first = begin * kTileN, past = end * kTileN < p.n ? end * kTileN : p.n;
+    p.after.apply(static_cast<float*>(p.c) + first, p.ldc, 0, first, 1, past - first);
   };
   const int64_t panels = (p.n + kTileN - 1) / kTileN;
   if (parallel) {

@@ -202,7 +202,7 @@ void fill(const void* source, Compute compute, int64_t column, int64_t n, int64_
 static_assert(kPanelRows % kLanes == 0 && kTileN % kLanes == 0);
 
 // args: 0 x (n, k), 1 panels, 2 bias float32 (m) or 0, 3 y (n, m) float32, 4 n, 5 dtype of x (int8 activations: float32),
-// 6 activations: 0 float32, 1 bfloat16, 2 int8, 7 format, 8 rows m, 9 columns k, 10 group.
+// 6 activations: 0 float32, 1 bfloat16, 2 int8, 7 format, 8 rows m, 9 columns k, 10 group, 11… what follows.
 Status quant_linear(Args& args) {
   QuantSpec s;
   if (!read_spec(args, 7, s)) return bad_spec("quant_linear");
@@ -210,23 +210,24 @@ Status quant_linear(Args& args) {
   const int64_t n = args.size(4);
   const int activations = args.integer(6);
   const DType dtype = args.dtype(5);
+  const Epilogue after = Epilogue::read(args, 11, s.rows);
   if (activations == 2) {
     if (dtype != DType::float32) return fail(Status::dtype, "[quant_linear] expected float32 for int8 activations");
 #if defined(TS_TILES)
-    if (n >= kTileRowsWorth) return int8_tiles(s, weight.data, args.ptr<const float>(0), args.ptr<const float>(2), args.ptr<float>(3), n);
+    if (n >= kTileRowsWorth) return int8_tiles(s, weight.data, args.ptr<const float>(0), args.ptr<const float>(2), args.ptr<float>(3), n, after);
 #endif
-    return int8_product(s, weight.data, args.ptr<const float>(0), args.ptr<const float>(2), args.ptr<float>(3), n);
+    return int8_product(s, weight.data, args.ptr<const float>(0), args.ptr<const float>(2), args.ptr<float>(3), n, after);
   }
   if (n > 0 && n <= kGemvRows && s.rows > 0) {
     const float* bias = args.ptr<const float>(2);
     float* y = args.ptr<float>(3);
-    return activations == 1 ? gemv_product<BFloat16>(s, weight.data, args.ptr<void>(0), dtype, bias, y, n)
-                            : gemv_product<Float32>(s, weight.data, args.ptr<void>(0), dtype, bias, y, n);
+    return activations == 1 ? gemv_product<BFloat16>(s, weight.data, args.ptr<void>(0), dtype, bias, y, n, after)
+                            : gemv_product<Float32>(s, weight.data, args.ptr<void>(0), dtype, bias, y, n, after);
   }
   const PanelSource source{fill, &weight};
   return multiply({n, s.rows, s.cols, Matrix{args.ptr<void>(0), dtype, s.cols, 1}, Matrix{nullptr, DType::float32, 1, 1}, nullptr,
                    args.ptr<void>(3), s.rows, DType::float32, args.ptr<float>(2), activations == 1 ? Compute::bfloat16 : Compute::float32,
-                   false, &source});
+                   false, &source, after});
 }
 
 }  // namespace

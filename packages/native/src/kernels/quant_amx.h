@@ -81,8 +81,8 @@ inline void tile_product(const TileUnit<F>* weight, const TileActivation* x, int
   }
 }
 
-// y (n, rows) = x (n, cols) weightᵀ + bias, x rounded to int8.
-inline Status int8_tiles(const QuantSpec& s, const uint8_t* panels, const float* x, const float* bias, float* y, int64_t n) {
+// y (n, rows) = x (n, cols) weightᵀ + bias and what follows, x rounded to int8.
+inline Status int8_tiles(const QuantSpec& s, const uint8_t* panels, const float* x, const float* bias, float* y, int64_t n, const Epilogue& after) {
   const int64_t units = units_of(s), stacks = div_up(n, kTileRows);
   const Scratch rounded(static_cast<size_t>(stacks * units) * sizeof(TileActivation));
   const size_t own_bytes = static_cast<size_t>(units) * sizeof(TileUnit<Q6_K>);  // the largest
@@ -105,8 +105,10 @@ inline Status int8_tiles(const QuantSpec& s, const uint8_t* panels, const float*
           const int64_t column = p * kPanelRows, left = s.rows - column;
           const int cols = static_cast<int>(left < kPanelRows ? left : kPanelRows);
           for (int64_t i = from; i < stacks && i < from + block; ++i) {
-            tile_product<F>(weight, stack + i * units, units, n - i * kTileRows, cols, bias == nullptr ? nullptr : bias + column,
-                            y + i * kTileRows * s.rows + column, s.rows);
+            const int64_t row = i * kTileRows;
+            float* const to = y + row * s.rows + column;
+            tile_product<F>(weight, stack + i * units, units, n - row, cols, bias == nullptr ? nullptr : bias + column, to, s.rows);
+            after.apply(to, s.rows, row, column, n - row < kTileRows ? n - row : kTileRows, cols);
           }
         }
       }

@@ -291,8 +291,8 @@ inline void quantize_row(const float* x, int64_t cols, Activation* out) {
 // Below this many bytes of codes a product stays on one thread.
 constexpr int64_t kInt8Parallel = 1 << 15;
 
-// y (n, rows) = x (n, cols) weightᵀ + bias, x rounded to int8.
-inline Status int8_product(const QuantSpec& s, const uint8_t* panels, const float* x, const float* bias, float* y, int64_t n) {
+// y (n, rows) = x (n, cols) weightᵀ + bias and what follows, x rounded to int8.
+inline Status int8_product(const QuantSpec& s, const uint8_t* panels, const float* x, const float* bias, float* y, int64_t n, const Epilogue& after) {
   if (n == 0 || s.rows == 0) return Status::ok;
   const int64_t units = units_of(s), count = panels_of(s);
   Scratch scratch(static_cast<size_t>(n * units) * sizeof(Activation));
@@ -310,6 +310,7 @@ inline Status int8_product(const QuantSpec& s, const uint8_t* panels, const floa
         for (int64_t p = begin; p < end; ++p) {
           int8_panel<F>(panels + p * panel_bytes(s), s, p, rows, rounded + i * units, bias, y + i * s.rows);
         }
+        after_panels(s, begin, end, i, rows, y, after);
       }
     });
   };

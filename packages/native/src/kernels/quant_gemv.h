@@ -200,9 +200,9 @@ TS_INLINE void gemv_panels(const F* f, const QuantSpec& s, int64_t first, int64_
   }
 }
 
-// y (n, rows) = x (n, cols) weightᵀ + bias for n <= kGemvRows.
+// y (n, rows) = x (n, cols) weightᵀ + bias and what follows, for n <= kGemvRows.
 template <class T>
-inline Status gemv_product(const QuantSpec& s, const uint8_t* panels, const void* x, DType dtype, const float* bias, float* y, int64_t n) {
+inline Status gemv_product(const QuantSpec& s, const uint8_t* panels, const void* x, DType dtype, const float* bias, float* y, int64_t n, const Epilogue& after) {
   const int64_t stride = units_of(s) * kUnitWords<T>, count = panels_of(s);
   Scratch scratch(static_cast<size_t>(n * stride + 1) * 4);
   if (!scratch) return fail(Status::out_of_memory, "[quant_linear] no memory for %lld words", static_cast<long long>(n * stride));
@@ -221,6 +221,7 @@ inline Status gemv_product(const QuantSpec& s, const uint8_t* panels, const void
         gemv_panels<T, F, 1>(f, s, p * kPanelRows, n, words, stride, bias, y);
       }
     });
+    after_panels(s, begin, end, 0, n, y, after);
   };
   if (n * s.rows * s.cols < int64_t{1} << 15) {
     body(0, count, 0);

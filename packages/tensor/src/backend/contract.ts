@@ -59,6 +59,16 @@ export type GateFn = 'geluErf' | 'geluTanh' | 'relu' | 'relu2' | 'sigmoid' | 'si
 /** Precision of the inputs of a matrix product; accumulation is always float32. */
 export type Compute = 'float32' | 'bfloat16';
 
+/**
+ * What becomes of a product (N, M), its bias included, before it is stored: `add` values (N, M), `gate` multiplies it by
+ * activation(values), `activate` applies the activation to it. Values are float32. The bits are those of `binary`, `gated` or
+ * `unary` behind the product.
+ */
+export type Epilogue =
+  | { readonly kind: 'add'; readonly values: NDArray }
+  | { readonly kind: 'gate'; readonly values: NDArray; readonly activation: GateFn }
+  | { readonly kind: 'activate'; readonly activation: GateFn };
+
 /** Key of a block of random numbers: Philox 4x32-10 with key `seed` (64 bits as two words) and a 64-bit stream. */
 export interface RandomKey {
   readonly seed: readonly [lo: number, hi: number];
@@ -260,6 +270,8 @@ export interface FusedKernels {
    * May keep a packed form of weight.
    */
   linear(x: NDArray, weight: NDArray, bias: NDArray | null, compute: Compute, across?: boolean): NDArray;
+  /** `linear` and what follows it. */
+  linearThen(after: Epilogue, ...args: Parameters<FusedKernels['linear']>): NDArray;
   /** Over the last axis; a row of -inf gives zeros (softmax) or -inf (log-softmax). */
   softmax(x: NDArray): NDArray;
   softmaxGrad(y: NDArray, gy: NDArray): NDArray;
@@ -440,6 +452,8 @@ export interface QuantizedKernels {
   quantizedRows(weight: QuantizedArray, rows: Int32Array): NDArray;
   /** x (N, K) float, weight (M, K), bias (M) or null: x weightᵀ + bias, (N, M) float32. */
   quantizedLinear(x: NDArray, weight: QuantizedArray, bias: NDArray | null, activations: Activations): NDArray;
+  /** `quantizedLinear` and what follows it. */
+  quantizedLinearThen(after: Epilogue, ...args: Parameters<QuantizedKernels['quantizedLinear']>): NDArray;
 }
 
 /** The whole table: total, so a missing kernel fails the type check. */

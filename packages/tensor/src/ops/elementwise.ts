@@ -5,7 +5,8 @@ import { broadcastShapes, sameShape, showShape } from '../shape';
 import type { Tensor } from '../tensor';
 import { asOperand, kernelsFor, like, sameDtype, unbroadcast, wantDtype, wantFloat } from './common';
 
-function unary(fn: UnaryFn, x: Tensor): Tensor {
+/** @internal fn of each element, on the tape. */
+export function unary(fn: UnaryFn, x: Tensor): Tensor {
   const k = kernelsFor(fn, x);
   if (fn !== 'abs' && fn !== 'neg' && fn !== 'square' && fn !== 'relu') wantFloat(fn, x);
   const y = like(x, k.unary(fn, x));

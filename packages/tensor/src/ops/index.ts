@@ -92,7 +92,8 @@ export {
   softCrossEntropy,
 } from './losses';
 export { addLowRank, type LowRankOptions } from './low-rank';
-export { linear, matmul, type MatmulOptions } from './matmul';
+export { type LinearOptions, linear, matmul, type MatmulOptions } from './matmul';
+export { type ProductEpilogue, applyEpilogue } from './epilogue';
 export { moe, type MoeExperts, type MoeOptions, type MoeRouting, routeExperts } from './moe';
 export { groupNorm, layerNorm, rmsNorm } from './norms';
 export { type QuantizedLinearOptions, quantizedLinear, quantizedRows } from './quantized';

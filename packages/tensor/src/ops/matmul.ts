@@ -1,9 +1,10 @@
 import type { Compute, MatmulAttrs } from '../backend/contract';
-import { record } from '../autograd';
+import { isTracked, record } from '../autograd';
 import { TensorError } from '../errors';
 import { broadcastShapes, showShape, sizeOf } from '../shape';
 import type { Tensor } from '../tensor';
 import { kernelsFor, like, sameDtype, unbroadcast, wantFloat, wantShape } from './common';
+import { type ProductEpilogue, applyEpilogue, checkEpilogue } from './epilogue';
 import { reshape } from './view';
 
 /** Settings of a matrix product. */
@@ -16,20 +17,20 @@ export interface MatmulOptions {
   readonly compute?: Compute;
 }
 
-function product(a: Tensor, b: Tensor, attrs: MatmulAttrs): Tensor {
+function times(a: Tensor, b: Tensor, attrs: MatmulAttrs): Tensor {
   return like(a, kernelsFor('matmul', a, b).matmul(a, b, attrs));
 }
 
 /** The product of operands of rank 2 or more, on the tape. */
 function matmulRaw(a: Tensor, b: Tensor, attrs: MatmulAttrs): Tensor {
   const { transposeA, transposeB } = attrs;
-  const y = product(a, b, attrs);
+  const y = times(a, b, attrs);
   record('matmul', [y], [a, b], [a, b], ([gy], needs) => {
     const g = gy as Tensor;
-    const times = (p: Tensor, q: Tensor, tp: boolean, tq: boolean) =>
-      product(p, q, { ...attrs, transposeA: tp, transposeB: tq });
-    const ga = () => (transposeA ? times(b, g, transposeB, true) : times(g, b, false, !transposeB));
-    const gb = () => (transposeB ? times(g, a, true, transposeA) : times(a, g, !transposeA, false));
+    const turned = (p: Tensor, q: Tensor, tp: boolean, tq: boolean) =>
+      times(p, q, { ...attrs, transposeA: tp, transposeB: tq });
+    const ga = () => (transposeA ? turned(b, g, transposeB, true) : turned(g, b, false, !transposeB));
+    const gb = () => (transposeB ? turned(g, a, true, transposeA) : turned(a, g, !transposeA, false));
     return [needs[0] ? unbroadcast(ga(), a.shape) : null, needs[1] ? unbroadcast(gb(), b.shape) : null];
   });
   return y;
@@ -88,26 +89,35 @@ function ends(x: Tensor, transposed: boolean): [number, number] {
   return transposed ? [q, p] : [p, q];
 }
 
+/** Settings of `linear`. */
+export interface LinearOptions extends ProductEpilogue {
+  /** (M) */
+  readonly bias?: Tensor | null;
+  /**
+   * bfloat16 rounds x and weight (and, in the backward pass, the incoming gradient) to bfloat16 before the products; sums stay
+   * float32. Default float32.
+   */
+  readonly compute?: Compute;
+  /** The weight is (K, M), as GPT-2 stores it, and y = x W + b; default false. */
+  readonly across?: boolean;
+}
+
 /**
- * x Wᵀ + b over the last axis: x (…, K), weight (M, K), bias (M) → (…, M), as torch.nn.functional.linear.
+ * x Wᵀ + b over the last axis: x (…, K), weight (M, K), bias (M) → (…, M), as torch.nn.functional.linear; then what the
+ * options of `ProductEpilogue` say, in the same kernel. With an activation or a gate that is so where no gradient flows: the
+ * backward pass needs the product by itself, which is then made first, with the same bits.
  *
- * @param options.across The weight is (K, M), as GPT-2 stores it, and y = x W + b; default false.
- * @param options.compute bfloat16 rounds x and weight (and, in the backward pass, the incoming gradient) to bfloat16
- *   before the products; sums stay float32.
- * @throws TensorError `shape`, `dtype`
+ * @throws TensorError `shape`, `dtype`; `value` for a residual beside a gate or an activation.
  *
  * @example
  * ```ts
  * import { linear, tensor } from '@tessera-llm/tensor';
- * const y = linear(tensor([1, 2]), tensor([[1, 0], [0, 1], [1, 1]]), { bias: tensor([0, 0, 10]) });
- * console.log(await y.data()); // [1, 2, 13]
+ * const weight = tensor([[1, 0], [0, 1], [1, 1]]);
+ * const y = linear(tensor([1, 2]), weight, { bias: tensor([0, 0, 10]), residual: tensor([1, 1, 1]) });
+ * console.log(await y.data()); // [2, 3, 14]
  * ```
  */
-export function linear(
-  x: Tensor,
-  weight: Tensor,
-  options: { readonly bias?: Tensor | null; readonly compute?: Compute; readonly across?: boolean } = {},
-): Tensor {
+export function linear(x: Tensor, weight: Tensor, options: LinearOptions = {}): Tensor {
   const { bias = null, compute = 'float32', across = false } = options;
   wantFloat('linear', x);
   wantFloat('linear', weight, 'weight');
@@ -120,19 +130,27 @@ export function linear(
     );
   }
   if (bias !== null) wantShape('linear', bias, 'bias', [m]);
+  const shape = [...x.shape.slice(0, -1), m];
+  const then = checkEpilogue('linear', options, shape);
   const rows = reshape(x, [sizeOf(x.shape.slice(0, -1)), k]);
-  const inputs = bias === null ? [rows, weight] : [rows, weight, bias];
-  const y = like(x, kernelsFor('linear', ...inputs).linear(rows, weight, bias, compute, across));
+  const inputs = [rows, weight, ...(bias === null ? [] : [bias]), ...(then?.values ? [then.values] : [])];
+  if (then !== null && then.after.kind !== 'add' && isTracked(inputs)) {
+    return applyEpilogue(linear(x, weight, { bias, compute, across }), options);
+  }
+  const kernels = kernelsFor('linear', ...inputs);
+  const product = [rows, weight, bias, compute, across] as const;
+  const y = like(x, then === null ? kernels.linear(...product) : kernels.linearThen(then.after, ...product));
   record('linear', [y], inputs, [rows, weight], ([gy], needs) => {
     const g = gy as Tensor;
     const attrs = { compute, out: 'float32' } as const;
     const [left, right] = across ? [rows, g] : [g, rows]; // of the weight's gradient
     const grads: (Tensor | null)[] = [
-      needs[0] ? product(g, weight, { ...attrs, transposeA: false, transposeB: across }) : null,
-      needs[1] ? product(left, right, { ...attrs, transposeA: true, transposeB: false }) : null,
+      needs[0] ? times(g, weight, { ...attrs, transposeA: false, transposeB: across }) : null,
+      needs[1] ? times(left, right, { ...attrs, transposeA: true, transposeB: false }) : null,
     ];
     if (bias !== null) grads.push(needs[2] ? like(g, kernelsFor('linear', g).reduce('sum', g, [0])) : null);
+    if (then !== null) grads.push(g); // of the residual
     return grads;
   });
-  return x.rank === 2 ? y : reshape(y, [...x.shape.slice(0, -1), m]);
+  return x.rank === 2 ? y : reshape(y, shape);
 }

@@ -76,7 +76,7 @@ export function quantizedLinearCrossEntropy(
     for (let from = 0; from < rows; from += lossRows) {
       const count = Math.min(lossRows, rows - from);
       const part = (x: Tensor) => rowsOf(x, from, count);
-      scope(() => visit(quantizedProduct(op, part(hidden), weight, bias, activations), part));
+      scope(() => visit(quantizedProduct(op, part(hidden), weight, { bias, activations }), part));
     }
   };
 

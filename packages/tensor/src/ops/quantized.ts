@@ -1,5 +1,5 @@
 import type { Activations } from '../backend/contract';
-import { noGrad, record } from '../autograd';
+import { isTracked, noGrad, record } from '../autograd';
 import { TensorError } from '../errors';
 import { checkActivations, isQuantizedWeight, type QuantizedWeight } from '../quantized/weight';
 import { scope } from '../scope';
@@ -7,11 +7,12 @@ import { showShape, sizeOf } from '../shape';
 import { kernelsOf } from '../state';
 import type { Tensor } from '../tensor';
 import { kernelsFor, like, wantFloat, wantShape } from './common';
+import { type ProductEpilogue, applyEpilogue, checkEpilogue } from './epilogue';
 import { narrow } from './shape';
 import { reshape } from './view';
 
 /** Settings of `quantizedLinear`. */
-export interface QuantizedLinearOptions {
+export interface QuantizedLinearOptions extends ProductEpilogue {
   /** (M) */
   readonly bias?: Tensor | null;
   /** What becomes of x before the product; default: what the weight says, which is bfloat16 unless it was told otherwise. */
@@ -68,13 +69,22 @@ export function quantizedInputGradient(g: Tensor, weight: QuantizedWeight, activ
   return total ?? like(g, kernels.fill([g.shape[0] as number, k], 'float32', 0));
 }
 
-/** @internal x (N, K) · weightᵀ + bias, not on the tape. */
+/** @internal x (N, K) · weightᵀ + bias and what follows, not on the tape. */
 export function quantizedProduct(
-  ...args: readonly [op: string, x: Tensor, weight: QuantizedWeight, bias: Tensor | null, activations: Activations]
+  op: string,
+  x: Tensor,
+  weight: QuantizedWeight,
+  settings: {
+    readonly bias: Tensor | null;
+    readonly activations: Activations;
+    readonly then?: ReturnType<typeof checkEpilogue>;
+  },
 ): Tensor {
-  const [op, x, weight, bias, activations] = args;
-  const tensors = bias === null ? [x, weight.packed] : [x, weight.packed, bias];
-  return like(x, kernelsFor(op, ...tensors).quantizedLinear(x, weight, bias, activations));
+  const { bias, activations, then = null } = settings;
+  const others = [bias, then?.values ?? null].filter((t) => t !== null);
+  const kernels = kernelsFor(op, x, weight.packed, ...others);
+  const product = [x, weight, bias, activations] as const;
+  return like(x, then === null ? kernels.quantizedLinear(...product) : kernels.quantizedLinearThen(then.after, ...product));
 }
 
 /**
@@ -83,7 +93,8 @@ export function quantizedProduct(
  *
  * With activations float32 and bfloat16 it equals `linear(x, weight.dequantize(), {bias, compute})` with that compute, and
  * on the native and reference backends it has the same bits. With int8 each group of 32 values of a row of x is rounded to
- * 8 bits, and the gradient passes straight through the rounding. A row's result does not depend on the other rows.
+ * 8 bits, and the gradient passes straight through the rounding. A row's result does not depend on the other rows. What
+ * follows the product is as in `linear`.
  *
  * @throws TensorError `shape`, `dtype`, `value`
  * @see Dettmers et al. 2022, "LLM.int8()"; Bengio et al. 2013, "Estimating or propagating gradients through stochastic
@@ -105,16 +116,22 @@ export function quantizedLinear(x: Tensor, weight: QuantizedWeight, options: Qua
     wantFloat('quantizedLinear', bias, 'bias');
     wantShape('quantizedLinear', bias, 'bias', [m]);
   }
+  const shape = [...x.shape.slice(0, -1), m];
+  const then = checkEpilogue('quantizedLinear', options, shape);
   const rows = reshape(x, [sizeOf(x.shape.slice(0, -1)), k]);
-  const y = quantizedProduct('quantizedLinear', rows, weight, bias, activations);
-  const inputs = bias === null ? [rows] : [rows, bias];
+  const inputs = [rows, ...(bias === null ? [] : [bias]), ...(then?.values ? [then.values] : [])];
+  if (then !== null && then.after.kind !== 'add' && isTracked(inputs)) {
+    return applyEpilogue(quantizedLinear(x, weight, { bias, activations }), options);
+  }
+  const y = quantizedProduct('quantizedLinear', rows, weight, { bias, activations, then });
   record('quantizedLinear', [y], inputs, [weight.packed], ([gy], needs) => {
     const g = gy as Tensor;
     const grads = [needs[0] ? quantizedInputGradient(g, weight, activations) : null];
     if (bias !== null) grads.push(needs[1] ? like(g, kernelsFor('quantizedLinear', g).reduce('sum', g, [0])) : null);
+    if (then !== null) grads.push(g); // of the residual
     return grads;
   });
-  return x.rank === 2 ? y : reshape(y, [...x.shape.slice(0, -1), m]);
+  return x.rank === 2 ? y : reshape(y, shape);
 }
 
 /**

@@ -9,7 +9,7 @@ import {
 } from './cross-entropy';
 import { lowRank, lowRankGrad } from './low-rank';
 import { moe, moeGrad } from './moe';
-import { quantizedLinear, quantizedPack, quantizedRows, quantizedUnpack } from './quantized';
+import { quantizedLinear, quantizedLinearThen, quantizedPack, quantizedRows, quantizedUnpack } from './quantized';
 import {
   layerNorm,
   layerNormGrad,
@@ -23,7 +23,7 @@ import {
 } from './rows';
 import { type HostMemory, type Result, type Steps, composed } from './steps';
 import { adamwInPlace, dropout, sumSquares } from './training';
-import { gated, gatedGrad, linear, rope } from './transformer';
+import { gated, gatedGrad, linear, linearThen, rope } from './transformer';
 
 export type { HostMemory } from './steps';
 
@@ -59,6 +59,7 @@ export function composedKernels(primitives: PrimitiveKernels, memory: HostMemory
     layerNorm: kernel(layerNorm),
     layerNormGrad: kernel(layerNormGrad),
     linear: kernel(linear),
+    linearThen: kernel(linearThen),
     linearCrossEntropy: kernel(linearCrossEntropy),
     linearCrossEntropyBoth: kernel(linearCrossEntropyBoth),
     linearCrossEntropyGrad: kernel(linearCrossEntropyGrad),
@@ -70,6 +71,7 @@ export function composedKernels(primitives: PrimitiveKernels, memory: HostMemory
     moe: kernel(moe),
     moeGrad: kernel(moeGrad),
     quantizedLinear: kernel(quantizedLinear),
+    quantizedLinearThen: kernel(quantizedLinearThen),
     quantizedPack: kernel(quantizedPack),
     quantizedRows: kernel(quantizedRows),
     quantizedUnpack: kernel(quantizedUnpack),

@@ -1,6 +1,7 @@
 import { blockLayouts, groupsOf, rowBytes } from '../../quantized/format';
-import type { Activations, NDArray, QuantizedArray, QuantizedSpec } from '../contract';
+import type { Activations, Epilogue, NDArray, QuantizedArray, QuantizedKernels, QuantizedSpec } from '../contract';
 import type { Steps } from './steps';
+import { followed } from './transformer';
 
 // Backends without kernels of their own keep the file layout and take it apart by arithmetic on bytes: every number
 // below is a small integer or a product rounded where ggml rounds it, so float32 holds each step exactly.
@@ -180,4 +181,12 @@ export function quantizedLinear(
   }
   const y = parts.length === 0 ? s.fill([rows, 0], 0) : parts.length === 1 ? (parts[0] as NDArray) : s.concat(parts, 1);
   return bias === null ? y : s.add(y, s.cast(bias, 'float32'));
+}
+
+export function quantizedLinearThen(
+  s: Steps,
+  after: Epilogue,
+  ...args: Parameters<QuantizedKernels['quantizedLinear']>
+): NDArray {
+  return followed(s, quantizedLinear(s, ...args), after);
 }

@@ -1,4 +1,4 @@
-import type { FusedKernels, GateFn, NDArray } from '../contract';
+import type { Epilogue, FusedKernels, GateFn, NDArray } from '../contract';
 import type { Steps } from './steps';
 
 /** x weightᵀ + bias, or x weight + bias if the weight lies across. */
@@ -6,6 +6,16 @@ export function linear(s: Steps, ...args: Parameters<FusedKernels['linear']>): N
   const [x, weight, bias, compute, across = false] = args;
   const y = s.matmul(x, weight, across ? 'none' : 'b', compute);
   return bias === null ? y : s.add(y, s.cast(bias, 'float32'));
+}
+
+export function linearThen(s: Steps, after: Epilogue, ...args: Parameters<FusedKernels['linear']>): NDArray {
+  return followed(s, linear(s, ...args), after);
+}
+
+/** What follows a product y, float32. */
+export function followed(s: Steps, y: NDArray, after: Epilogue): NDArray {
+  if (after.kind === 'add') return s.add(after.values, y);
+  return after.kind === 'gate' ? gated(s, after.activation, after.values, y) : activated(s, after.activation, y);
 }
 
 /** Turns pairs of the first R entries of each head; the rest pass through. */

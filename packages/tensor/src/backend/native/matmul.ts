@@ -1,7 +1,8 @@
 import { computeCodes, dtypeCodes } from '@tessera-llm/native';
 import { broadcastShapes } from '../../shape';
-import type { FusedKernels, NDArray, PrimitiveKernels } from '../contract';
+import type { Compute, Epilogue, FusedKernels, NDArray, PrimitiveKernels } from '../contract';
 import type { NativeCalls } from './calls';
+import { activationCodes } from './fused';
 
 /** Element strides, in matrices, of the leading axes `shape` read as if broadcast to `lead`. */
 function batchStrides(shape: readonly number[], lead: readonly number[]): number[] {
@@ -15,11 +16,20 @@ function batchStrides(shape: readonly number[], lead: readonly number[]): number
   return strides;
 }
 
+const epilogueCodes = { add: 1, gate: 2, activate: 3 } as const;
+
+/** Writes what follows a product into the three places of the record from `at` on. */
+export function putEpilogue({ args, memory }: NativeCalls, at: number, after: Epilogue | null): void {
+  args[at] = after === null ? 0 : epilogueCodes[after.kind];
+  args[at + 1] = after === null || after.kind === 'activate' ? 0 : memory.address(after.values);
+  args[at + 2] = after === null || after.kind === 'add' ? 0 : (activationCodes[after.activation] as number);
+}
+
 /** Matrix products. `widen` casts float16, for which there are no panels, to float32. */
 export function matmulKernels(
   calls: NativeCalls,
   widen: (x: NDArray) => NDArray,
-): Pick<PrimitiveKernels, 'matmul'> & Pick<FusedKernels, 'linear'> {
+): Pick<PrimitiveKernels, 'matmul'> & Pick<FusedKernels, 'linear' | 'linearThen'> {
   const { args, memory } = calls;
   const matmulId = calls.kernel('matmul');
   const linearId = calls.kernel('linear');
@@ -34,6 +44,44 @@ export function matmulKernels(
     } finally {
       wide.forEach((x, i) => x !== xs[i] && memory.free(x.block));
     }
+  }
+
+  function linear(
+    after: Epilogue | null,
+    ...[input, matrix, bias, compute, across = false]: readonly [
+      x: NDArray,
+      weight: NDArray,
+      bias: NDArray | null,
+      compute: Compute,
+      across?: boolean,
+    ]
+  ): NDArray {
+    return widened(
+      bias === null ? [input, matrix] : [input, matrix, bias],
+      (operands) => {
+        const [x, weight, shift] = operands as [NDArray, NDArray, NDArray | undefined];
+        const [n, k] = x.shape as [number, number];
+        const m = weight.shape[across ? 1 : 0] as number;
+        const y = memory.allocate([n, m], 'float32');
+        args[0] = memory.address(x);
+        args[1] = memory.address(weight);
+        args[2] = shift === undefined ? 0 : memory.address(shift);
+        args[3] = memory.address(y);
+        args[4] = n;
+        args[5] = m;
+        args[6] = k;
+        args[7] = dtypeCodes[x.dtype];
+        args[8] = dtypeCodes[weight.dtype];
+        args[9] = dtypeCodes.float32;
+        args[10] = computeCodes[compute];
+        args[11] = memory.base(weight);
+        args[12] = across ? 1 : 0;
+        putEpilogue(calls, 13, after);
+        calls.run(linearId, 16);
+        return y;
+      },
+      bias ?? undefined,
+    );
   }
 
   return {
@@ -71,31 +119,7 @@ export function matmulKernels(
         calls.run(matmulId, 13 + 3 * lead.length);
         return y;
       }),
-    linear: (input, matrix, bias, compute, across = false) =>
-      widened(
-        bias === null ? [input, matrix] : [input, matrix, bias],
-        (operands) => {
-          const [x, weight, shift] = operands as [NDArray, NDArray, NDArray | undefined];
-          const [n, k] = x.shape as [number, number];
-          const m = weight.shape[across ? 1 : 0] as number;
-          const y = memory.allocate([n, m], 'float32');
-          args[0] = memory.address(x);
-          args[1] = memory.address(weight);
-          args[2] = shift === undefined ? 0 : memory.address(shift);
-          args[3] = memory.address(y);
-          args[4] = n;
-          args[5] = m;
-          args[6] = k;
-          args[7] = dtypeCodes[x.dtype];
-          args[8] = dtypeCodes[weight.dtype];
-          args[9] = dtypeCodes.float32;
-          args[10] = computeCodes[compute];
-          args[11] = memory.base(weight);
-          args[12] = across ? 1 : 0;
-          calls.run(linearId, 13);
-          return y;
-        },
-        bias ?? undefined,
-      ),
+    linear: (...args) => linear(null, ...args),
+    linearThen: linear,
   };
 }

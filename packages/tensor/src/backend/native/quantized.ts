@@ -1,7 +1,8 @@
 import { activationCodes, dtypeCodes, quantCodes } from '@tessera-llm/native';
 import { TensorError } from '../../errors';
-import type { NDArray, QuantizedArray, QuantizedKernels, QuantizedSpec } from '../contract';
+import type { Activations, Epilogue, NDArray, QuantizedArray, QuantizedKernels, QuantizedSpec } from '../contract';
 import type { NativeCalls } from './calls';
+import { putEpilogue } from './matmul';
 
 /** Quantised weights, packed for the addon's kernels. `widen` casts to float32. */
 export function quantizedKernels(calls: NativeCalls, widen: (x: NDArray) => NDArray): QuantizedKernels {
@@ -60,6 +61,38 @@ export function quantizedKernels(calls: NativeCalls, widen: (x: NDArray) => NDAr
     }
   }
 
+  function linear(
+    after: Epilogue | null,
+    ...[input, weight, shift, activations]: readonly [
+      x: NDArray,
+      weight: QuantizedArray,
+      bias: NDArray | null,
+      activations: Activations,
+    ]
+  ): NDArray {
+    return narrowed(
+      [input, shift],
+      (x) => x.dtype === 'float32' || (x === input && x.dtype === 'bfloat16' && activations !== 'int8'),
+      (operands) => {
+        const [x, bias] = operands as [NDArray, NDArray | null];
+        const packed = addressOf(weight);
+        const n = x.shape[0] as number;
+        const y = memory.allocate([n, weight.shape[0]], 'float32');
+        args[0] = memory.address(x);
+        args[1] = packed;
+        args[2] = bias === null ? 0 : memory.address(bias);
+        args[3] = memory.address(y);
+        args[4] = n;
+        args[5] = dtypeCodes[x.dtype];
+        args[6] = activationCodes[activations];
+        put(7, weight);
+        putEpilogue(calls, 11, after);
+        calls.run(linearId, 14);
+        return y;
+      },
+    );
+  }
+
   return {
     quantizedPack(bytes, spec) {
       const { packed } = sizes(spec);
@@ -92,26 +125,7 @@ export function quantizedKernels(calls: NativeCalls, widen: (x: NDArray) => NDAr
       calls.run(rowsId, 8);
       return y;
     },
-    quantizedLinear: (input, weight, shift, activations) =>
-      narrowed(
-        [input, shift],
-        (x) => x.dtype === 'float32' || (x === input && x.dtype === 'bfloat16' && activations !== 'int8'),
-        (operands) => {
-          const [x, bias] = operands as [NDArray, NDArray | null];
-          const packed = addressOf(weight);
-          const n = x.shape[0] as number;
-          const y = memory.allocate([n, weight.shape[0]], 'float32');
-          args[0] = memory.address(x);
-          args[1] = packed;
-          args[2] = bias === null ? 0 : memory.address(bias);
-          args[3] = memory.address(y);
-          args[4] = n;
-          args[5] = dtypeCodes[x.dtype];
-          args[6] = activationCodes[activations];
-          put(7, weight);
-          calls.run(linearId, 11);
-          return y;
-        },
-      ),
+    quantizedLinear: (...args) => linear(null, ...args),
+    quantizedLinearThen: linear,
   };
 }

@@ -1,6 +1,7 @@
 import type { Backend, Kernels } from '../contract';
 import { attentionKernels } from './attention';
 import { crossEntropyKernels } from './cross-entropy';
+import { followedKernels } from './epilogue';
 import { elementwiseKernels, inPlaceKernels } from './elementwise';
 import { indexingKernels } from './indexing';
 import { lowRankKernels } from './low-rank';
@@ -21,18 +22,19 @@ export type { KernelMemory } from './memory';
 
 /** The plain-TypeScript kernels on any memory that typed arrays can see; the table is total. */
 export function referenceKernels(memory: KernelMemory): Kernels {
+  const products = { ...matmulKernels(memory), ...quantizedKernels(memory) };
   return {
+    ...products,
+    ...followedKernels(memory, products),
     ...attentionKernels(memory),
     ...crossEntropyKernels(memory),
     ...elementwiseKernels(memory),
     ...inPlaceKernels(memory),
     ...indexingKernels(memory),
     ...lowRankKernels(memory),
-    ...matmulKernels(memory),
     ...moeKernels(memory),
     ...normKernels(memory),
     ...optimizeKernels(memory),
-    ...quantizedKernels(memory),
     ...randomKernels(memory),
     ...reduceKernels(memory),
     ...shapeKernels(memory),

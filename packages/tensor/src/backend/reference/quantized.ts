@@ -45,7 +45,7 @@ function operand(memory: KernelMemory, x: NDArray, activations: Activations, col
 }
 
 /** Quantised weights, kept in the file layout; products dequantise a tile of rows at a time. */
-export function quantizedKernels(memory: KernelMemory): QuantizedKernels {
+export function quantizedKernels(memory: KernelMemory): Omit<QuantizedKernels, 'quantizedLinearThen'> {
   const bytesOf = (weight: QuantizedArray): Uint8Array => {
     const size = weight.shape[0] * rowBytes(weight);
     const raw = memory.raw({ block: weight.block, offset: 0, shape: [size], dtype: 'uint8' });

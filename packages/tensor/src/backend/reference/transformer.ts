@@ -4,14 +4,16 @@ import { unaryGradLoops, unaryLoops } from './unary';
 
 type Family = Pick<FusedKernels, 'rope' | 'gated' | 'gatedGrad'>;
 
+/** The activation of each value. */
+export function activate(fn: GateFn, x: Float32Array): Float32Array {
+  if (fn === 'identity') return x;
+  const y = new Float32Array(x.length);
+  unaryLoops[fn satisfies UnaryFn](x, y, x.length);
+  return y;
+}
+
 /** Rotary positions and gated feed-forwards. */
 export function transformerKernels(memory: KernelMemory): Family {
-  const activate = (fn: GateFn, x: Float32Array): Float32Array => {
-    if (fn === 'identity') return x;
-    const y = new Float32Array(x.length);
-    unaryLoops[fn satisfies UnaryFn](x, y, x.length);
-    return y;
-  };
   return {
     rope(x, cos, sin, interleaved, inverse) {
       const [rows, heads, width] = x.shape as [number, number, number];
