@@ -139,8 +139,8 @@ export class MultiHeadAttention extends Module {
     };
   }
 
-  /** x (N, C) -> (N, C) */
-  forward(x: Tensor, pass: Pass): Tensor {
+  /** x (N, C) -> (N, C); `residual` (N, C) is added. */
+  forward(x: Tensor, pass: Pass, residual: Tensor | null = null): Tensor {
     const { q: heads, kv, dim } = this.#heads;
     const { batch } = pass;
     let q = reshape(this.q_proj.forward(x, batch), [-1, heads, dim]); // (N, Hq, D)
@@ -151,14 +151,14 @@ export class MultiHeadAttention extends Module {
       k = rope(k, pass.rope.cos, pass.rope.sin);
     }
     const y = attend(q, { k, v }, pass, this.#options);
-    return this.o_proj.forward(reshape(y, [-1, heads * dim]), pass.batch);
+    return this.o_proj.forward(reshape(y, [-1, heads * dim]), pass.batch, { residual });
   }
 
   /**
    * Cross-attention: queries from x (N, C), keys and values from `memory` (M, C); segment b of x reads segment b of
-   * the memory, without mask or rotary positions.
+   * the memory, without mask or rotary positions. `residual` (N, C) is added.
    */
-  cross(x: Tensor, memory: Memory, pass: Pass): Tensor {
+  cross(x: Tensor, memory: Memory, pass: Pass, residual: Tensor | null = null): Tensor {
     const { q: heads, kv, dim } = this.#heads;
     const read = memorySegments(pass.batch, memory);
     const q = reshape(this.q_proj.forward(x, pass.batch), [-1, heads, dim]);
@@ -166,7 +166,7 @@ export class MultiHeadAttention extends Module {
     const v = reshape(this.v_proj.forward(memory.states, read), [-1, kv, dim]);
     const crossed: Pass = { ...pass, cache: null, layout: crossLayout(pass.batch.offsets, memory.offsets) };
     const y = attend(q, { k, v }, crossed, { ...this.#options, causal: false, window: null });
-    return this.o_proj.forward(reshape(y, [-1, heads * dim]), pass.batch);
+    return this.o_proj.forward(reshape(y, [-1, heads * dim]), pass.batch, { residual });
   }
 }
 

@@ -1,4 +1,4 @@
-import { type Tensor, dropout, hash32 } from '@tessera-llm/tensor';
+import { type Tensor, add, dropout, hash32 } from '@tessera-llm/tensor';
 import type { Segments } from './batch';
 import { LayersError } from './errors';
 import { Module } from './module';
@@ -41,6 +41,11 @@ export class Dropout extends Module {
    */
   forward(x: Tensor, segments: Segments, part = 0): Tensor {
     return this.active ? this.drop(x, segments, rowKeys(segments), part) : x;
+  }
+
+  /** x + forward(branch): where nothing is dropped the branch's last product adds x (N, C) itself. */
+  addTo(x: Tensor, segments: Segments, branch: (residual: Tensor | null) => Tensor): Tensor {
+    return this.active ? add(x, this.forward(branch(null), segments)) : branch(x);
   }
 
   /** As `forward` in training mode, for rows with their own (sample, position) keys (2N). */

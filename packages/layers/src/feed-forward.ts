@@ -1,37 +1,12 @@
-import {
-  type Compute,
-  type GateFn,
-  type Tensor,
-  gated,
-  geluErf,
-  geluTanh,
-  quickGelu,
-  relu,
-  relu2,
-  silu,
-} from '@tessera-llm/tensor';
+import type { Compute, GateFn, Tensor } from '@tessera-llm/tensor';
 import type { Segments } from './batch';
 import { LayersError } from './errors';
 import type { Init } from './init';
 import { Linear } from './linear';
 import { Module } from './module';
 
-/** Activation names of Hugging Face configs and the functions that they mean. */
+/** Activation names of Hugging Face configs and what products call them. */
 export const activations = {
-  gelu: geluErf,
-  gelu_new: geluTanh,
-  gelu_pytorch_tanh: geluTanh,
-  quick_gelu: quickGelu,
-  relu,
-  relu2,
-  silu,
-  swish: silu,
-} as const satisfies Record<string, (x: Tensor) => Tensor>;
-
-/** A key of `activations`. */
-export type ActivationName = keyof typeof activations;
-
-const gates: Readonly<Record<ActivationName, GateFn>> = {
   gelu: 'geluErf',
   gelu_new: 'geluTanh',
   gelu_pytorch_tanh: 'geluTanh',
@@ -40,7 +15,10 @@ const gates: Readonly<Record<ActivationName, GateFn>> = {
   relu2: 'relu2',
   silu: 'silu',
   swish: 'silu',
-};
+} as const satisfies Record<string, GateFn>;
+
+/** A key of `activations`. */
+export type ActivationName = keyof typeof activations;
 
 /** @throws LayersError `value` for a name that `activations` lacks. */
 export function activationName(name: string): ActivationName {
@@ -77,7 +55,7 @@ export interface FeedForwardOptions {
 export class FeedForward extends Module {
   readonly fc1: Linear;
   readonly fc2: Linear;
-  readonly #activation: (x: Tensor) => Tensor;
+  readonly #activation: GateFn;
 
   constructor({ width, innerWidth, activation = 'gelu', ...options }: FeedForwardOptions) {
     super();
@@ -86,9 +64,10 @@ export class FeedForward extends Module {
     this.#activation = activations[activation];
   }
 
-  /** (N, C) -> (N, C). `segments` as in Linear. */
-  forward(x: Tensor, segments?: Segments): Tensor {
-    return this.fc2.forward(this.#activation(this.fc1.forward(x, segments)), segments);
+  /** (N, C) -> (N, C). `segments` as in Linear; `residual` (N, C) is added. */
+  forward(x: Tensor, segments?: Segments, residual: Tensor | null = null): Tensor {
+    const inner = this.fc1.forward(x, segments, { activation: this.#activation });
+    return this.fc2.forward(inner, segments, { residual });
   }
 }
 
@@ -116,14 +95,13 @@ export class GatedFeedForward extends Module {
     this.gate_proj = new Linear(width, innerWidth, settings);
     this.up_proj = new Linear(width, innerWidth, settings);
     this.down_proj = new Linear(innerWidth, width, settings);
-    this.#activation = gates[activation];
+    this.#activation = activations[activation];
   }
 
-  /** (N, C) -> (N, C). `segments` as in Linear. */
-  forward(x: Tensor, segments?: Segments): Tensor {
-    const inner = gated(this.gate_proj.forward(x, segments), this.up_proj.forward(x, segments), {
-      activation: this.#activation,
-    });
-    return this.down_proj.forward(inner, segments);
+  /** (N, C) -> (N, C). `segments` as in Linear; `residual` (N, C) is added. */
+  forward(x: Tensor, segments?: Segments, residual: Tensor | null = null): Tensor {
+    const gate = this.gate_proj.forward(x, segments);
+    const inner = this.up_proj.forward(x, segments, { gate, activation: this.#activation });
+    return this.down_proj.forward(inner, segments, { residual });
   }
 }

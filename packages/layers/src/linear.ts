@@ -1,5 +1,6 @@
 import {
   type Compute,
+  type ProductEpilogue,
   type QuantizedWeight,
   type Tensor,
   isQuantizedWeight,
@@ -12,15 +13,15 @@ import { LayersError, checkCount } from './errors';
 import type { Init } from './init';
 
 /**
- * @internal x Wᵀ + b for a weight of either kind. A quantised one says itself what becomes of x; `compute` is for dense ones.
+ * @internal x Wᵀ + b and what follows for a weight of either kind. A quantised one says itself what becomes of x; `compute` is for dense ones.
  */
 export function project(
   x: Tensor,
   weight: Tensor | QuantizedWeight,
-  options: { readonly bias: Tensor | null; readonly compute: Compute },
+  { compute, ...options }: ProductEpilogue & { readonly bias: Tensor | null; readonly compute: Compute },
 ): Tensor {
-  if (isQuantizedWeight(weight)) return quantizedLinear(x, weight, { bias: options.bias });
-  return linear(x, weight, options);
+  if (isQuantizedWeight(weight)) return quantizedLinear(x, weight, options);
+  return linear(x, weight, { ...options, compute });
 }
 
 /** Settings of Linear and Conv1D. */
@@ -69,11 +70,13 @@ export class Linear extends AdaptableLayer {
 
   /**
    * @param segments Whose rows x holds: needed where segments use different adapters, or an adapter has dropout.
+   * @param after What follows the map, in one kernel with it where no adapter adds to it.
    * @throws TensorError `shape` if the last axis of x is not `in`; LayersError `adapter` for an adapter that isn't there.
    */
-  forward(x: Tensor, segments?: Segments): Tensor {
-    const y = project(x, this.weight, { bias: this.bias, compute: this.#compute });
-    return this.adapted(x, y, segments);
+  forward(x: Tensor, segments?: Segments, after: ProductEpilogue = {}): Tensor {
+    const product = (then: ProductEpilogue) =>
+      project(x, this.weight, { bias: this.bias, compute: this.#compute, ...then });
+    return this.adapted(x, product, { segments, after });
   }
 
   protected override takesQuantized(name: string): boolean {
@@ -109,10 +112,11 @@ export class Conv1D extends AdaptableLayer {
     return true;
   }
 
-  /** x (N, in) -> (N, out). `segments` as in Linear. */
-  forward(x: Tensor, segments?: Segments): Tensor {
-    const y = linear(x, this.weight, { bias: this.bias, compute: this.#compute, across: true });
-    return this.adapted(x, y, segments);
+  /** x (N, in) -> (N, out). `segments` and `after` as in Linear. */
+  forward(x: Tensor, segments?: Segments, after: ProductEpilogue = {}): Tensor {
+    const product = (then: ProductEpilogue) =>
+      linear(x, this.weight, { bias: this.bias, compute: this.#compute, across: true, ...then });
+    return this.adapted(x, product, { segments, after });
   }
 }
 

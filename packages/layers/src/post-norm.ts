@@ -1,4 +1,4 @@
-import { type Compute, type Tensor, add } from '@tessera-llm/tensor';
+import type { Compute, Tensor } from '@tessera-llm/tensor';
 import { type Memory, MultiHeadAttention } from './attention';
 import { Dropout } from './dropout';
 import { type ActivationName, FeedForward } from './feed-forward';
@@ -75,10 +75,11 @@ export class EncoderBlock extends Module {
 
   /** x (N, C) -> (N, C) */
   forward(x: Tensor, pass: Pass): Tensor {
-    const attended = this.attn_dropout.forward(this.self_attn.forward(x, pass), pass.batch);
-    const h = this.self_attn_layer_norm.forward(add(x, attended));
-    const fed = this.mlp_dropout.forward(this.mlp.forward(h, pass.batch), pass.batch);
-    return this.final_layer_norm.forward(add(h, fed));
+    const { batch } = pass;
+    const attended = this.attn_dropout.addTo(x, batch, (residual) => this.self_attn.forward(x, pass, residual));
+    const h = this.self_attn_layer_norm.forward(attended);
+    const fed = this.mlp_dropout.addTo(h, batch, (residual) => this.mlp.forward(h, batch, residual));
+    return this.final_layer_norm.forward(fed);
   }
 }
 
@@ -124,11 +125,13 @@ export class DecoderBlock extends Module {
   /** x (N, C), memory (M, C) -> (N, C) */
   forward(x: Tensor, memory: Memory, pass: Pass): Tensor {
     const { batch } = pass;
-    const attended = this.attn_dropout.forward(this.self_attn.forward(x, pass), batch);
-    const h = this.self_attn_layer_norm.forward(add(x, attended));
-    const read = this.encoder_attn_dropout.forward(this.encoder_attn.cross(h, memory, pass), batch);
-    const g = this.encoder_attn_layer_norm.forward(add(h, read));
-    const fed = this.mlp_dropout.forward(this.mlp.forward(g, batch), batch);
-    return this.final_layer_norm.forward(add(g, fed));
+    const attended = this.attn_dropout.addTo(x, batch, (residual) => this.self_attn.forward(x, pass, residual));
+    const h = this.self_attn_layer_norm.forward(attended);
+    const read = this.encoder_attn_dropout.addTo(h, batch, (residual) =>
+      this.encoder_attn.cross(h, memory, pass, residual),
+    );
+    const g = this.encoder_attn_layer_norm.forward(read);
+    const fed = this.mlp_dropout.addTo(g, batch, (residual) => this.mlp.forward(g, batch, residual));
+    return this.final_layer_norm.forward(fed);
   }
 }

@@ -1,4 +1,4 @@
-import { type Tensor, add } from '@tessera-llm/tensor';
+import type { Tensor } from '@tessera-llm/tensor';
 import { MultiHeadAttention, type MultiHeadAttentionOptions } from './attention';
 import { type FeedForwardOptions, GatedFeedForward } from './feed-forward';
 import { Module } from './module';
@@ -48,7 +48,7 @@ export class PreNormBlock extends Module {
 
   /** x (N, C) -> (N, C) */
   forward(x: Tensor, pass: Pass): Tensor {
-    const h = add(x, this.self_attn.forward(this.input_layernorm.forward(x), pass));
-    return add(h, this.mlp.forward(this.post_attention_layernorm.forward(h), pass.batch));
+    const h = this.self_attn.forward(this.input_layernorm.forward(x), pass, x);
+    return this.mlp.forward(this.post_attention_layernorm.forward(h), pass.batch, h);
   }
 }

@@ -81,14 +81,18 @@ class Gpt2Attention extends Module {
     this.#settings = { heads, layer, scale, compute };
   }
 
-  forward(x: Tensor, pass: Pass): Tensor {
+  /** x (N, C) -> residual (N, C) + attention of x. */
+  forward(x: Tensor, pass: Pass, residual: Tensor): Tensor {
     const { heads, ...settings } = this.#settings;
     const width = x.shape[1] ?? 0;
     const [q, k, v] = chunk(this.c_attn.forward(x, pass.batch), 3, { dim: -1 }).map(
       (part) => reshape(part, [-1, heads, width / heads]), // (N, H, D)
     ) as [Tensor, Tensor, Tensor];
     const y = attend(q, { k, v }, pass, { ...settings, dropout: this.attn_dropout });
-    return this.resid_dropout.forward(this.c_proj.forward(reshape(y, [-1, width]), pass.batch), pass.batch);
+    const rows = reshape(y, [-1, width]);
+    return this.resid_dropout.addTo(residual, pass.batch, (added) =>
+      this.c_proj.forward(rows, pass.batch, { residual: added }),
+    );
   }
 }
 
@@ -108,9 +112,10 @@ class Gpt2Mlp extends Module {
     this.#activation = config.activation_function;
   }
 
-  forward(x: Tensor, pass: Pass): Tensor {
-    const h = activations[this.#activation](this.c_fc.forward(x, pass.batch));
-    return this.dropout.forward(this.c_proj.forward(h, pass.batch), pass.batch);
+  /** x (N, C) -> residual (N, C) + feed-forward of x. */
+  forward(x: Tensor, pass: Pass, residual: Tensor): Tensor {
+    const h = this.c_fc.forward(x, pass.batch, { activation: activations[this.#activation] });
+    return this.dropout.addTo(residual, pass.batch, (added) => this.c_proj.forward(h, pass.batch, { residual: added }));
   }
 }
 
@@ -135,8 +140,8 @@ class Gpt2Block extends Module {
   }
 
   forward(x: Tensor, pass: Pass): Tensor {
-    const h = add(x, this.attn.forward(this.ln_1.forward(x), pass));
-    return add(h, this.mlp.forward(this.ln_2.forward(h), pass));
+    const h = this.attn.forward(this.ln_1.forward(x), pass, x);
+    return this.mlp.forward(this.ln_2.forward(h), pass, h);
   }
 }
 

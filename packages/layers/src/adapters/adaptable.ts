@@ -1,7 +1,9 @@
 import {
+  type ProductEpilogue,
   type Tensor,
   add,
   addLowRank,
+  applyEpilogue,
   cast,
   concat,
   div,
@@ -70,12 +72,19 @@ export abstract class AdaptableLayer extends Module {
     return this.weightIsTransposed ? matmul(a, b, { transposeA: true, transposeB: true }) : matmul(b, a);
   }
 
-  /** What the batch's adapters make of y (…, out), the layer's own result for x (…, in). */
-  protected adapted(x: Tensor, y: Tensor, segments: Segments | undefined): Tensor {
-    if (this.#slots === null) return y;
+  /**
+   * What the batch's adapters make of the layer's own `product` (…, out) for x (…, in), and what follows: behind the adapters if
+   * there are any.
+   */
+  protected adapted(x: Tensor, product: (then: ProductEpilogue) => Tensor, { segments, after }: Followed): Tensor {
+    if (this.#slots === null) return product(after);
     const found = this.#slots.resolve(segments);
-    if (typeof found === 'number') return this.#added(x, y, { index: found, segments, order: null });
-    return this.#addedByGroup(x, y, found, segments);
+    const y = product({});
+    const z =
+      typeof found === 'number'
+        ? this.#added(x, y, { index: found, segments, order: null })
+        : this.#addedByGroup(x, y, found, segments);
+    return applyEpilogue(z, after);
   }
 
   /** @internal W + s B A in the layout of the weight, float32. */
@@ -122,6 +131,11 @@ export abstract class AdaptableLayer extends Module {
     const z = addLowRank(reshape(y, [-1, b.shape[0] ?? 0]), seen, { a, b, scale });
     return reshape(factors.magnitude === null ? z : this.#relengthened(z, factors, factors.magnitude), y.shape);
   }
+}
+
+interface Followed {
+  readonly segments: Segments | undefined;
+  readonly after: ProductEpilogue;
 }
 
 interface AddedRows {

@@ -21,7 +21,8 @@ describe.each(t.availableBackends())('what follows a product on %s', (backend) =
       (then) => t.linear(x(), weight(), { compute: 'bfloat16', ...then }),
       (then) => t.linear(x(), t.transpose(weight()), { across: true, bias: bias(), ...then }),
       ...(['float32', 'bfloat16', 'int8'] as const).map(
-        (activations) => (then: t.ProductEpilogue) => t.quantizedLinear(x(), quantized, { bias: bias(), activations, ...then }),
+        (activations) => (then: t.ProductEpilogue) =>
+          t.quantizedLinear(x(), quantized, { bias: bias(), activations, ...then }),
       ),
     ];
     for (const product of products) {

@@ -84,7 +84,10 @@ export function quantizedProduct(
   const others = [bias, then?.values ?? null].filter((t) => t !== null);
   const kernels = kernelsFor(op, x, weight.packed, ...others);
   const product = [x, weight, bias, activations] as const;
-  return like(x, then === null ? kernels.quantizedLinear(...product) : kernels.quantizedLinearThen(then.after, ...product));
+  return like(
+    x,
+    then === null ? kernels.quantizedLinear(...product) : kernels.quantizedLinearThen(then.after, ...product),
+  );
 }
 
 /**
