@@ -119,7 +119,14 @@ describe('ChatTemplate', () => {
     ['{% raw %}{{', 1],
     ['{% for x in [1] %}\n{% endif %}', 2],
     ['{% set x = %}', 1],
-    ['\n{{ 1 < 2 < 3 }}', 2],
+    ['\n{{ 1 is odd is even }}', 2],
+    ['{% for x in [1] if x else [2] %}{% endfor %}', 1],
+    ['{{ [1,\n2,\n3 }}', 1],
+    ['{{ f(a=1,\n2) }}', 2],
+    ['{% macro f(a=1, b) %}{% endmacro %}', 1],
+    ["\n{{ '\\xz' }}", 2],
+    ['{% set none = 1 %}', 1],
+    ['{{ 1 $ 2 }}', 1],
     [`{{ ${'('.repeat(50_000)} }}`, 1],
   ])('names the line of a syntax error: %#', (source, line) => {
     const error = failure(() => render(source));

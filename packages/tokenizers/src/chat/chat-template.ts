@@ -7,7 +7,7 @@ import { OutsideValues } from './outside';
 import { parseTemplate } from './parse';
 import { Run } from './run';
 import { strip } from './strings';
-import type { Program } from './syntax';
+import type { Statement } from './syntax';
 import {
   type NamedTemplates,
   isTokenName,
@@ -85,7 +85,7 @@ export class ChatTemplate {
   readonly templates: NamedTemplates;
   /** Special tokens that templates see as variables, such as `bos_token`. */
   readonly specialTokens: Readonly<Record<string, string>>;
-  private readonly parsed = new Map<string, Program>();
+  private readonly parsed = new Map<string, readonly Statement[]>();
 
   /**
    * @param templates The source, or sources by name.
@@ -138,7 +138,7 @@ export class ChatTemplate {
     );
   }
 
-  private program(name: string, source: string): Program {
+  private program(name: string, source: string): readonly Statement[] {
     const known = this.parsed.get(source);
     if (known !== undefined) return known;
     const made = parseTemplate(name, source);
@@ -182,7 +182,7 @@ export class ChatTemplate {
   }
 }
 
-function interpret(program: Program, run: Run, variables: ReadonlyMap<string, Value>): MarkedText {
+function interpret(program: readonly Statement[], run: Run, variables: ReadonlyMap<string, Value>): MarkedText {
   try {
     return new Interpreter(run).render(program, variables);
   } catch (error) {

@@ -5,10 +5,10 @@ import {
   type Args,
   Callable,
   Dict,
-  List,
   Namespace,
   Undefined,
   type Value,
+  View,
   dict,
   int,
   iterate,
@@ -64,15 +64,45 @@ export function strftime(date: Date, format: string): string {
     F: () => `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`,
     T: () => `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`,
     R: () => `${two(date.getHours())}:${two(date.getMinutes())}`,
+    c: () => strftime(date, '%a %b %e %H:%M:%S %Y'),
+    x: () => strftime(date, '%m/%d/%y'),
+    X: () => strftime(date, '%H:%M:%S'),
+    D: () => strftime(date, '%m/%d/%y'),
+    r: () => strftime(date, '%I:%M:%S %p'),
+    P: () => (date.getHours() < 12 ? 'am' : 'pm'),
+    C: () => two(Math.floor(date.getFullYear() / 100)),
+    k: () => two(date.getHours(), ' '),
+    l: () => two(hour12, ' '),
+    s: () => String(Math.floor(date.getTime() / 1000)),
+    U: () => two(Math.floor((dayOfYear + 6 - date.getDay()) / 7)),
+    W: () => two(Math.floor((dayOfYear + 6 - ((date.getDay() + 6) % 7)) / 7)),
+    V: () => two(isoWeek(date).week),
+    G: () => String(isoWeek(date).year),
+    g: () => two(isoWeek(date).year % 100),
+    // The time that Python gives has no zone.
+    z: () => '',
+    Z: () => '',
     n: () => '\n',
     t: () => '\t',
     '%': () => '%',
   };
-  return format.replace(/%(-?)([a-zA-Z%])/g, (whole, bare: string, letter: string) => {
+  return format.replace(/%([-_0^#]?)([a-zA-Z%])/g, (whole, flag: string, letter: string) => {
     const made = parts[letter]?.();
     if (made === undefined) return whole;
-    return bare === '-' ? made.replace(/^[0 ]+(?=.)/, '') : made;
+    if (flag === '^') return made.toUpperCase();
+    const leading = flag === '-' ? '' : flag === '_' ? ' ' : '0';
+    return flag === '' || flag === '#' || !/^[ \d]+$/.test(made)
+      ? made
+      : made.replace(/^[0 ]+(?=.)/, (zeros) => leading.repeat(zeros.length));
   });
+}
+
+/** Week and year of ISO 8601: a week belongs to the year of its Thursday. */
+function isoWeek(date: Date): { readonly week: number; readonly year: number } {
+  const day = Date.UTC(date.getFullYear(), date.getMonth(), date.getDate());
+  const thursday = new Date(day + (4 - (date.getDay() || 7)) * 864e5);
+  const year = thursday.getUTCFullYear();
+  return { week: Math.floor((thursday.getTime() - Date.UTC(year, 0, 1)) / (7 * 864e5)) + 1, year };
 }
 
 /** Names that cannot be stored on a namespace in transformers' sandbox either. */
@@ -106,7 +136,7 @@ function pairsOf(run: Run, { list, named }: Args): [Value, Value][] {
   return pairs;
 }
 
-function range(run: Run, args: Args): List {
+function range(run: Run, args: Args): View {
   const numbers = args.list.map((_, i) => {
     const names = args.list.length === 1 ? ['stop'] : ['start', 'stop', 'step'];
     return new ArgReader(run, 'range()', args, names).int(names[i] as string);
@@ -119,7 +149,8 @@ function range(run: Run, args: Args): List {
   if (step === 0) return run.fail('range() arg 3 must not be zero');
   const count = Math.max(0, Math.ceil((stop - start) / step));
   run.charge(count);
-  return new List(Array.from({ length: count }, (_, i) => int(start + i * step)));
+  const items = Array.from({ length: count }, (_, i) => int(start + i * step));
+  return new View('range', items, [start, stop, step]);
 }
 
 /** Gives its items in turn, over and over. */

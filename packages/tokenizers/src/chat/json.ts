@@ -1,4 +1,4 @@
-import { compareText } from './compare';
+import { compare } from './compare';
 import { MarkedText, TextBuilder } from './marked-text';
 import { numberText } from './numbers';
 import type { Run } from './run';
@@ -79,20 +79,20 @@ export function toJson(run: Run, value: Value, style: JsonStyle): MarkedText {
       const entries = [...item.entries.values()].map(([key, child]) => {
         const name = key instanceof MarkedText ? key : scalar(key);
         if (name === null) return run.fail(`keys must be str, int, float, bool or None, not ${typeName(key)}`);
-        return [name, child] as const;
+        return { key, name, child };
       });
-      if (style.sortKeys) entries.sort(([a], [b]) => compareText(a.text, b.text));
+      if (style.sortKeys) entries.sort((a, b) => compare(run, a.key, b.key));
       list(
         '{',
         '}',
-        entries.map(([name, child]) => () => {
+        entries.map(({ name, child }) => () => {
           quoted(name);
           plain(style.keySeparator);
           write(child, depth + 1);
         }),
         depth,
       );
-    } else run.fail(`object of type ${describe(item)} is not JSON serializable`);
+    } else run.fail(`Object of type ${describe(item)} is not JSON serializable`);
   };
   write(value, 0);
   return out.done();

@@ -1,11 +1,12 @@
-import { attributePath } from './access';
+import { ownAttribute } from './access';
 import type { ArgReader } from './arguments';
 import { compare } from './compare';
 import { type Filter, lowered } from './filter';
-import { percentFormat, pad } from './format';
+import { percentFormat } from './format';
 import { toJson } from './json';
 import { MarkedText } from './marked-text';
 import { fixed } from './numbers';
+import { pad } from './pad';
 import { str } from './repr';
 import type { Run } from './run';
 import { capitalize, replace, strip } from './strings';
@@ -14,8 +15,10 @@ import {
   Dict,
   List,
   Num,
+  Stream,
   Undefined,
   type Value,
+  View,
   concat,
   describe,
   int,
@@ -51,20 +54,41 @@ function toNumber(run: Run, value: Value, a: ArgReader, float: boolean): Value {
   const otherwise = a.get('default') ?? (float ? new Num(0, true) : int(0));
   const number = numeric(value);
   if (number !== null) {
-    if (!float && !Number.isFinite(number.value)) return otherwise;
-    return new Num(float ? number.value : Math.trunc(number.value), float, number.user);
+    if (float) return new Num(number.value, true, number.user);
+    if (Number.isNaN(number.value)) return otherwise;
+    if (!Number.isFinite(number.value)) return run.fail('cannot convert float infinity to integer');
+    return int(number.exact, number.user);
   }
   if (value instanceof Undefined) return run.fail(value.hint);
   if (!(value instanceof MarkedText)) return otherwise;
-  const base = float ? 10 : a.int('base', 10);
-  const shown = strip(value, 'both', null).text.replace(/(?<=\d)_(?=\d)/g, '');
-  if (!float && base !== 10) {
-    const parsed = Number.parseInt(shown, base);
-    return Number.isNaN(parsed) ? otherwise : int(parsed, value.tainted);
+  const shown = strip(value, 'both', null).text.replace(/(?<=[\da-z])_(?=[\da-z])/gi, '');
+  const whole = float ? null : wholeNumber(run, shown, a.int('base', 10));
+  if (whole !== null) return int(whole, value.tainted);
+  const near = /^[+-]?(?:inf|infinity)$/i.test(shown)
+    ? Number.POSITIVE_INFINITY * (shown.startsWith('-') ? -1 : 1)
+    : /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(shown)
+      ? Number(shown)
+      : Number.NaN;
+  if (float) return Number.isNaN(near) && !/^[+-]?nan$/i.test(shown) ? otherwise : new Num(near, true, value.tainted);
+  return Number.isFinite(near) ? int(BigInt(Math.trunc(near)), value.tainted) : otherwise;
+}
+
+/** Python's `int(text, base)`, or null. */
+function wholeNumber(run: Run, shown: string, base: number): bigint | null {
+  const [, sign, prefix = '', digits = ''] = /^([+-]?)(0[box])?([\da-z]+)$/i.exec(shown) ?? [];
+  const named = { '0b': 2, '0o': 8, '0x': 16 }[prefix.toLowerCase()];
+  if (sign === undefined || digits.length > 4300) return null;
+  // In base 16, 0b1 is a number too.
+  const all = named === base || base === 0 ? digits : prefix + digits;
+  const radix = base === 0 ? (named ?? 10) : base;
+  run.charge(digits.length * 8);
+  let made = 0n;
+  for (const digit of all) {
+    const value = Number.parseInt(digit, 36);
+    if (!(value < radix)) return null;
+    made = made * BigInt(radix) + BigInt(value);
   }
-  if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(shown)) return otherwise;
-  run.charge(shown.length);
-  return new Num(float ? Number(shown) : Math.trunc(Number(shown)), float, value.tainted);
+  return sign === '-' ? -made : made;
 }
 
 function indent(run: Run, value: MarkedText, a: ArgReader): MarkedText {
@@ -77,7 +101,7 @@ function indent(run: Run, value: MarkedText, a: ArgReader): MarkedText {
   let at = 0;
   lines.forEach((line, i) => {
     if (i > 0) parts.push(text('\n'));
-    if ((i > 0 || a.flag('first', false)) && (line !== '' || blank)) parts.push(by);
+    if (i === 0 ? a.flag('first', false) : line !== '' || blank) parts.push(by);
     parts.push(value.slice(at, at + line.length));
     at += line.length + (value.text.startsWith('\r\n', at + line.length) ? 2 : 1);
   });
@@ -87,6 +111,7 @@ function indent(run: Run, value: MarkedText, a: ArgReader): MarkedText {
 function truncate(run: Run, value: MarkedText, a: ArgReader): MarkedText {
   const limit = a.int('length', 255);
   const end = a.text('end', '...');
+  if (limit < end.length) return run.fail(`expected a length of at least that of the end, ${end.length}, got ${limit}`);
   const places = value.points();
   const count = places === null ? value.length : places.length - 1;
   if (count <= limit + a.int('leeway', 5)) return value;
@@ -98,12 +123,13 @@ function truncate(run: Run, value: MarkedText, a: ArgReader): MarkedText {
 
 function dictSort(run: Run, value: Value, a: ArgReader): List {
   if (!(value instanceof Dict)) return run.fail(`expected a mapping to sort, got ${describe(value)}`);
-  const by = a.text('by', 'key').text === 'value' ? 1 : 0;
+  const by = ['key', 'value'].indexOf(a.text('by', 'key').text);
+  if (by < 0) return run.fail("expected 'key' or 'value' as what to sort by");
   const sensitive = a.flag('case_sensitive', false);
   const entries = [...value.entries.values()];
   run.charge(entries.length * 8);
-  entries.sort((x, y) => compare(run, lowered(x[by], sensitive), lowered(y[by], sensitive)));
-  if (a.flag('reverse', false)) entries.reverse();
+  const sign = a.flag('reverse', false) ? -1 : 1;
+  entries.sort((x, y) => sign * compare(run, lowered(x[by] as Value, sensitive), lowered(y[by] as Value, sensitive)));
   return new List(entries.map((entry) => new List(entry, true)));
 }
 
@@ -126,13 +152,29 @@ function withoutTags(html: string): string {
   return out + html.slice(done);
 }
 
+function urlQuoted(given: string): string {
+  return encodeURIComponent(given.replace(/[\ud800-\udfff]/gu, '\ufffd')).replace(
+    /[!'()*]/g,
+    (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+}
+
+/** Rounded to a multiple of 10^digits, ties to even. */
+function roundedWhole(value: bigint, digits: number): bigint {
+  const unit = 10n ** BigInt(digits);
+  const rest = ((value % unit) + unit) % unit;
+  const below = value - rest;
+  const up = 2n * rest > unit || (2n * rest === unit && (below / unit) % 2n !== 0n);
+  return up ? below + unit : below;
+}
+
 /** Filters over single values. */
 export const scalarFilters: Readonly<Record<string, Filter>> = {
   abs: (run, value) => {
     const number = numeric(value) ?? run.fail(`expected a number, got ${describe(value)}`);
     return new Num(Math.abs(number.value), number.float, number.user);
   },
-  attr: (run, value, args) => attributePath(run, value, args('name').need('name')),
+  attr: (run, value, args) => ownAttribute(run, value, args('name').text('name').text),
   capitalize: (run, value) => str(run, value).map(capitalize),
   center: (run, value, args) => pad(run, str(run, value), args('width').int('width', 80), '^'),
   count: length,
@@ -147,11 +189,12 @@ export const scalarFilters: Readonly<Record<string, Filter>> = {
     percentFormat(run, str(run, value), raw.named.size > 0 ? namedDict(run, raw) : new List(raw.list, true)),
   indent: (run, value, args) => indent(run, str(run, value), args('width', 'first', 'blank')),
   int: (run, value, args) => toNumber(run, value, args('default', 'base'), false),
-  items: (run, value) => {
-    if (value instanceof Undefined) return new List([]);
-    if (!(value instanceof Dict)) return run.fail('Can only get item pairs from a mapping.');
-    return new List(Array.from(value.entries.values(), (entry) => new List(entry, true)));
-  },
+  items: (run, value) =>
+    new Stream('items', () => {
+      if (value instanceof Undefined) return [];
+      if (!(value instanceof Dict)) return run.fail('Can only get item pairs from a mapping.');
+      return Array.from(value.entries.values(), (entry) => new List(entry, true));
+    }),
   length,
   lower: (run, value) => str(run, value).map((s) => s.toLowerCase()),
   replace: (run, value, args) => {
@@ -161,18 +204,18 @@ export const scalarFilters: Readonly<Record<string, Filter>> = {
   round: (run, value, args) => {
     const a = args('precision', 'method');
     const number = numeric(value) ?? run.fail(`expected a number, got ${describe(value)}`);
-    const precision = Math.max(-20, Math.min(a.int('precision', 0), 20));
+    const precision = Math.max(-400, Math.min(a.int('precision', 0), 400));
     const method = a.text('method', 'common').text;
-    const scale = 10 ** precision;
-    const made =
-      method === 'ceil'
-        ? Math.ceil(number.value * scale) / scale
-        : method === 'floor'
-          ? Math.floor(number.value * scale) / scale
-          : precision < 0
-            ? Number(fixed(number.value * scale, 0)) / scale
-            : Number(fixed(number.value, precision));
-    return new Num(made, number.float || method !== 'common', number.user);
+    const { value: near, float, user } = number;
+    if (method === 'ceil' || method === 'floor') {
+      const scale = 10 ** precision;
+      return new Num(Math[method](near * scale) / scale, true, user);
+    }
+    if (method !== 'common') return run.fail('method must be common, ceil or floor');
+    if (!Number.isFinite(near) || (!float && precision >= 0)) return number;
+    return float
+      ? new Num(Number(fixed(near, precision)), true, user)
+      : int(roundedWhole(number.exact, -precision), user);
   },
   safe: (_, value) => value,
   string: (run, value) => str(run, value),
@@ -182,10 +225,10 @@ export const scalarFilters: Readonly<Record<string, Filter>> = {
   },
   title: (run, value) =>
     str(run, value).map((s) =>
-      s
-        .split(/([-\s({[<]+)/)
-        .map((part) => capitalize(part))
-        .join(''),
+      s.replace(/[^-\s({[<]+/g, (word) => {
+        const first = String.fromCodePoint(word.codePointAt(0) as number);
+        return first.toUpperCase() + word.slice(first.length).toLowerCase();
+      }),
     ),
   tojson: (run, value, args) => {
     const a = args('ensure_ascii', 'indent', 'separators', 'sort_keys');
@@ -206,13 +249,19 @@ export const scalarFilters: Readonly<Record<string, Filter>> = {
   truncate: (run, value, args) => truncate(run, str(run, value), args('length', 'killwords', 'end', 'leeway')),
   upper: (run, value) => str(run, value).map((s) => s.toUpperCase()),
   urlencode: (run, value) => {
-    const given = str(run, value);
-    const quote = (s: string) =>
-      encodeURIComponent(s.replace(/[\ud800-\udfff]/gu, '\ufffd')).replace(
-        /[!'()*]/g,
-        (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`,
-      );
-    return given.derive(quote(given.text).replaceAll('%2F', '/'));
+    if (!(value instanceof Dict || value instanceof List || value instanceof View)) {
+      const given = str(run, value);
+      return given.derive(urlQuoted(given.text).replaceAll('%2F', '/'));
+    }
+    const part = (item: Value | undefined) => {
+      const given = str(run, item ?? none);
+      return given.derive(urlQuoted(given.text).replaceAll('%20', '+'));
+    };
+    const pairs = value instanceof Dict ? [...value.entries.values()] : value.items.map((item) => iterate(run, item));
+    return concat(
+      run,
+      pairs.flatMap(([key, item], i) => [text(i === 0 ? '' : '&'), part(key), text('='), part(item)]),
+    );
   },
   wordcount: (run, value) => {
     const given = str(run, value);
