@@ -84,7 +84,7 @@ function expandTabs(run: Run, self: MarkedText, size: number): MarkedText {
   const parts: MarkedText[] = [];
   let column = 0;
   let done = 0;
-  for (const { 0: char, index } of self.text.matchAll(/[^]/gu)) {
+  for (const { 0: char, index } of self.text.matchAll(/./gsu)) {
     if (char === '\t') {
       const width = size > 0 ? size - (column % size) : 0;
       run.charge(width);
