@@ -25,14 +25,15 @@ function digitsOf(run: Run, number: Num, { type, precision, alternate }: NumberS
   if (precision !== null && precision > maxPrecision) {
     return run.fail(`expected a precision up to ${maxPrecision}, got ${precision}`);
   }
+  const atLeast = (shown: string) => shown.replace(/\w+/, (digits) => digits.padStart(precision ?? 0, '0'));
   const wrong = (): never => run.fail(`unknown format code '${type}' for ${describe(number)}`);
   if (kind === 'd' || kind === 'i' || kind === 'u' || (kind === '' && !number.float)) {
-    return number.float ? wrong() : number.exact.toString();
+    return number.float ? wrong() : atLeast(number.exact.toString());
   }
   const base = bases[kind];
   if (base !== undefined) {
     if (number.float) return wrong();
-    const shown = number.exact.toString(base);
+    const shown = atLeast(number.exact.toString(base));
     return alternate ? shown.replace(/^-?/, (sign) => `${sign}0${kind}`) : shown;
   }
   const { value } = number;

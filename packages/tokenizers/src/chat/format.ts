@@ -152,6 +152,9 @@ function formatValue(run: Run, value: Value, style: string): MarkedText {
     }
     return pad(run, precision === null ? said : firstPoints(said, precision), size, align as '<', filler, false);
   }
+  if (precision !== null && (type === '' ? !number.float : /[bcdoxX]/.test(type))) {
+    return run.fail('precision not allowed in the format of a whole number');
+  }
   const made =
     type === 'c'
       ? character(run, number)

@@ -2,12 +2,12 @@ import { callValue, evaluate, evaluateArguments, filtered } from './expressions'
 import { globals, setField } from './globals';
 import { Loop, type LoopMemory } from './loop';
 import { macro } from './macro';
-import { type MarkedText, TextBuilder } from './marked-text';
+import { MarkedText, TextBuilder } from './marked-text';
 import { str } from './repr';
 import type { Run } from './run';
 import { Scope } from './scope';
 import type { CallBlock, Expression, FilterCall, For, Statement } from './syntax';
-import { type Value, iterate, none, text, truthy } from './values';
+import { type Value, describe, iterate, none, text, truthy } from './values';
 
 /** How a list of statements ended. */
 type Ending = 'break' | 'continue' | 'end';
@@ -94,8 +94,11 @@ export class Interpreter {
         return this.print(this.callBlock(node, scope), out);
       case 'FilterBlock': {
         const { made, ending } = this.printed(node.body, new Scope(scope));
-        if (ending === 'end') this.print(str(run, this.filtered(node.filters, made, scope)), out);
-        return ending;
+        if (ending !== 'end') return ending;
+        const value = this.filtered(node.filters, made, scope);
+        if (!(value instanceof MarkedText))
+          return run.fail(`a filter of a block has to give a text, got ${describe(value)}`);
+        return this.print(value, out);
       }
       case 'Generation':
         return this.print(this.whole(node.body, new Scope(scope)).generate(), out);
@@ -131,7 +134,6 @@ export class Interpreter {
         return truthy(evaluate(run, test, inner));
       });
     }
-    if (items.length === 0) return this.block(node.otherwise, new Scope(scope), out);
     const memory: LoopMemory = { last: undefined };
     const again = (list: Value): MarkedText =>
       run.nested(() => {
@@ -139,6 +141,8 @@ export class Interpreter {
         this.loop(node, list, scope, made, depth + 1);
         return made.done();
       });
+    // As in Jinja, the else is for loops none of whose turns came to its end.
+    let done = false;
     for (let i = 0; i < items.length; i++) {
       const inner = new Scope(scope);
       inner.set('loop', new Loop(run, items, i, memory, depth, node.recursive ? again : null));
@@ -146,12 +150,17 @@ export class Interpreter {
       run.charge(4);
       const ending = this.block(node.body, inner, out);
       if (ending === 'break') break;
+      done ||= ending === 'end';
     }
-    return 'end';
+    return done ? 'end' : this.block(node.otherwise, new Scope(scope), out);
   }
 
   /** A macro, or the body of a call block as a function. */
-  private macro(name: string, node: Parameters<typeof macro>[2], scope: Scope): Value & { readonly kind: 'function' } {
+  private macro(
+    name: string | null,
+    node: Parameters<typeof macro>[2],
+    scope: Scope,
+  ): Value & { readonly kind: 'function' } {
     return macro(this.run, name, node, scope, (body, inner) => this.whole(body, inner));
   }
 
@@ -160,7 +169,7 @@ export class Interpreter {
     const { call } = node;
     const callee = evaluate(run, call.callee, scope);
     const args = evaluateArguments(run, call.args, scope);
-    const named = new Map(args.named).set('caller', this.macro('caller', node, scope));
+    const named = new Map(args.named).set('caller', this.macro(null, node, scope));
     return str(run, callValue(run, callee, { list: args.list, named }));
   }
 }

@@ -14,17 +14,18 @@ function namesIn(node: unknown, found: Set<string>): Set<string> {
 }
 
 /**
- * A macro as a function. As in Jinja it takes further arguments only if its body reads `varargs` or `kwargs`, and a
+ * A macro as a function; one without a name is the body of a call block. As in Jinja it takes further arguments only if its body reads `varargs` or `kwargs`, and a
  * call block's only if it reads `caller`.
  */
 export function macro(
   run: Run,
-  name: string,
+  name: string | null,
   { parameters, body }: { readonly parameters: readonly Parameter[]; readonly body: readonly Statement[] },
   scope: Scope,
   render: (body: readonly Statement[], scope: Scope) => MarkedText,
 ): Callable {
   const names = namesIn(body, new Set());
+  const shown = name === null ? 'the call block' : `macro '${name}'`;
   const called = (list: readonly Value[], given: ReadonlyMap<string, Value>): MarkedText => {
     const inner = new Scope(scope);
     const others = new Map(given);
@@ -48,13 +49,17 @@ export function macro(
           Array.from(others, ([key, value]): [Value, Value] => [text(key), value]),
         ),
       );
-    } else if (others.has('caller')) run.fail(`macro '${name}' does not call what stands in a call block`);
-    else if (others.size > 0) run.fail(`macro '${name}' takes no keyword argument '${[...others.keys()][0]}'`);
+    } else if (others.has('caller')) run.fail(`${shown} does not call what stands in a call block`);
+    else if (others.size > 0) run.fail(`${shown} takes no keyword argument '${[...others.keys()][0]}'`);
     if (names.has('varargs')) set('varargs', new List(list.slice(parameters.length), true));
     else if (list.length > parameters.length) {
-      run.fail(`macro '${name}' takes not more than ${parameters.length} argument(s), got ${list.length}`);
+      run.fail(`${shown} takes not more than ${parameters.length} argument(s), got ${list.length}`);
     }
     return render(body, inner);
   };
-  return new Callable(name, ({ list, named }) => run.nested(() => called(list, named)), 'Macro');
+  return new Callable(
+    name === null ? 'anonymous' : `'${name}'`,
+    ({ list, named }) => run.nested(() => called(list, named)),
+    'Macro',
+  );
 }

@@ -28,41 +28,36 @@ type Method<T> = (run: Run, self: T, args: (...parameters: string[]) => ArgReade
 
 const sides: Readonly<Record<string, Side>> = { strip: 'both', lstrip: 'left', rstrip: 'right' };
 
+/** What is between the arguments `start` and `end`, which count code points; null where they leave no place. */
+function stretch(self: MarkedText, args: ArgReader): { readonly text: string; readonly start: number } | null {
+  const places = self.points();
+  const length = places === null ? self.length : places.length - 1;
+  const place = (at: number) => Math.max(at < 0 ? at + length : at, 0);
+  const unit = (at: number) => places?.[at] ?? at;
+  const [start, end] = [place(args.int('start', 0)), Math.min(place(args.int('end', length)), length)];
+  return start > end ? null : { text: self.text.slice(unit(start), unit(end)), start: unit(start) };
+}
+
 function affixed(run: Run, self: MarkedText, args: ArgReader, test: (part: string, affix: string) => boolean): boolean {
-  const range = self.points();
-  const length = range === null ? self.length : range.length - 1;
-  const place = (at: number) => Math.min(Math.max(at < 0 ? at + length : at, 0), length);
-  const unit = (at: number) => range?.[at] ?? at;
-  const [start, end] = [place(args.int('start', 0)), place(args.int('end', length))];
-  if (start > end) return false;
-  const part = self.text.slice(unit(start), unit(end));
+  const part = stretch(self, args);
+  if (part === null) return false;
   const affix = args.need('affix');
   const choices = affix instanceof List && affix.tuple ? affix.items : [affix];
   return choices.some((choice) => {
     if (!(choice instanceof MarkedText))
       return run.fail(`expected a string or a tuple of them, got ${describe(choice)}`);
-    return test(part, choice.text);
+    return test(part.text, choice.text);
   });
-}
-
-/** Units from `start` to `end`, which are given in code points and may count from the end. */
-function stretch(self: MarkedText, args: ArgReader): readonly [number, number] {
-  const places = self.points();
-  const length = places === null ? self.length : places.length - 1;
-  const place = (at: number) => Math.min(Math.max(at < 0 ? at + length : at, 0), length);
-  const unit = (at: number) => places?.[at] ?? at;
-  return [unit(place(args.int('start', 0))), unit(place(args.int('end', length)))];
 }
 
 /** Code points before the first or last occurrence, or -1. */
 function find(self: MarkedText, args: ArgReader, last: boolean): number {
-  const places = self.points();
-  const [start, end] = stretch(self, args);
+  const part = stretch(self, args);
   const sought = args.text('sub').text;
-  const within = self.text.slice(start, Math.max(start, end));
-  const at = last ? within.lastIndexOf(sought) : within.indexOf(sought);
+  if (part === null) return -1;
+  const at = last ? part.text.lastIndexOf(sought) : part.text.indexOf(sought);
   if (at < 0) return -1;
-  return places === null ? start + at : places.indexOf(start + at);
+  return self.points()?.indexOf(part.start + at) ?? part.start + at;
 }
 
 function partition(run: Run, self: MarkedText, separator: MarkedText, last: boolean): List {
@@ -144,8 +139,8 @@ const stringMethods: Readonly<Record<string, Method<MarkedText>>> = {
   },
   count: (_, self, args) => {
     const a = args('sub', 'start', 'end');
-    const [start, end] = stretch(self, a);
-    return int(count(self.text.slice(start, Math.max(start, end)), a.text('sub').text), self.tainted);
+    const part = stretch(self, a);
+    return int(part === null ? 0 : count(part.text, a.text('sub').text), self.tainted);
   },
   expandtabs: (run, self, args) => expandTabs(run, self, args('tabsize').int('tabsize', 8)),
   removeprefix: (_, self, args) => {
@@ -225,6 +220,9 @@ export function methodOf(run: Run, value: Value, name: string): Callable | Undef
     if (question !== undefined) return bind(run, value, name, (_, self) => question(self.text));
     const method = Object.hasOwn(stringMethods, name) ? stringMethods[name] : undefined;
     return method && bind(run, value, name, method);
+  }
+  if (value instanceof View && value.name === 'range' && (name === 'index' || name === 'count')) {
+    return methodOf(run, new List(value.items), name);
   }
   if (value instanceof Dict || value instanceof List) {
     const type = value instanceof Dict ? 'dict' : 'list';

@@ -91,6 +91,8 @@ function arithmetic(run: Run, op: string, a: Num, b: Num): Num {
     case '%':
       return made(remainder(x, y));
     default: {
+      // Exact to the last digit where the power is a whole number that a float holds.
+      if (!a.float && !b.float && x !== 0) return made(1 / x ** -y);
       if (x === 0 && y < 0) return run.fail('0.0 cannot be raised to a negative power');
       const value = x ** y;
       if (Number.isNaN(value) && !Number.isNaN(x)) return run.fail('expected a real result, got a complex number');

@@ -76,7 +76,7 @@ export function repr(run: Run, value: Value): MarkedText {
       return MarkedText.concat([text('<Namespace '), repr(run, new Dict(new Map(fields))), text('>')]);
     }
     case 'function':
-      return text(value.type === 'Macro' ? `<Macro '${value.name}'>` : `<function ${value.name}>`);
+      return text(value.type === 'Macro' ? `<Macro ${value.name}>` : `<function ${value.name}>`);
   }
 }
 

@@ -6,6 +6,7 @@ import { percentFormat } from './format';
 import { toJson } from './json';
 import { MarkedText } from './marked-text';
 import { fixed } from './numbers';
+import { unary } from './operators';
 import { pad } from './pad';
 import { str } from './repr';
 import type { Run } from './run';
@@ -91,7 +92,8 @@ function wholeNumber(run: Run, shown: string, base: number): bigint | null {
   return sign === '-' ? -made : made;
 }
 
-function indent(run: Run, value: MarkedText, a: ArgReader): MarkedText {
+function indent(run: Run, value: Value, a: ArgReader): MarkedText {
+  if (!(value instanceof MarkedText)) return run.fail(`expected a string to indent, got ${describe(value)}`);
   const width = a.get('width');
   const by = width instanceof MarkedText ? width : text(' '.repeat(Math.min(a.int('width', 4), 1000)));
   const blank = a.flag('blank', false);
@@ -108,13 +110,13 @@ function indent(run: Run, value: MarkedText, a: ArgReader): MarkedText {
   return concat(run, parts);
 }
 
-function truncate(run: Run, value: MarkedText, a: ArgReader): MarkedText {
+function truncate(run: Run, value: Value, a: ArgReader): Value {
   const limit = a.int('length', 255);
   const end = a.text('end', '...');
   if (limit < end.length) return run.fail(`expected a length of at least that of the end, ${end.length}, got ${limit}`);
+  if (lengthOf(run, value).value <= limit + a.int('leeway', 5)) return value;
+  if (!(value instanceof MarkedText)) return run.fail(`expected a string to cut, got ${describe(value)}`);
   const places = value.points();
-  const count = places === null ? value.length : places.length - 1;
-  if (count <= limit + a.int('leeway', 5)) return value;
   const kept = Math.max(0, limit - end.length);
   const cut = value.slice(0, places?.[kept] ?? kept);
   const space = a.flag('killwords', false) ? -1 : cut.text.lastIndexOf(' ');
@@ -172,7 +174,7 @@ function roundedWhole(value: bigint, digits: number): bigint {
 export const scalarFilters: Readonly<Record<string, Filter>> = {
   abs: (run, value) => {
     const number = numeric(value) ?? run.fail(`expected a number, got ${describe(value)}`);
-    return new Num(Math.abs(number.value), number.float, number.user);
+    return number.value < 0 || Object.is(number.value, -0) ? unary(run, '-', number) : number;
   },
   attr: (run, value, args) => ownAttribute(run, value, args('name').text('name').text),
   capitalize: (run, value) => str(run, value).map(capitalize),
@@ -187,7 +189,7 @@ export const scalarFilters: Readonly<Record<string, Filter>> = {
   forceescape: escape,
   format: (run, value, _, raw) =>
     percentFormat(run, str(run, value), raw.named.size > 0 ? namedDict(run, raw) : new List(raw.list, true)),
-  indent: (run, value, args) => indent(run, str(run, value), args('width', 'first', 'blank')),
+  indent: (run, value, args) => indent(run, value, args('width', 'first', 'blank')),
   int: (run, value, args) => toNumber(run, value, args('default', 'base'), false),
   items: (run, value) =>
     new Stream('items', () => {
@@ -209,7 +211,7 @@ export const scalarFilters: Readonly<Record<string, Filter>> = {
     const { value: near, float, user } = number;
     if (method === 'ceil' || method === 'floor') {
       const scale = 10 ** precision;
-      return new Num(Math[method](near * scale) / scale, true, user);
+      return new Num((Math[method](near * scale) + 0) / scale, true, user);
     }
     if (method !== 'common') return run.fail('method must be common, ceil or floor');
     if (!Number.isFinite(near) || (!float && precision >= 0)) return number;
@@ -246,7 +248,7 @@ export const scalarFilters: Readonly<Record<string, Filter>> = {
     });
   },
   trim: (run, value, args) => strip(str(run, value), 'both', args('chars').optionalText('chars')?.text ?? null),
-  truncate: (run, value, args) => truncate(run, str(run, value), args('length', 'killwords', 'end', 'leeway')),
+  truncate: (run, value, args) => truncate(run, value, args('length', 'killwords', 'end', 'leeway')),
   upper: (run, value) => str(run, value).map((s) => s.toUpperCase()),
   urlencode: (run, value) => {
     if (!(value instanceof Dict || value instanceof List || value instanceof View)) {

@@ -95,5 +95,7 @@ export const tests: ReadonlyMap<string, Test> = new Map<string, Test>([
 export function applyTest(run: Run, name: string, value: Value, args: readonly Value[]): boolean {
   run.charge(1);
   const test = tests.get(name) ?? run.fail(`No test named '${name}'.`);
+  const wanted = test.length > 2 ? 1 : 0;
+  if (args.length !== wanted) run.fail(`expected ${wanted} argument(s) of the test ${name}, got ${args.length}`);
   return test(run, value, args);
 }
