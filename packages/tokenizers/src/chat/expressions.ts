@@ -2,6 +2,7 @@ import { getAttribute, getItem, slice } from './access';
 import { applyFilter } from './filters';
 import { undefinedName } from './globals';
 import { Loop } from './loop';
+import { MarkedText } from './marked-text';
 import { binary, compared, unary } from './operators';
 import { str } from './repr';
 import type { Run } from './run';
@@ -121,7 +122,14 @@ export function evaluateArguments(run: Run, nodes: CallArguments, scope: Scope):
   if (nodes.namedSpread !== null) {
     const given = evaluate(run, nodes.namedSpread, scope);
     if (!(given instanceof Dict)) return run.fail(`expected a mapping after **, got ${describe(given)}`);
-    for (const [key, value] of given.entries.values()) named.set(str(run, key).text, value);
+    const keys = new Map<string, MarkedText>();
+    for (const [key, value] of given.entries.values()) {
+      if (!(key instanceof MarkedText)) return run.fail(`expected strings as names of arguments, got ${describe(key)}`);
+      if (named.has(key.text)) return run.fail(`got the argument '${key.text}' twice`);
+      named.set(key.text, value);
+      keys.set(key.text, key);
+    }
+    return { list, named, keys };
   }
   return { list, named };
 }

@@ -19,7 +19,7 @@ const escapeAscii = (shown: string) =>
   });
 
 /** Pads between the sign and the digits. */
-function padZeros(run: Run, shown: MarkedText, width: number, fill = '0'): MarkedText {
+function padZeros(run: Run, shown: MarkedText, width: number, fill = text('0')): MarkedText {
   const sign = /^[-+ ]?(?:0[bBoOxX])?/.exec(shown.text)?.[0].length ?? 0;
   return concat(run, [shown.slice(0, sign), pad(run, shown.slice(sign), width - sign, '>', fill)]);
 }
@@ -46,7 +46,7 @@ export function percentFormat(run: Run, pattern: MarkedText, values: Value): Mar
     const width = size(givenWidth);
     const precision = size(givenPrecision);
     if (conversion === '%') {
-      parts.push(text('%'));
+      parts.push(pattern.slice(match.index, match.index + 1));
       continue;
     }
     if (name !== undefined && !(values instanceof Dict)) return run.fail('format requires a mapping');
@@ -107,7 +107,7 @@ export function braceFormat(run: Run, pattern: MarkedText, args: Args): MarkedTe
     parts.push(pattern.slice(done, match.index));
     done = match.index + whole.length;
     if (whole === '{{' || whole === '}}') {
-      parts.push(text(whole.slice(1)));
+      parts.push(pattern.slice(match.index, match.index + 1));
       continue;
     }
     if (whole.length === 1) {
@@ -126,16 +126,17 @@ export function braceFormat(run: Run, pattern: MarkedText, args: Args): MarkedTe
       const shown = how === 's' ? str(run, value) : repr(run, value);
       value = how === 'a' ? shown.map(escapeAscii) : shown;
     }
-    parts.push(formatValue(run, value, style));
+    parts.push(formatValue(run, value, pattern.derive(style)));
   }
   parts.push(pattern.slice(done));
   return concat(run, parts);
 }
 
 /** Python's `format(value, style)`. */
-function formatValue(run: Run, value: Value, style: string): MarkedText {
-  if (style === '') return str(run, value);
-  const parsed = spec.exec(style) ?? run.fail(`expected a format such as >8 or .2f, got ${JSON.stringify(style)}`);
+function formatValue(run: Run, value: Value, style: MarkedText): MarkedText {
+  if (style.length === 0) return str(run, value);
+  const parsed =
+    spec.exec(style.text) ?? run.fail(`expected a format such as >8 or .2f, got ${JSON.stringify(style.text)}`);
   const [, fill, givenAlign, sign = '', alternate, zero, width, grouping = '', digits, type = ''] = parsed;
   const precision = digits === undefined ? null : Number(digits);
   const number = numeric(value);
@@ -143,12 +144,12 @@ function formatValue(run: Run, value: Value, style: string): MarkedText {
     return run.fail(`unsupported format string passed to ${value instanceof Undefined ? value.hint : describe(value)}`);
   }
   const align = givenAlign ?? (number !== null ? (zero === undefined ? '>' : '=') : '<');
-  const filler = fill ?? (zero === undefined ? ' ' : '0');
+  const filler = style.derive(fill ?? (zero === undefined ? ' ' : '0'));
   const size = Number(width ?? 0);
   if (number === null) {
     const said = value as MarkedText;
     if ((type !== '' && type !== 's') || align === '=' || sign !== '' || alternate !== undefined || grouping !== '') {
-      return run.fail(`unknown format ${JSON.stringify(style)} for a string`);
+      return run.fail(`unknown format ${JSON.stringify(style.text)} for a string`);
     }
     return pad(run, precision === null ? said : firstPoints(said, precision), size, align as '<', filler, false);
   }

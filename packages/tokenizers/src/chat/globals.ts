@@ -12,6 +12,7 @@ import {
   dict,
   int,
   iterate,
+  nameOf,
   none,
   text,
 } from './values';
@@ -119,9 +120,9 @@ export function setField(run: Run, object: Value, name: string, value: Value): v
   object.fields.set(name, value);
 }
 
-function pairsOf(run: Run, { list, named }: Args): [Value, Value][] {
+function pairsOf(run: Run, args: Args): [Value, Value][] {
   const pairs: [Value, Value][] = [];
-  for (const given of list) {
+  for (const given of args.list) {
     if (given instanceof Dict) for (const entry of given.entries.values()) pairs.push([...entry]);
     else {
       for (const item of iterate(run, given)) {
@@ -132,7 +133,7 @@ function pairsOf(run: Run, { list, named }: Args): [Value, Value][] {
       }
     }
   }
-  for (const [name, value] of named) pairs.push([text(name), value]);
+  for (const [name, value] of args.named) pairs.push([nameOf(args, name), value]);
   return pairs;
 }
 
@@ -188,8 +189,10 @@ export function globals(run: Run): Map<string, Value> {
       const message = str(run, new ArgReader(run, 'raise_exception()', args, ['message']).need('message')).text;
       return run.fail(message, { cause: new Error(message) });
     },
-    strftime_now: (args) =>
-      text(strftime(run.now, new ArgReader(run, 'strftime_now()', args, ['format']).text('format').text)),
+    strftime_now: (args) => {
+      const format = new ArgReader(run, 'strftime_now()', args, ['format']).text('format');
+      return format.derive(strftime(run.now, format.text));
+    },
     namespace: (args) => {
       const fields = new Map<string, Value>();
       for (const [key, value] of pairsOf(run, args)) {

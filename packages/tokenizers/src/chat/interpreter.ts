@@ -170,6 +170,6 @@ export class Interpreter {
     const callee = evaluate(run, call.callee, scope);
     const args = evaluateArguments(run, call.args, scope);
     const named = new Map(args.named).set('caller', this.macro(null, node, scope));
-    return str(run, callValue(run, callee, { list: args.list, named }));
+    return str(run, callValue(run, callee, { ...args, named }));
   }
 }

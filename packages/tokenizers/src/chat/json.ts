@@ -6,10 +6,10 @@ import { type Value, describe, none, numeric, text, typeName } from './values';
 
 /** Settings of Python's `json.dumps`. */
 export interface JsonStyle {
-  readonly indent: string | null;
+  readonly indent: MarkedText | null;
   readonly ensureAscii: boolean;
-  readonly itemSeparator: string;
-  readonly keySeparator: string;
+  readonly itemSeparator: MarkedText;
+  readonly keySeparator: MarkedText;
   readonly sortKeys: boolean;
 }
 
@@ -50,12 +50,14 @@ export function toJson(run: Run, value: Value, style: JsonStyle): MarkedText {
     return number.user ? MarkedText.user(shown) : text(shown);
   };
   const line = (depth: number) => {
-    if (style.indent !== null) plain(`\n${style.indent.repeat(depth)}`);
+    if (style.indent === null) return;
+    plain('\n');
+    for (let i = 0; i < depth; i++) out.add(style.indent);
   };
   const list = (open: string, close: string, writers: readonly (() => void)[], depth: number) => {
     plain(open);
     writers.forEach((write, i) => {
-      if (i > 0) plain(style.itemSeparator);
+      if (i > 0) out.add(style.itemSeparator);
       line(depth + 1);
       write();
     });
@@ -87,7 +89,7 @@ export function toJson(run: Run, value: Value, style: JsonStyle): MarkedText {
         '}',
         entries.map(({ name, child }) => () => {
           quoted(name);
-          plain(style.keySeparator);
+          out.add(style.keySeparator);
           write(child, depth + 1);
         }),
         depth,

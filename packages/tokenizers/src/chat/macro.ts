@@ -3,7 +3,7 @@ import type { MarkedText } from './marked-text';
 import type { Run } from './run';
 import { Scope } from './scope';
 import type { Parameter, Statement } from './syntax';
-import { Callable, List, Undefined, type Value, dict, text } from './values';
+import { type Args, Callable, List, Undefined, type Value, dict, nameOf } from './values';
 
 /** Names that a body reads, wherever in it. */
 function namesIn(node: unknown, found: Set<string>): Set<string> {
@@ -26,9 +26,10 @@ export function macro(
 ): Callable {
   const names = namesIn(body, new Set());
   const shown = name === null ? 'the call block' : `macro '${name}'`;
-  const called = (list: readonly Value[], given: ReadonlyMap<string, Value>): MarkedText => {
+  const called = (args: Args): MarkedText => {
+    const { list } = args;
     const inner = new Scope(scope);
-    const others = new Map(given);
+    const others = new Map(args.named);
     const set = (parameter: string, value: Value) => inner.set(parameter, value);
     parameters.forEach(({ name: parameter, otherwise }, i) => {
       const value = list[i] ?? others.get(parameter);
@@ -46,7 +47,7 @@ export function macro(
         'kwargs',
         dict(
           run,
-          Array.from(others, ([key, value]): [Value, Value] => [text(key), value]),
+          Array.from(others, ([key, value]): [Value, Value] => [nameOf(args, key), value]),
         ),
       );
     } else if (others.has('caller')) run.fail(`${shown} does not call what stands in a call block`);
@@ -57,9 +58,5 @@ export function macro(
     }
     return render(body, inner);
   };
-  return new Callable(
-    name === null ? 'anonymous' : `'${name}'`,
-    ({ list, named }) => run.nested(() => called(list, named)),
-    'Macro',
-  );
+  return new Callable(name === null ? 'anonymous' : `'${name}'`, (args) => run.nested(() => called(args)), 'Macro');
 }

@@ -70,8 +70,8 @@ function partition(run: Run, self: MarkedText, separator: MarkedText, last: bool
 }
 
 function padded(run: Run, self: MarkedText, args: ArgReader, align: '<' | '>' | '^'): MarkedText {
-  const fill = args.text('fill', ' ').text;
-  if ([...fill].length !== 1) return run.fail('The fill character must be exactly one character long');
+  const fill = args.text('fill', ' ');
+  if ([...fill.text].length !== 1) return run.fail('The fill character must be exactly one character long');
   return pad(run, self, args.int('width'), align, fill);
 }
 
@@ -156,7 +156,7 @@ const stringMethods: Readonly<Record<string, Method<MarkedText>>> = {
   rjust: (run, self, args) => padded(run, self, args('width', 'fill'), '>'),
   zfill: (run, self, args) => {
     const sign = /^[+-]/.test(self.text) ? 1 : 0;
-    const filled = pad(run, self.slice(sign), args('width').int('width') - sign, '>', '0');
+    const filled = pad(run, self.slice(sign), args('width').int('width') - sign, '>', text('0'));
     return concat(run, [self.slice(0, sign), filled]);
   },
   format: (run, self, _, raw) => braceFormat(run, self, raw),

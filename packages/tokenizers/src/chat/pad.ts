@@ -12,14 +12,15 @@ export function pad(
   value: MarkedText,
   width: number,
   align: '<' | '>' | '^',
-  fill = ' ',
+  fill = text(' '),
   center = true,
 ): MarkedText {
   const places = value.points();
   const missing = width - (places === null ? value.length : places.length - 1);
   if (!(missing > 0)) return value;
   run.charge(missing * fill.length);
+  const filled = (count: number) => fill.derive(fill.text.repeat(count));
   const odd = center ? missing & width & 1 : 0;
   const left = align === '>' ? missing : align === '<' ? 0 : Math.floor(missing / 2) + odd;
-  return concat(run, [text(fill.repeat(left)), value, text(fill.repeat(missing - left))]);
+  return concat(run, [filled(left), value, filled(missing - left)]);
 }

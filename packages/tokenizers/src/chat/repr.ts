@@ -72,7 +72,7 @@ export function repr(run: Run, value: Value): MarkedText {
     case 'namespace': {
       if (value instanceof Loop) return text(value.shown);
       if (value.name !== 'namespace') return text(`<${value.name}>`);
-      const fields = Array.from(value.fields, ([name, field]) => [`s${name}`, [text(name), field]] as const);
+      const fields = Array.from(value.fields, ([name, field]) => [`s${name}`, [MarkedText.user(name), field]] as const);
       return MarkedText.concat([text('<Namespace '), repr(run, new Dict(new Map(fields))), text('>')]);
     }
     case 'function':

@@ -26,6 +26,7 @@ import {
   iterate,
   keyOf,
   lengthOf,
+  nameOf,
   none,
   numeric,
   text,
@@ -97,15 +98,16 @@ function indent(run: Run, value: Value, a: ArgReader): MarkedText {
   const width = a.get('width');
   const by = width instanceof MarkedText ? width : text(' '.repeat(Math.min(a.int('width', 4), 1000)));
   const blank = a.flag('blank', false);
-  const lines = value.text.split(/\r\n|[\n\r\v\f\u001c-\u001e\u0085\u2028\u2029]/);
+  const even = value.replaceMatches(/\r\n|[\r\v\f\u001c-\u001e\u0085\u2028\u2029]/g, () => '\n');
+  const lines = even.text.split('\n');
   run.charge(value.length + lines.length * (by.length + 1 + value.user.length));
   const parts: MarkedText[] = [];
   let at = 0;
   lines.forEach((line, i) => {
-    if (i > 0) parts.push(text('\n'));
+    if (i > 0) parts.push(even.slice(at - 1, at));
     if (i === 0 ? a.flag('first', false) : line !== '' || blank) parts.push(by);
-    parts.push(value.slice(at, at + line.length));
-    at += line.length + (value.text.startsWith('\r\n', at + line.length) ? 2 : 1);
+    parts.push(even.slice(at, at + line.length));
+    at += line.length + 1;
   });
   return concat(run, parts);
 }
@@ -236,14 +238,19 @@ export const scalarFilters: Readonly<Record<string, Filter>> = {
     const a = args('ensure_ascii', 'indent', 'separators', 'sort_keys');
     const given = a.get('indent') ?? none;
     const width =
-      given === none ? null : given instanceof MarkedText ? given.text : ' '.repeat(Math.min(a.int('indent'), 1000));
+      given === none
+        ? null
+        : given instanceof MarkedText
+          ? given
+          : text(' '.repeat(Math.max(0, Math.min(a.int('indent'), 1000))));
     const separators = a.get('separators') ?? none;
-    const pair = separators === none ? null : iterate(run, separators).map((item) => str(run, item).text);
+    const pair = separators === none ? null : iterate(run, separators).map((item) => str(run, item));
+    if (pair !== null && pair.length !== 2) return run.fail(`expected two separators, got ${pair.length}`);
     return toJson(run, value, {
       indent: width,
       ensureAscii: a.flag('ensure_ascii', false),
-      itemSeparator: pair?.[0] ?? (width === null ? ', ' : ','),
-      keySeparator: pair?.[1] ?? ': ',
+      itemSeparator: pair?.[0] ?? text(width === null ? ', ' : ','),
+      keySeparator: pair?.[1] ?? text(': '),
       sortKeys: a.flag('sort_keys', false),
     });
   },
@@ -273,6 +280,6 @@ export const scalarFilters: Readonly<Record<string, Filter>> = {
 
 function namedDict(run: Run, raw: Args): Dict {
   const entries = new Map<string, readonly [Value, Value]>();
-  for (const [name, value] of raw.named) entries.set(keyOf(run, text(name)), [text(name), value]);
+  for (const [name, value] of raw.named) entries.set(keyOf(run, text(name)), [nameOf(raw, name), value]);
   return new Dict(entries);
 }

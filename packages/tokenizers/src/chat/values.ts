@@ -92,6 +92,8 @@ export class Namespace {
 export interface Args {
   readonly list: readonly Value[];
   readonly named: ReadonlyMap<string, Value>;
+  /** Names out of a mapping after `**`, as it has them. */
+  readonly keys?: ReadonlyMap<string, MarkedText>;
 }
 
 export class Callable {
@@ -127,6 +129,11 @@ export type Value =
   | Namespace
   | Callable
   | Undefined;
+
+/** The name of an argument, from outside if it was a key there. */
+export function nameOf({ keys }: Args, name: string): MarkedText {
+  return keys?.get(name) ?? text(name);
+}
 
 export function text(value: string): MarkedText {
   return new MarkedText(value);
