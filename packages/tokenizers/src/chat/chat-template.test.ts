@@ -142,6 +142,10 @@ describe('ChatTemplate', () => {
     ],
     ['ranges', '{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}'],
     ['a huge range', '{{ range(10 ** 12) | length }}'],
+    ['a recursive loop', '{% for x in [1] recursive %}{{ loop([1]) }}{% endfor %}'],
+    ['a long sum', `{{ 1${'+1'.repeat(100_000)} }}`],
+    ['indentation', "{{ 'a' | indent(10 ** 10) }}"],
+    ['tabs', "{{ '\\t'.expandtabs(10 ** 10) }}"],
     [
       'growing text',
       "{% set ns = namespace(s='ab') %}{% for i in range(100) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}",
@@ -166,6 +170,17 @@ describe('ChatTemplate', () => {
     const error = failure(() => render(source));
     expect(error.code).toBe('step_limit');
     expect(error.message).toMatch(/^\[chat template "default", line \d+\]/);
+  });
+
+  it('refuses numbers that would not end', () => {
+    for (const source of ['{{ 10 ** 10 ** 10 ** 10 }}', '{{ 2 ** 100000 }}', "{{ '%.100000f' % 1 }}"]) {
+      expect(failure(() => render(source)).message, source).toMatch(/at most 65536 bits|a precision up to 1000/);
+    }
+  });
+
+  it('tells whole numbers from outside from floats as Python reads their JSON', () => {
+    const message = { role: 'user', content: [2 ** 53, 1e21, 0.5, 1e16] };
+    expect(render('{{ messages[0].content }}', [message])).toBe('[9007199254740992, 1e+21, 0.5, 10000000000000000]');
   });
 
   it('takes the step limit that it is given', () => {

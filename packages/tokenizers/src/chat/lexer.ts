@@ -58,6 +58,9 @@ function unescape(inside: string, fail: (message: string) => never): string {
       }
       if (octal !== undefined) return String.fromCharCode(Number.parseInt(octal, 8));
       if (/[xuUN]/.test(char as string)) fail(`expected a complete escape in the string, got ${whole}`);
+      // Python reads what is not ASCII as an escape, whose backslash this one keeps from being one.
+      const code = (char as string).codePointAt(0) as number;
+      if (code > 0x7f) return code > 0xff ? `\\u${code.toString(16).padStart(4, '0')}` : `\\x${code.toString(16)}`;
       return escapes[char as string] ?? whole;
     },
   );

@@ -94,6 +94,9 @@ class Parser {
   private loop(line: number): Statement {
     const { s } = this;
     const target = parseTarget(s, { until: 'in' });
+    for (const part of target.type === 'Tuple' ? target.items : [target]) {
+      if (part.type === 'Name' && part.name === 'loop') s.fail("can't assign to 'loop' in the head of a loop");
+    }
     s.expectName('in');
     const iterable = parseTuple(s, { conditions: false, until: 'recursive' });
     const test = s.skipName('if') ? parseExpression(s) : null;

@@ -93,10 +93,15 @@ function wholeNumber(run: Run, shown: string, base: number): bigint | null {
   return sign === '-' ? -made : made;
 }
 
+function blanks(run: Run, count: number): MarkedText {
+  run.charge(Math.max(0, count));
+  return text(' '.repeat(Math.max(0, count)));
+}
+
 function indent(run: Run, value: Value, a: ArgReader): MarkedText {
   if (!(value instanceof MarkedText)) return run.fail(`expected a string to indent, got ${describe(value)}`);
   const width = a.get('width');
-  const by = width instanceof MarkedText ? width : text(' '.repeat(Math.min(a.int('width', 4), 1000)));
+  const by = width instanceof MarkedText ? width : blanks(run, a.int('width', 4));
   const blank = a.flag('blank', false);
   const even = value.replaceMatches(/\r\n|[\r\v\f\u001c-\u001e\u0085\u2028\u2029]/g, () => '\n');
   const lines = even.text.split('\n');
@@ -237,12 +242,7 @@ export const scalarFilters: Readonly<Record<string, Filter>> = {
   tojson: (run, value, args) => {
     const a = args('ensure_ascii', 'indent', 'separators', 'sort_keys');
     const given = a.get('indent') ?? none;
-    const width =
-      given === none
-        ? null
-        : given instanceof MarkedText
-          ? given
-          : text(' '.repeat(Math.max(0, Math.min(a.int('indent'), 1000))));
+    const width = given === none ? null : given instanceof MarkedText ? given : blanks(run, a.int('indent'));
     const separators = a.get('separators') ?? none;
     const pair = separators === none ? null : iterate(run, separators).map((item) => str(run, item));
     if (pair !== null && pair.length !== 2) return run.fail(`expected two separators, got ${pair.length}`);
