@@ -173,7 +173,7 @@ describe('ChatTemplate', () => {
   });
 
   it('refuses numbers that would not end', () => {
-    for (const source of ['{{ 10 ** 10 ** 10 ** 10 }}', '{{ 2 ** 100000 }}', "{{ '%.100000f' % 1 }}"]) {
+    for (const source of ['{{ 10 ** 100000 }}', '{{ 2 ** 100000 }}', "{{ '%.100000f' % 1 }}"]) {
       expect(failure(() => render(source)).message, source).toMatch(/at most 65536 bits|a precision up to 1000/);
     }
   });

@@ -96,7 +96,9 @@ const stringMethods: Readonly<Record<string, Method<MarkedText>>> = {
   lower: (_, self) => self.map((s) => s.toLowerCase()),
   casefold: (_, self) => self.map((s) => s.replaceAll('ß', 'ss').toLowerCase()),
   swapcase: (_, self) =>
-    self.map((s) => s.replace(/\p{Cased}/gu, (c) => (c === c.toLowerCase() ? c.toUpperCase() : c.toLowerCase()))),
+    self.map((s) =>
+      s.replace(/[\p{Lowercase}\p{Uppercase}]/gu, (c) => (c === c.toLowerCase() ? c.toUpperCase() : c.toLowerCase())),
+    ),
   title: (_, self) => self.map(pythonTitle),
   capitalize: (_, self) => self.map(capitalize),
   startswith: (run, self, args) => affixed(run, self, args('affix', 'start', 'end'), (part, x) => part.startsWith(x)),
