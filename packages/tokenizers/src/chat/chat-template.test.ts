@@ -43,6 +43,16 @@ describe('ChatTemplate', () => {
     });
     expect(new ChatTemplate('x').toConfig()).toEqual({ chat_template: 'x' });
     expect(ChatTemplate.fromConfig(config, { default: 'f' })?.render(user, { tools: [] }).text).toBe('f');
+    const map = { bos_token: '<b>', eos_token: { content: '</s>' } };
+    const tokensOf = (given: object, more: object) =>
+      ChatTemplate.fromConfig({ ...given, chat_template: '' }, {}, more)?.specialTokens;
+    expect(tokensOf({ bos_token: '<s>', pad_token: '<p>' }, map)).toEqual({
+      bos_token: '<b>',
+      eos_token: '</s>',
+      pad_token: '<p>',
+    });
+    expect(tokensOf({ bos_token: '<s>', added_tokens_decoder: {} }, map)).toEqual({ bos_token: '<s>' });
+    expect(failure(() => tokensOf({}, [])).code).toBe('invalid_file');
     expect(failure(() => new ChatTemplate({ a: '', b: '' }).render(user)).code).toBe('invalid_argument');
     expect(failure(() => ChatTemplate.fromConfig({ chat_template: [{ name: 1 }] })).code).toBe('invalid_file');
   });
