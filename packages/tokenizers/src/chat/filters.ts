@@ -2,6 +2,7 @@ import { attributePath } from './access';
 import { ArgReader } from './arguments';
 import type { Filter } from './filter';
 import { listFilters } from './list-filters';
+import { numberFilters } from './number-filters';
 import { str } from './repr';
 import type { Run } from './run';
 import { scalarFilters } from './scalar-filters';
@@ -26,7 +27,7 @@ const map: Filter = (run, value, _, raw: Args) => {
   });
 };
 
-const filters: Readonly<Record<string, Filter>> = { ...scalarFilters, ...listFilters, map };
+const filters: Readonly<Record<string, Filter>> = { ...scalarFilters, ...numberFilters, ...listFilters, map };
 
 /** @throws TokenizerError `template` for a filter that there is not. */
 export function applyFilter(run: Run, name: string, value: Value, raw: Args): Value {
