@@ -49,9 +49,9 @@ export async function readTokenizer(folder: string): Promise<TokenizerFiles> {
   const config = await readOptional(folder, 'tokenizer_config.json');
   const file = await readOptional(folder, 'tokenizer.json');
   try {
-    const chatTemplate = ChatTemplate.fromConfig(config ?? {}, await readTemplateFiles(folder));
-    if (file === undefined) return { tokenizer: null, chatTemplate, eosId: null };
     const specialTokensMap = await readOptional(folder, 'special_tokens_map.json');
+    const chatTemplate = ChatTemplate.fromConfig(config ?? {}, await readTemplateFiles(folder), specialTokensMap);
+    if (file === undefined) return { tokenizer: null, chatTemplate, eosId: null };
     const { tokenizer, specialTokens } = tokenizerFromHuggingFace({ tokenizer: file, config, specialTokensMap });
     const eos = specialTokens.eos_token;
     return { tokenizer, chatTemplate, eosId: eos === undefined ? null : (tokenizer.tokenToId(eos) ?? null) };

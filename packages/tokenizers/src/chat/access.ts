@@ -5,12 +5,15 @@ import {
   Dict,
   List,
   Namespace,
+  type Num,
   Undefined,
   type Value,
+  View,
   describe,
   int,
   iterate,
   keyOf,
+  lengthOf,
   none,
   numeric,
   text,
@@ -20,8 +23,11 @@ import {
 function itemOf(run: Run, object: Value, key: Value): Value | undefined {
   if (object instanceof Dict) return object.entries.get(keyOf(run, key))?.[1];
   const number = numeric(key);
-  if (number === null || !(object instanceof List || object instanceof MarkedText)) return undefined;
-  if (object instanceof List) return object.items.at(number.value);
+  if (number === null || number.float) return undefined;
+  if (object instanceof List || (object instanceof View && object.name === 'range')) {
+    return object.items.at(number.value);
+  }
+  if (!(object instanceof MarkedText)) return undefined;
   const places = object.points();
   const length = places === null ? object.length : places.length - 1;
   const at = number.value < 0 ? number.value + length : number.value;
@@ -31,6 +37,7 @@ function itemOf(run: Run, object: Value, key: Value): Value | undefined {
 
 function attributeOf(run: Run, object: Value, name: string): Value | undefined {
   if (object instanceof Namespace) return object.field(name);
+  if (object instanceof List && object.names.includes(name)) return object.items[object.names.indexOf(name)];
   return methodOf(run, object, name);
 }
 
@@ -44,6 +51,12 @@ export function getAttribute(run: Run, object: Value, name: string): Value {
   return attributeOf(run, object, name) ?? itemOf(run, object, text(name)) ?? missing(object, name);
 }
 
+/** `object.name` without the entries of `object`. */
+export function ownAttribute(run: Run, object: Value, name: string): Value {
+  if (object instanceof Undefined) return run.fail(object.hint);
+  return attributeOf(run, object, name) ?? missing(object, name);
+}
+
 /** `object[key]`: entries first. */
 export function getItem(run: Run, object: Value, key: Value): Value {
   if (object instanceof Undefined) return run.fail(object.hint);
@@ -54,7 +67,8 @@ export function getItem(run: Run, object: Value, key: Value): Value {
 
 /** `object[start:stop:step]`. */
 export function slice(run: Run, object: Value, bounds: readonly [Value, Value, Value]): Value {
-  if (!(object instanceof List || object instanceof MarkedText)) {
+  const range = object instanceof View && object.name === 'range' ? object : null;
+  if (!(object instanceof List || object instanceof MarkedText || range !== null)) {
     return run.fail(
       object instanceof Undefined ? object.hint : `expected a string or a list to slice, got ${describe(object)}`,
     );
@@ -62,14 +76,14 @@ export function slice(run: Run, object: Value, bounds: readonly [Value, Value, V
   const [start, stop, step] = bounds.map((bound) => {
     if (bound === none) return null;
     const number = numeric(bound);
-    return number !== null && Number.isInteger(number.value)
+    return number !== null && !number.float
       ? number.value
       : run.fail(`slice indices must be integers or None, not ${describe(bound)}`);
   }) as [number | null, number | null, number | null];
   const by = step ?? 1;
   if (by === 0) return run.fail('slice step cannot be zero');
   const places = object instanceof MarkedText ? object.points() : null;
-  const length = object instanceof List ? object.items.length : places === null ? object.length : places.length - 1;
+  const length = lengthOf(run, object).value;
   const bound = (at: number | null, otherwise: number) =>
     at === null
       ? otherwise
@@ -85,18 +99,26 @@ export function slice(run: Run, object: Value, bounds: readonly [Value, Value, V
   const out: Value[] = [];
   for (let i = from; by > 0 ? i < to : i > to; i += by) out.push(items[i] as Value);
   run.charge(out.length);
+  if (range !== null) {
+    const [first, , stride] = range.bounds;
+    return new View('range', out, [first + from * stride, first + to * stride, stride * by]);
+  }
   if (object instanceof List) return new List(out, object.tuple);
   return MarkedText.concat(out as MarkedText[]);
 }
 
-/** `a.b.0` of filters. */
-export function attributePath(run: Run, value: Value, path: Value): Value {
+/** `a.b.0` of filters, with what stands for a part that is not there. */
+export function attributePath(run: Run, value: Value, path: Value, otherwise: Value = none): Value {
   const number = numeric(path);
-  if (number !== null) return getItem(run, value, number);
-  if (!(path instanceof MarkedText)) return run.fail(`expected a name as attribute, got ${describe(path)}`);
+  if (number === null && !(path instanceof MarkedText)) {
+    return run.fail(`expected a name as attribute, got ${describe(path)}`);
+  }
+  const parts = path instanceof MarkedText ? path.text.split('.') : [number as Num];
   let at = value;
-  for (const part of path.text.split('.')) {
-    at = getItem(run, at, /^\d+$/.test(part) ? int(Number(part)) : text(part));
+  for (const part of parts) {
+    const key = typeof part !== 'string' ? part : /^\d+$/.test(part) ? int(Number(part)) : text(part);
+    at = getItem(run, at, key);
+    if (at instanceof Undefined && otherwise !== none) at = otherwise;
   }
   return at;
 }

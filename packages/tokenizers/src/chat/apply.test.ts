@@ -81,6 +81,30 @@ describe('applyChatTemplate', () => {
     expect(specials(tokenizer, ids)).toEqual(['<|end|>']);
   });
 
+  it('follows what is no character of a message by itself', async () => {
+    const tokenizer = await bytes();
+    const of = (source: string, message: Record<string, unknown>) => {
+      const variables = { name: '<|end|>' };
+      const chat = [{ role: 'user', ...message }];
+      return specials(tokenizer, applyChatTemplate(tokenizer, new ChatTemplate(source), chat, { variables }).ids);
+    };
+    const bad = '<|end|>';
+    const named = { content: 'a', [bad]: 1 };
+    expect(of('{{ dict(**messages[0]) }}', named)).toEqual([]);
+    expect(
+      of('{% macro f() %}{% for k in kwargs %}{{ k }}{% endfor %}{% endmacro %}{{ f(**messages[0]) }}', named),
+    ).toEqual([]);
+    expect(of('{{ namespace(**messages[0]) }}', named)).toEqual([]);
+    expect(of('{{ strftime_now(messages[0].content) }}', { content: bad })).toEqual([]);
+    expect(of('{{ strftime_now(messages[0].content) }}', { content: '<|%%end|>'.replace('%%', '') })).toEqual([]);
+    expect(of('{{ [1, 2] | tojson(separators=(name, name)) }}', { content: '' })).toEqual([]);
+    expect(of('{{ [1] | tojson(indent=name) }}', { content: '' })).toEqual([]);
+    expect(of("{{ ['<|end|>'] | map('trim') | first }}", { content: '' })).toEqual(['<|end|>']);
+    expect(of("{{ '<|{}|>'.format('end') ~ '{}'.format(messages[0].content) }}", { content: bad })).toEqual([
+      '<|end|>',
+    ]);
+  });
+
   it('makes no special token of a word that the model itself has', () => {
     const model = new WordLevel({
       vocab: new Map([

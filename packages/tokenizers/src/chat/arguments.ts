@@ -1,6 +1,6 @@
 import type { Run } from './run';
 import { MarkedText } from './marked-text';
-import { type Args, Num, Undefined, type Value, describe, none, numeric, truthy } from './values';
+import { type Args, Num, type Value, describe, none, numeric, truthy } from './values';
 
 /** Arguments of a function by place or by name, checked as they are read. */
 export class ArgReader {
@@ -22,10 +22,10 @@ export class ArgReader {
     return this.args.named.get(parameter) ?? this.args.list[this.parameters.indexOf(parameter)];
   }
 
-  /** The same, with None and what is undefined taken for absent. */
+  /** The same, with None taken for absent. */
   private given(parameter: string): Value | undefined {
     const value = this.get(parameter);
-    return value === none || value instanceof Undefined ? undefined : value;
+    return value === none ? undefined : value;
   }
 
   need(parameter: string): Value {
@@ -46,7 +46,7 @@ export class ArgReader {
     const value = this.given(parameter);
     if (value === undefined && fallback !== undefined) return fallback;
     const number = value === undefined ? null : numeric(value);
-    if (number instanceof Num && Number.isInteger(number.value)) return number.value;
+    if (number instanceof Num && !number.float && number.big === null) return number.value;
     return this.wrong(parameter, 'a whole number', value);
   }
 

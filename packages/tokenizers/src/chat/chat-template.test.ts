@@ -43,6 +43,16 @@ describe('ChatTemplate', () => {
     });
     expect(new ChatTemplate('x').toConfig()).toEqual({ chat_template: 'x' });
     expect(ChatTemplate.fromConfig(config, { default: 'f' })?.render(user, { tools: [] }).text).toBe('f');
+    const map = { bos_token: '<b>', eos_token: { content: '</s>' } };
+    const tokensOf = (given: object, more: object) =>
+      ChatTemplate.fromConfig({ ...given, chat_template: '' }, {}, more)?.specialTokens;
+    expect(tokensOf({ bos_token: '<s>', pad_token: '<p>' }, map)).toEqual({
+      bos_token: '<b>',
+      eos_token: '</s>',
+      pad_token: '<p>',
+    });
+    expect(tokensOf({ bos_token: '<s>', added_tokens_decoder: {} }, map)).toEqual({ bos_token: '<s>' });
+    expect(failure(() => tokensOf({}, [])).code).toBe('invalid_file');
     expect(failure(() => new ChatTemplate({ a: '', b: '' }).render(user)).code).toBe('invalid_argument');
     expect(failure(() => ChatTemplate.fromConfig({ chat_template: [{ name: 1 }] })).code).toBe('invalid_file');
   });
@@ -119,7 +129,14 @@ describe('ChatTemplate', () => {
     ['{% raw %}{{', 1],
     ['{% for x in [1] %}\n{% endif %}', 2],
     ['{% set x = %}', 1],
-    ['\n{{ 1 < 2 < 3 }}', 2],
+    ['\n{{ 1 is odd is even }}', 2],
+    ['{% for x in [1] if x else [2] %}{% endfor %}', 1],
+    ['{{ [1,\n2,\n3 }}', 1],
+    ['{{ f(a=1,\n2) }}', 2],
+    ['{% macro f(a=1, b) %}{% endmacro %}', 1],
+    ["\n{{ '\\xz' }}", 2],
+    ['{% set none = 1 %}', 1],
+    ['{{ 1 $ 2 }}', 1],
     [`{{ ${'('.repeat(50_000)} }}`, 1],
   ])('names the line of a syntax error: %#', (source, line) => {
     const error = failure(() => render(source));
@@ -135,6 +152,10 @@ describe('ChatTemplate', () => {
     ],
     ['ranges', '{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}'],
     ['a huge range', '{{ range(10 ** 12) | length }}'],
+    ['a recursive loop', '{% for x in [1] recursive %}{{ loop([1]) }}{% endfor %}'],
+    ['a long sum', `{{ 1${'+1'.repeat(100_000)} }}`],
+    ['indentation', "{{ 'a' | indent(10 ** 10) }}"],
+    ['tabs', "{{ '\\t'.expandtabs(10 ** 10) }}"],
     [
       'growing text',
       "{% set ns = namespace(s='ab') %}{% for i in range(100) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}",
@@ -159,6 +180,17 @@ describe('ChatTemplate', () => {
     const error = failure(() => render(source));
     expect(error.code).toBe('step_limit');
     expect(error.message).toMatch(/^\[chat template "default", line \d+\]/);
+  });
+
+  it('refuses numbers that would not end', () => {
+    for (const source of ['{{ 10 ** 100000 }}', '{{ 2 ** 100000 }}', "{{ '%.100000f' % 1 }}"]) {
+      expect(failure(() => render(source)).message, source).toMatch(/at most 65536 bits|a precision up to 1000/);
+    }
+  });
+
+  it('tells whole numbers from outside from floats as Python reads their JSON', () => {
+    const message = { role: 'user', content: [2 ** 53, 1e21, 0.5, 1e16] };
+    expect(render('{{ messages[0].content }}', [message])).toBe('[9007199254740992, 1e+21, 0.5, 10000000000000000]');
   });
 
   it('takes the step limit that it is given', () => {

@@ -7,7 +7,7 @@ import { OutsideValues } from './outside';
 import { parseTemplate } from './parse';
 import { Run } from './run';
 import { strip } from './strings';
-import type { Program } from './syntax';
+import type { Statement } from './syntax';
 import {
   type NamedTemplates,
   isTokenName,
@@ -85,7 +85,7 @@ export class ChatTemplate {
   readonly templates: NamedTemplates;
   /** Special tokens that templates see as variables, such as `bos_token`. */
   readonly specialTokens: Readonly<Record<string, string>>;
-  private readonly parsed = new Map<string, Program>();
+  private readonly parsed = new Map<string, readonly Statement[]>();
 
   /**
    * @param templates The source, or sources by name.
@@ -104,12 +104,16 @@ export class ChatTemplate {
    *
    * @param files The contents of chat_template.jinja (as `default`) and of the files in additional_chat_templates by
    * their names without `.jinja`. Where there are any, `chat_template` of the configuration does not count.
+   * @param specialTokensMap The parsed special_tokens_map.json of older folders; it names tokens only where the
+   * configuration has no `added_tokens_decoder`, and then before the configuration, as in transformers.
    * @throws TokenizerError `invalid_file`.
    */
-  static fromConfig(config: unknown, files: NamedTemplates = {}): ChatTemplate | null {
+  static fromConfig(config: unknown, files: NamedTemplates = {}, specialTokensMap: unknown = {}): ChatTemplate | null {
     if (!isRecord(config)) throw malformed('tokenizer_config.json', 'an object', config);
+    if (!isRecord(specialTokensMap)) throw malformed('special_tokens_map.json', 'an object', specialTokensMap);
     const templates = Object.keys(files).length > 0 ? files : readChatTemplates(config.chat_template);
-    return templates && new ChatTemplate(templates, { specialTokens: readSpecialTokens(config) });
+    const named = (config.added_tokens_decoder ?? null) === null ? { ...config, ...specialTokensMap } : config;
+    return templates && new ChatTemplate(templates, { specialTokens: readSpecialTokens(named) });
   }
 
   /** What a tokenizer_config.json holds of the templates and their special tokens; `fromConfig` reads it. */
@@ -138,7 +142,7 @@ export class ChatTemplate {
     );
   }
 
-  private program(name: string, source: string): Program {
+  private program(name: string, source: string): readonly Statement[] {
     const known = this.parsed.get(source);
     if (known !== undefined) return known;
     const made = parseTemplate(name, source);
@@ -182,7 +186,7 @@ export class ChatTemplate {
   }
 }
 
-function interpret(program: Program, run: Run, variables: ReadonlyMap<string, Value>): MarkedText {
+function interpret(program: readonly Statement[], run: Run, variables: ReadonlyMap<string, Value>): MarkedText {
   try {
     return new Interpreter(run).render(program, variables);
   } catch (error) {

@@ -1,13 +1,20 @@
 import { MarkedText } from './marked-text';
 import type { Run } from './run';
-import { List, type Value, describe, numeric } from './values';
+import { List, type Num, type Value, describe, numeric } from './values';
+
+/** Negative, zero or positive; NaN if one of them is none. */
+function order(x: Num, y: Num): number {
+  const [a, b] = [x.big ?? x.value, y.big ?? y.value];
+  if (Number.isNaN(a) || Number.isNaN(b)) return Number.NaN;
+  return a < b ? -1 : a > b ? 1 : 0;
+}
 
 /** Python's ==. */
 export function equal(run: Run, a: Value, b: Value): boolean {
   run.charge(1);
   if (a === b) return true;
   const [x, y] = [numeric(a), numeric(b)];
-  if (x !== null && y !== null) return x.value === y.value;
+  if (x !== null && y !== null) return order(x, y) === 0;
   if (typeof a === 'boolean' || typeof b === 'boolean') return false;
   if (a.kind === 'string' && b.kind === 'string') {
     if (a.length !== b.length) return false;
@@ -28,6 +35,10 @@ export function equal(run: Run, a: Value, b: Value): boolean {
       if (other === undefined || !equal(run, value, other[1])) return false;
     }
     return true;
+  }
+  if (a.kind === 'view' && b.kind === 'view') {
+    const same = (item: Value) => b.items.some((other) => equal(run, item, other));
+    return a.name === b.name && a.name !== 'dict_values' && a.items.length === b.items.length && a.items.every(same);
   }
   return a.kind === 'undefined' && b.kind === 'undefined';
 }
@@ -51,12 +62,12 @@ export function compareText(a: string, b: string): number {
 export function compare(run: Run, a: Value, b: Value): number {
   run.charge(1);
   const [x, y] = [numeric(a), numeric(b)];
-  if (x !== null && y !== null) return x.value < y.value ? -1 : x.value > y.value ? 1 : 0;
+  if (x !== null && y !== null) return order(x, y);
   if (a instanceof MarkedText && b instanceof MarkedText) {
     run.charge(Math.min(a.length, b.length));
     return compareText(a.text, b.text);
   }
-  if (a instanceof List && b instanceof List) {
+  if (a instanceof List && b instanceof List && a.tuple === b.tuple) {
     for (let i = 0; i < a.items.length && i < b.items.length; i++) {
       const [left, right] = [a.items[i] as Value, b.items[i] as Value];
       if (!equal(run, left, right)) return compare(run, left, right);

@@ -1,11 +1,13 @@
 import { getAttribute, getItem, slice } from './access';
 import { applyFilter } from './filters';
 import { undefinedName } from './globals';
-import { binary, unary } from './operators';
+import { Loop } from './loop';
+import { MarkedText } from './marked-text';
+import { binary, compared, unary } from './operators';
 import { str } from './repr';
 import type { Run } from './run';
 import type { Scope } from './scope';
-import { type Argument, type Call, type Expression, type Identifier, testPrefix, tupleName } from './syntax';
+import type { CallArguments, Expression, FilterCall } from './syntax';
 import { applyTest } from './tests';
 import {
   type Args,
@@ -15,6 +17,7 @@ import {
   Num,
   Undefined,
   type Value,
+  concat,
   describe,
   dict,
   int,
@@ -25,117 +28,108 @@ import {
   typeName,
 } from './values';
 
-/** Python's names of the constants; a template may not shadow them. */
-export const constants: ReadonlyMap<string, Value> = new Map<string, Value>([
-  ['true', true],
-  ['True', true],
-  ['false', false],
-  ['False', false],
-  ['none', none],
-  ['None', none],
-]);
-
 /** The value of an expression. */
 export function evaluate(run: Run, node: Expression, scope: Scope): Value {
   run.charge(1);
   switch (node.type) {
-    case 'StringLiteral':
+    case 'String':
       return text(node.value);
-    case 'IntegerLiteral':
+    case 'Integer':
       return int(node.value);
-    case 'FloatLiteral':
+    case 'Float':
       return new Num(node.value, true);
-    case 'ArrayLiteral':
-    case 'TupleLiteral':
+    case 'Constant':
+      return node.value ?? none;
+    case 'List':
+    case 'Tuple':
       return new List(
-        node.value.map((item) => evaluate(run, item, scope)),
-        node.type === 'TupleLiteral',
+        node.items.map((item) => evaluate(run, item, scope)),
+        node.type === 'Tuple',
       );
-    case 'ObjectLiteral':
+    case 'Dict':
       return dict(
         run,
-        Array.from(node.value, ([key, value]): [Value, Value] => [
-          evaluate(run, key, scope),
-          evaluate(run, value, scope),
-        ]),
+        node.entries.map(([key, value]) => [evaluate(run, key, scope), evaluate(run, value, scope)]),
       );
-    case 'Identifier': {
-      const constant = constants.get(node.value);
-      return constant !== undefined ? constant : (scope.get(node.value) ?? undefinedName(node.value));
-    }
-    case 'MemberExpression': {
+    case 'Name':
+      return scope.get(node.name) ?? undefinedName(node.name);
+    case 'Attribute':
+      return getAttribute(run, evaluate(run, node.object, scope), node.name);
+    case 'Item':
+      return getItem(run, evaluate(run, node.object, scope), evaluate(run, node.key, scope));
+    case 'Slice': {
       const object = evaluate(run, node.object, scope);
-      const { property } = node;
-      if (property.type === 'SliceExpression') {
-        const bound = (part: Expression | undefined) => (part === undefined ? none : evaluate(run, part, scope));
-        return slice(run, object, [bound(property.start), bound(property.stop), bound(property.step)]);
-      }
-      if (node.computed) return getItem(run, object, evaluate(run, property, scope));
-      if (property.type === 'Identifier') return getAttribute(run, object, property.value);
-      return getItem(run, object, evaluate(run, property, scope));
+      const [start, stop, step] = node.bounds.map((bound) => (bound === null ? none : evaluate(run, bound, scope)));
+      return slice(run, object, [start as Value, stop as Value, step as Value]);
     }
-    case 'CallExpression': {
+    case 'Call': {
       const callee = evaluate(run, node.callee, scope);
       return callValue(run, callee, evaluateArguments(run, node.args, scope));
     }
-    case 'FilterExpression':
+    case 'Filter':
       return filtered(run, node.filter, evaluate(run, node.operand, scope), scope);
-    case 'TestExpression':
-      return applyTest(run, node.test.value, evaluate(run, node.operand, scope), []) !== node.negate;
-    case 'UnaryExpression':
-      return unary(run, node.operator.value, evaluate(run, node.argument, scope));
-    case 'BinaryExpression': {
-      const left = evaluate(run, node.left, scope);
-      const op = node.operator.value;
-      if (op === 'and') return truthy(left) ? evaluate(run, node.right, scope) : left;
-      if (op === 'or') return truthy(left) ? left : evaluate(run, node.right, scope);
-      return binary(run, op, left, evaluate(run, node.right, scope));
+    case 'Test': {
+      const value = evaluate(run, node.operand, scope);
+      const { list, named } = evaluateArguments(run, node.args, scope);
+      return applyTest(run, node.name, value, [...list, ...named.values()]);
     }
-    case 'Ternary':
-      return evaluate(run, truthy(evaluate(run, node.condition, scope)) ? node.trueExpr : node.falseExpr, scope);
-    case 'SelectExpression':
-      // Outside a loop's head this is a condition without an else.
-      return truthy(evaluate(run, node.test, scope))
-        ? evaluate(run, node.lhs, scope)
-        : new Undefined('the condition was false and there is no else');
-    default:
-      return run.fail(`expected an expression, got ${(node as { type: string }).type}`);
+    case 'Unary':
+      return unary(run, node.op, evaluate(run, node.operand, scope));
+    case 'Binary':
+      return binary(run, node.op, evaluate(run, node.left, scope), evaluate(run, node.right, scope));
+    case 'Logic': {
+      const left = evaluate(run, node.left, scope);
+      return truthy(left) === (node.op === 'and') ? evaluate(run, node.right, scope) : left;
+    }
+    case 'Concat':
+      return concat(
+        run,
+        node.parts.map((part) => str(run, evaluate(run, part, scope))),
+      );
+    case 'Compare': {
+      let left = evaluate(run, node.first, scope);
+      for (const [op, other] of node.rest) {
+        const right = evaluate(run, other, scope);
+        if (!compared(run, op, left, right)) return false;
+        left = right;
+      }
+      return true;
+    }
+    case 'Condition':
+      if (truthy(evaluate(run, node.test, scope))) return evaluate(run, node.then, scope);
+      if (node.otherwise !== null) return evaluate(run, node.otherwise, scope);
+      return new Undefined('the condition was false and there is no else');
+    case 'NamespaceField':
+      return run.fail('a field of a namespace can only be assigned to here');
   }
 }
 
-/** A value after a filter, or the answer of a test that stands as one. */
-export function filtered(run: Run, node: Call | Identifier, value: Value, scope: Scope): Value {
-  const callee = node.type === 'Identifier' ? node : node.callee;
-  if (callee.type !== 'Identifier') return run.fail('expected the name of a filter after |');
-  const args = node.type === 'Identifier' ? { list: [], named: new Map() } : evaluateArguments(run, node.args, scope);
-  const name = callee.value;
-  for (const [prefix, negated] of [
-    [testPrefix.isNot, true],
-    [testPrefix.is, false],
-  ] as const) {
-    if (name.startsWith(prefix)) {
-      return applyTest(run, name.slice(prefix.length), value, args.list) !== negated;
-    }
-  }
-  if (name === tupleName) return new List(iterate(run, value), true);
-  return applyFilter(run, name, value, args);
+/** A value after a filter. */
+export function filtered(run: Run, { name, args }: FilterCall, value: Value, scope: Scope): Value {
+  return applyFilter(run, name, value, evaluateArguments(run, args, scope));
 }
 
 /** The values of a call's arguments. */
-export function evaluateArguments(run: Run, nodes: readonly Argument[], scope: Scope): Args {
-  const list: Value[] = [];
+export function evaluateArguments(run: Run, nodes: CallArguments, scope: Scope): Args {
+  const list = nodes.list.map((node) => evaluate(run, node, scope));
   const named = new Map<string, Value>();
-  for (const node of nodes) {
-    if (node.type === 'KeywordArgumentExpression') named.set(node.key.value, evaluate(run, node.value, scope));
-    else if (node.type === 'SpreadExpression') {
-      const items = iterate(run, evaluate(run, node.argument, scope));
-      run.charge(items.length);
-      for (const item of items) list.push(item);
-    } else if (node.type === 'KeywordSpreadExpression') {
-      const given = evaluate(run, node.argument, scope);
-      if (!(given instanceof Dict)) return run.fail(`expected a mapping after **, got ${describe(given)}`);
-      for (const [key, value] of given.entries.values()) named.set(str(run, key).text, value);
-    } else list.push(evaluate(run, node, scope));
+  for (const [name, node] of nodes.named) named.set(name, evaluate(run, node, scope));
+  if (nodes.spread !== null) {
+    const items = iterate(run, evaluate(run, nodes.spread, scope));
+    run.charge(items.length);
+    for (const item of items) list.push(item);
+  }
+  if (nodes.namedSpread !== null) {
+    const given = evaluate(run, nodes.namedSpread, scope);
+    if (!(given instanceof Dict)) return run.fail(`expected a mapping after **, got ${describe(given)}`);
+    const keys = new Map<string, MarkedText>();
+    for (const [key, value] of given.entries.values()) {
+      if (!(key instanceof MarkedText)) return run.fail(`expected strings as names of arguments, got ${describe(key)}`);
+      if (named.has(key.text)) return run.fail(`got the argument '${key.text}' twice`);
+      named.set(key.text, value);
+      keys.set(key.text, key);
+    }
+    return { list, named, keys };
   }
   return { list, named };
 }
@@ -144,6 +138,7 @@ export function evaluateArguments(run: Run, nodes: readonly Argument[], scope: S
 export function callValue(run: Run, callee: Value, args: Args): Value {
   run.charge(1);
   if (callee instanceof Callable) return callee.call(args);
+  if (callee instanceof Loop) return callee.call(args.list);
   if (callee instanceof Undefined) return run.fail(callee.hint);
   return run.fail(`'${typeName(callee)}' object is not callable`);
 }

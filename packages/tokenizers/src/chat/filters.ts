@@ -2,30 +2,32 @@ import { attributePath } from './access';
 import { ArgReader } from './arguments';
 import type { Filter } from './filter';
 import { listFilters } from './list-filters';
+import { numberFilters } from './number-filters';
 import { str } from './repr';
 import type { Run } from './run';
 import { scalarFilters } from './scalar-filters';
-import { type Args, List, Undefined, type Value, iterate, sizeOf } from './values';
+import { type Args, Stream, type Value, iterate, sizeOf, truthy } from './values';
 
 const map: Filter = (run, value, _, raw: Args) => {
   const attribute = raw.named.get('attribute');
-  const items = iterate(run, value);
-  run.charge(items.length);
-  if (attribute !== undefined) {
-    const otherwise = raw.named.get('default');
-    return new List(
-      items.map((item) => {
-        const found = attributePath(run, item, attribute);
-        return found instanceof Undefined && otherwise !== undefined ? otherwise : found;
-      }),
-    );
-  }
   const [name, ...list] = raw.list;
-  if (name === undefined) return run.fail('map requires a filter argument');
-  return new List(items.map((item) => applyFilter(run, str(run, name).text, item, { list, named: raw.named })));
+  const change = (): ((item: Value) => Value) => {
+    if (name !== undefined) return (item) => applyFilter(run, str(run, name).text, item, { list, named: raw.named });
+    if (attribute === undefined) return run.fail('map requires a filter argument');
+    for (const key of raw.named.keys()) {
+      if (key !== 'attribute' && key !== 'default') run.fail(`map got an unexpected keyword argument '${key}'`);
+    }
+    return (item) => attributePath(run, item, attribute, raw.named.get('default'));
+  };
+  return new Stream('map', () => {
+    if (!truthy(value)) return [];
+    const items = iterate(run, value);
+    run.charge(items.length);
+    return items.map(change());
+  });
 };
 
-const filters: Readonly<Record<string, Filter>> = { ...scalarFilters, ...listFilters, map };
+const filters: Readonly<Record<string, Filter>> = { ...scalarFilters, ...numberFilters, ...listFilters, map };
 
 /** @throws TokenizerError `template` for a filter that there is not. */
 export function applyFilter(run: Run, name: string, value: Value, raw: Args): Value {

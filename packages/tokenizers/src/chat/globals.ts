@@ -5,13 +5,14 @@ import {
   type Args,
   Callable,
   Dict,
-  List,
   Namespace,
   Undefined,
   type Value,
+  View,
   dict,
   int,
   iterate,
+  nameOf,
   none,
   text,
 } from './values';
@@ -64,15 +65,45 @@ export function strftime(date: Date, format: string): string {
     F: () => `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`,
     T: () => `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`,
     R: () => `${two(date.getHours())}:${two(date.getMinutes())}`,
+    c: () => strftime(date, '%a %b %e %H:%M:%S %Y'),
+    x: () => strftime(date, '%m/%d/%y'),
+    X: () => strftime(date, '%H:%M:%S'),
+    D: () => strftime(date, '%m/%d/%y'),
+    r: () => strftime(date, '%I:%M:%S %p'),
+    P: () => (date.getHours() < 12 ? 'am' : 'pm'),
+    C: () => two(Math.floor(date.getFullYear() / 100)),
+    k: () => two(date.getHours(), ' '),
+    l: () => two(hour12, ' '),
+    s: () => String(Math.floor(date.getTime() / 1000)),
+    U: () => two(Math.floor((dayOfYear + 6 - date.getDay()) / 7)),
+    W: () => two(Math.floor((dayOfYear + 6 - ((date.getDay() + 6) % 7)) / 7)),
+    V: () => two(isoWeek(date).week),
+    G: () => String(isoWeek(date).year),
+    g: () => two(isoWeek(date).year % 100),
+    // The time that Python gives has no zone.
+    z: () => '',
+    Z: () => '',
     n: () => '\n',
     t: () => '\t',
     '%': () => '%',
   };
-  return format.replace(/%(-?)([a-zA-Z%])/g, (whole, bare: string, letter: string) => {
+  return format.replace(/%([-_0^#]?)([a-zA-Z%])/g, (whole, flag: string, letter: string) => {
     const made = parts[letter]?.();
     if (made === undefined) return whole;
-    return bare === '-' ? made.replace(/^[0 ]+(?=.)/, '') : made;
+    if (flag === '^') return made.toUpperCase();
+    const leading = flag === '-' ? '' : flag === '_' ? ' ' : '0';
+    return flag === '' || flag === '#' || !/^[ \d]+$/.test(made)
+      ? made
+      : made.replace(/^[0 ]+(?=.)/, (zeros) => leading.repeat(zeros.length));
   });
+}
+
+/** Week and year of ISO 8601: a week belongs to the year of its Thursday. */
+function isoWeek(date: Date): { readonly week: number; readonly year: number } {
+  const day = Date.UTC(date.getFullYear(), date.getMonth(), date.getDate());
+  const thursday = new Date(day + (4 - (date.getDay() || 7)) * 864e5);
+  const year = thursday.getUTCFullYear();
+  return { week: Math.floor((thursday.getTime() - Date.UTC(year, 0, 1)) / (7 * 864e5)) + 1, year };
 }
 
 /** Names that cannot be stored on a namespace in transformers' sandbox either. */
@@ -89,9 +120,9 @@ export function setField(run: Run, object: Value, name: string, value: Value): v
   object.fields.set(name, value);
 }
 
-function pairsOf(run: Run, { list, named }: Args): [Value, Value][] {
+function pairsOf(run: Run, args: Args): [Value, Value][] {
   const pairs: [Value, Value][] = [];
-  for (const given of list) {
+  for (const given of args.list) {
     if (given instanceof Dict) for (const entry of given.entries.values()) pairs.push([...entry]);
     else {
       for (const item of iterate(run, given)) {
@@ -102,11 +133,11 @@ function pairsOf(run: Run, { list, named }: Args): [Value, Value][] {
       }
     }
   }
-  for (const [name, value] of named) pairs.push([text(name), value]);
+  for (const [name, value] of args.named) pairs.push([nameOf(args, name), value]);
   return pairs;
 }
 
-function range(run: Run, args: Args): List {
+function range(run: Run, args: Args): View {
   const numbers = args.list.map((_, i) => {
     const names = args.list.length === 1 ? ['stop'] : ['start', 'stop', 'step'];
     return new ArgReader(run, 'range()', args, names).int(names[i] as string);
@@ -119,7 +150,8 @@ function range(run: Run, args: Args): List {
   if (step === 0) return run.fail('range() arg 3 must not be zero');
   const count = Math.max(0, Math.ceil((stop - start) / step));
   run.charge(count);
-  return new List(Array.from({ length: count }, (_, i) => int(start + i * step)));
+  const items = Array.from({ length: count }, (_, i) => int(start + i * step));
+  return new View('range', items, [start, stop, step]);
 }
 
 /** Gives its items in turn, over and over. */
@@ -157,8 +189,10 @@ export function globals(run: Run): Map<string, Value> {
       const message = str(run, new ArgReader(run, 'raise_exception()', args, ['message']).need('message')).text;
       return run.fail(message, { cause: new Error(message) });
     },
-    strftime_now: (args) =>
-      text(strftime(run.now, new ArgReader(run, 'strftime_now()', args, ['format']).text('format').text)),
+    strftime_now: (args) => {
+      const format = new ArgReader(run, 'strftime_now()', args, ['format']).text('format');
+      return format.derive(strftime(run.now, format.text));
+    },
     namespace: (args) => {
       const fields = new Map<string, Value>();
       for (const [key, value] of pairsOf(run, args)) {

@@ -1,47 +1,32 @@
-import { callValue, constants, evaluate, evaluateArguments, filtered } from './expressions';
+import { callValue, evaluate, evaluateArguments, filtered } from './expressions';
 import { globals, setField } from './globals';
 import { Loop, type LoopMemory } from './loop';
-import { type MarkedText, TextBuilder } from './marked-text';
+import { macro } from './macro';
+import { MarkedText, TextBuilder } from './marked-text';
 import { str } from './repr';
 import type { Run } from './run';
 import { Scope } from './scope';
-import {
-  type Call,
-  type CallStatement,
-  type Expression,
-  type For,
-  type Identifier,
-  type ParameterNode,
-  type Program,
-  type SetStatement,
-  type Statement,
-  generationName,
-  withName,
-} from './syntax';
-import { Callable, List, Undefined, type Value, dict, iterate, text, truthy } from './values';
-
-/** Deeper calls of macros are taken for endless ones. */
-const maxDepth = 100;
+import type { CallBlock, Expression, FilterCall, For, Statement } from './syntax';
+import { type Value, describe, iterate, none, text, truthy } from './values';
 
 /** How a list of statements ended. */
 type Ending = 'break' | 'continue' | 'end';
+
+/** What a list of statements printed, and how it ended. */
+interface Printed {
+  readonly made: MarkedText;
+  readonly ending: Ending;
+}
 
 /** Renders a parsed template: its statements, which print. */
 export class Interpreter {
   constructor(private readonly run: Run) {}
 
-  render(program: Program, variables: ReadonlyMap<string, Value>): MarkedText {
+  render(program: readonly Statement[], variables: ReadonlyMap<string, Value>): MarkedText {
     const outermost = new Scope(null);
     for (const [name, value] of globals(this.run)) outermost.set(name, value);
     for (const [name, value] of variables) outermost.set(name, value);
-    const out = new TextBuilder();
-    this.outside(this.block(program.body, new Scope(outermost), out));
-    return out.done();
-  }
-
-  /** A loop's statements must not end what is no loop. */
-  private outside(ending: Ending): void {
-    if (ending !== 'end') this.run.fail(`expected '${ending}' inside a loop, got it outside`);
+    return this.whole(program, new Scope(outermost));
   }
 
   private block(body: readonly Statement[], scope: Scope, out: TextBuilder): Ending {
@@ -52,160 +37,139 @@ export class Interpreter {
     return 'end';
   }
 
-  /** What a list of statements prints. */
-  private printed(body: readonly Statement[], scope: Scope): MarkedText {
+  private printed(body: readonly Statement[], scope: Scope): Printed {
     const out = new TextBuilder();
-    this.outside(this.block(body, scope, out));
-    return out.done();
+    const ending = this.block(body, scope, out);
+    return { made: out.done(), ending };
   }
 
-  private print(value: MarkedText, out: TextBuilder): void {
+  /** What statements print that no `break` or `continue` may leave. */
+  private whole(body: readonly Statement[], scope: Scope): MarkedText {
+    const { made, ending } = this.printed(body, scope);
+    if (ending !== 'end') this.run.fail(`expected '${ending}' inside a loop, got it outside`);
+    return made;
+  }
+
+  private print(value: MarkedText, out: TextBuilder): Ending {
     this.run.charge(value.length + value.user.length);
     out.add(value);
+    return 'end';
   }
 
   private statement(node: Statement, scope: Scope, out: TextBuilder): Ending {
-    this.run.charge(1);
+    const { run } = this;
+    run.charge(1);
+    run.line = node.line;
     switch (node.type) {
-      case 'Comment':
-        this.run.line = Number(node.value);
+      case 'Text':
+        return this.print(text(node.value), out);
+      case 'Print':
+        for (const value of node.values) this.print(str(run, evaluate(run, value, scope)), out);
         return 'end';
       case 'Break':
         return 'break';
       case 'Continue':
         return 'continue';
       case 'If':
-        return this.block(truthy(evaluate(this.run, node.test, scope)) ? node.body : node.alternate, scope, out);
+        return this.block(truthy(evaluate(run, node.test, scope)) ? node.body : node.otherwise, scope, out);
       case 'For':
-        return this.loop(node, scope, out);
+        return this.loop(node, evaluate(run, node.iterable, scope), scope, out, 1);
       case 'Set':
-        this.assign(node, scope);
+        this.bind(node.target, evaluate(run, node.value, scope), scope);
         return 'end';
+      case 'SetBlock': {
+        const { made, ending } = this.printed(node.body, new Scope(scope));
+        if (ending === 'end') this.bind(node.target, this.filtered(node.filters, made, scope), scope);
+        return ending;
+      }
+      case 'With': {
+        const inner = new Scope(scope);
+        for (const [target, value] of node.names) this.bind(target, evaluate(run, value, scope), inner);
+        return this.block(node.body, inner, out);
+      }
       case 'Macro':
-        scope.set(node.name.value, this.macro(node.name.value, node.args, node.body, scope));
+        scope.set(node.name, this.macro(node.name, node, scope));
         return 'end';
-      case 'CallStatement':
-        this.print(this.callBlock(node, scope), out);
-        return 'end';
-      case 'FilterStatement':
-        this.print(
-          str(this.run, filtered(this.run, node.filter, this.printed(node.body, new Scope(scope)), scope)),
-          out,
-        );
-        return 'end';
-      default:
-        this.print(str(this.run, evaluate(this.run, node, scope)), out);
-        return 'end';
+      case 'CallBlock':
+        return this.print(this.callBlock(node, scope), out);
+      case 'FilterBlock': {
+        const { made, ending } = this.printed(node.body, new Scope(scope));
+        if (ending !== 'end') return ending;
+        const value = this.filtered(node.filters, made, scope);
+        if (!(value instanceof MarkedText))
+          return run.fail(`a filter of a block has to give a text, got ${describe(value)}`);
+        return this.print(value, out);
+      }
+      case 'Generation':
+        return this.print(this.whole(node.body, new Scope(scope)).generate(), out);
     }
+  }
+
+  private filtered(filters: readonly FilterCall[], made: Value, scope: Scope): Value {
+    return filters.reduce((value, filter) => filtered(this.run, filter, value, scope), made);
   }
 
   private bind(target: Expression, value: Value, scope: Scope): void {
-    if (target.type === 'Identifier') {
-      if (constants.has(target.value)) this.run.fail(`can't assign to '${target.value}'`);
-      scope.set(target.value, value);
-      return;
-    }
-    if (target.type !== 'TupleLiteral') return this.run.fail(`can't assign to a ${target.type}`);
-    const items = iterate(this.run, value);
-    if (items.length !== target.value.length) {
-      this.run.fail(`expected ${target.value.length} values to unpack, got ${items.length}`);
-    }
-    target.value.forEach((part, i) => this.bind(part, items[i] as Value, scope));
-  }
-
-  private assign({ assignee, value, body }: SetStatement, scope: Scope): void {
-    if (value === null) {
-      let target = assignee;
-      const filters: (Call | Identifier)[] = [];
-      for (; target.type === 'FilterExpression'; target = target.operand) filters.unshift(target.filter);
-      const made = filters.reduce<Value>(
-        (current, filter) => filtered(this.run, filter, current, scope),
-        this.printed(body, new Scope(scope)),
-      );
-      return this.store(target, made, scope);
-    }
-    this.store(assignee, evaluate(this.run, value, scope), scope);
-  }
-
-  private store(target: Expression, value: Value, scope: Scope): void {
-    if (target.type !== 'MemberExpression') return this.bind(target, value, scope);
-    if (target.computed || target.property.type !== 'Identifier')
-      return this.run.fail('can only assign to a name or a field');
-    setField(this.run, evaluate(this.run, target.object, scope), target.property.value, value);
-  }
-
-  private loop(node: For, scope: Scope, out: TextBuilder): Ending {
     const { run } = this;
-    const select = node.iterable.type === 'SelectExpression' ? node.iterable : null;
-    let items = iterate(run, evaluate(run, select?.lhs ?? (node.iterable as Expression), scope));
-    if (select !== null) {
+    if (target.type === 'Name') scope.set(target.name, value);
+    else if (target.type === 'NamespaceField') {
+      setField(run, scope.get(target.namespace) ?? none, target.field, value);
+    } else if (target.type === 'Tuple') {
+      const items = iterate(run, value);
+      if (items.length !== target.items.length) {
+        run.fail(`expected ${target.items.length} values to unpack, got ${items.length}`);
+      }
+      target.items.forEach((part, i) => this.bind(part, items[i] as Value, scope));
+    } else run.fail(`can't assign to a ${target.type}`);
+  }
+
+  private loop(node: For, value: Value, scope: Scope, out: TextBuilder, depth: number): Ending {
+    const { run } = this;
+    const { test } = node;
+    let items = iterate(run, value);
+    if (test !== null) {
       items = items.filter((item) => {
         const inner = new Scope(scope);
-        this.bind(node.loopvar, item, inner);
-        return truthy(evaluate(run, select.test, inner));
+        this.bind(node.target, item, inner);
+        return truthy(evaluate(run, test, inner));
       });
     }
-    if (items.length === 0) return this.block(node.defaultBlock, new Scope(scope), out);
-    const changed: LoopMemory = { last: undefined };
+    const memory: LoopMemory = { last: undefined };
+    const again = (list: Value): MarkedText =>
+      run.nested(() => {
+        const made = new TextBuilder();
+        this.loop(node, list, scope, made, depth + 1);
+        return made.done();
+      });
+    // As in Jinja, the else is for loops none of whose turns came to its end.
+    let done = false;
     for (let i = 0; i < items.length; i++) {
       const inner = new Scope(scope);
-      inner.set('loop', new Loop(run, items, i, changed));
-      this.bind(node.loopvar, items[i] as Value, inner);
+      inner.set('loop', new Loop(run, items, i, memory, depth, node.recursive ? again : null));
+      this.bind(node.target, items[i] as Value, inner);
       run.charge(4);
-      if (this.block(node.body, inner, out) === 'break') break;
+      const ending = this.block(node.body, inner, out);
+      if (ending === 'break') break;
+      done ||= ending === 'end';
     }
-    return 'end';
+    return done ? 'end' : this.block(node.otherwise, new Scope(scope), out);
   }
 
   /** A macro, or the body of a call block as a function. */
   private macro(
-    name: string,
-    parameters: readonly ParameterNode[],
-    body: readonly Statement[],
+    name: string | null,
+    node: Parameters<typeof macro>[2],
     scope: Scope,
-  ): Callable {
-    const names = parameters.map((p) => (p.type === 'Identifier' ? p.value : p.key.value));
-    return new Callable(name, ({ list, named }) => {
-      const { run } = this;
-      if (++run.depth > maxDepth) run.exhausted(`more than ${maxDepth} calls of macros inside one another`);
-      const line = run.line;
-      const inner = new Scope(scope);
-      const others = new Map(named);
-      parameters.forEach((parameter, i) => {
-        const known = names[i] as string;
-        const given = list[i] ?? others.get(known);
-        if (list[i] === undefined) others.delete(known);
-        else if (others.has(known)) run.fail(`macro '${name}' got '${known}' twice`);
-        if (given !== undefined) inner.set(known, given);
-        else if (parameter.type === 'Identifier')
-          inner.set(known, new Undefined(`parameter '${known}' was not provided`));
-        else inner.set(known, evaluate(run, parameter.value, inner));
-      });
-      const caller = others.get('caller');
-      inner.set('caller', caller ?? new Undefined("'caller' is undefined"));
-      others.delete('caller');
-      inner.set('varargs', new List(list.slice(names.length), true));
-      inner.set(
-        'kwargs',
-        dict(
-          run,
-          Array.from(others, ([key, value]): [Value, Value] => [text(key), value]),
-        ),
-      );
-      const made = this.printed(body, inner);
-      run.depth--;
-      run.line = line;
-      return made;
-    });
+  ): Value & { readonly kind: 'function' } {
+    return macro(this.run, name, node, scope, (body, inner) => this.whole(body, inner));
   }
 
-  private callBlock({ call, callerArgs, body }: CallStatement, scope: Scope): MarkedText {
-    const name = call.callee.type === 'Identifier' ? call.callee.value : '';
-    if (name === generationName) return this.printed(body, new Scope(scope)).generate();
-    const caller = this.macro('caller', callerArgs ?? [], body, scope);
-    if (name === withName) return str(this.run, caller.call({ list: [], named: new Map() }));
-    const args = evaluateArguments(this.run, call.args, scope);
-    const named = new Map(args.named).set('caller', caller);
-    return str(this.run, callValue(this.run, evaluate(this.run, call.callee, scope), { list: args.list, named }));
+  private callBlock(node: CallBlock, scope: Scope): MarkedText {
+    const { run } = this;
+    const { call } = node;
+    const callee = evaluate(run, call.callee, scope);
+    const args = evaluateArguments(run, call.args, scope);
+    const named = new Map(args.named).set('caller', this.macro(null, node, scope));
+    return str(run, callValue(run, callee, { ...args, named }));
   }
 }

@@ -1,4 +1,4 @@
-import { compareText } from './compare';
+import { compare } from './compare';
 import { MarkedText, TextBuilder } from './marked-text';
 import { numberText } from './numbers';
 import type { Run } from './run';
@@ -6,10 +6,10 @@ import { type Value, describe, none, numeric, text, typeName } from './values';
 
 /** Settings of Python's `json.dumps`. */
 export interface JsonStyle {
-  readonly indent: string | null;
+  readonly indent: MarkedText | null;
   readonly ensureAscii: boolean;
-  readonly itemSeparator: string;
-  readonly keySeparator: string;
+  readonly itemSeparator: MarkedText;
+  readonly keySeparator: MarkedText;
   readonly sortKeys: boolean;
 }
 
@@ -50,12 +50,14 @@ export function toJson(run: Run, value: Value, style: JsonStyle): MarkedText {
     return number.user ? MarkedText.user(shown) : text(shown);
   };
   const line = (depth: number) => {
-    if (style.indent !== null) plain(`\n${style.indent.repeat(depth)}`);
+    if (style.indent === null) return;
+    plain('\n');
+    for (let i = 0; i < depth; i++) out.add(style.indent);
   };
   const list = (open: string, close: string, writers: readonly (() => void)[], depth: number) => {
     plain(open);
     writers.forEach((write, i) => {
-      if (i > 0) plain(style.itemSeparator);
+      if (i > 0) out.add(style.itemSeparator);
       line(depth + 1);
       write();
     });
@@ -79,20 +81,20 @@ export function toJson(run: Run, value: Value, style: JsonStyle): MarkedText {
       const entries = [...item.entries.values()].map(([key, child]) => {
         const name = key instanceof MarkedText ? key : scalar(key);
         if (name === null) return run.fail(`keys must be str, int, float, bool or None, not ${typeName(key)}`);
-        return [name, child] as const;
+        return { key, name, child };
       });
-      if (style.sortKeys) entries.sort(([a], [b]) => compareText(a.text, b.text));
+      if (style.sortKeys) entries.sort((a, b) => compare(run, a.key, b.key));
       list(
         '{',
         '}',
-        entries.map(([name, child]) => () => {
+        entries.map(({ name, child }) => () => {
           quoted(name);
-          plain(style.keySeparator);
+          out.add(style.keySeparator);
           write(child, depth + 1);
         }),
         depth,
       );
-    } else run.fail(`object of type ${describe(item)} is not JSON serializable`);
+    } else run.fail(`Object of type ${describe(item)} is not JSON serializable`);
   };
   write(value, 0);
   return out.done();

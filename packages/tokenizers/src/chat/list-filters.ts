@@ -7,7 +7,7 @@ import { binary } from './operators';
 import { str } from './repr';
 import type { Run } from './run';
 import { applyTest } from './tests';
-import { List, Undefined, type Value, concat, int, iterate, none, text, truthy } from './values';
+import { List, Stream, Undefined, type Value, concat, int, iterate, keyOf, none, text, truthy } from './values';
 
 /** `select`, `reject` and, with an attribute first, `selectattr` and `rejectattr`. */
 function selecting(wanted: boolean, byAttribute: boolean): Filter {
@@ -15,13 +15,13 @@ function selecting(wanted: boolean, byAttribute: boolean): Filter {
     const [first, ...others] = raw.list;
     const [test, args] = byAttribute ? [others[0], others.slice(1)] : [first, others];
     if (byAttribute && first === undefined) return run.fail('Missing parameter for attribute name');
-    const kept = iterate(run, value).filter((item) => {
+    const keep = (item: Value): boolean => {
       const asked = byAttribute ? attributePath(run, item, first as Value) : item;
       run.charge(1);
       if (test === undefined) return truthy(asked) === wanted;
       return applyTest(run, str(run, test).text, asked, args) === wanted;
-    });
-    return new List(kept);
+    };
+    return new Stream('select_or_reject', () => (truthy(value) ? iterate(run, value).filter(keep) : []));
   };
 }
 
@@ -49,30 +49,28 @@ function extreme(sign: number): Filter {
 }
 
 function reverse(run: Run, value: Value): Value {
-  const items = [...iterate(run, value)].reverse();
+  const items = iterate(run, value).toReversed();
   if (value instanceof MarkedText) return MarkedText.concat(items as MarkedText[]);
-  return new List(items);
+  return value instanceof Stream ? new List(items) : new Stream('reversed', () => items);
 }
 
 /** `slice`: so many columns, the first ones longer. */
-function columns(run: Run, value: Value, a: ArgReader): List {
+function columns(run: Run, value: Value, a: ArgReader): List[] {
   const items = iterate(run, value);
   const count = a.int('slices');
   if (count < 1) return run.fail(`expected at least one slice, got ${count}`);
   run.charge(items.length + count);
   const fill = a.get('fill_with') ?? none;
   const [base, longer] = [Math.floor(items.length / count), items.length % count];
-  return new List(
-    Array.from({ length: count }, (_, i) => {
-      const start = i * base + Math.min(i, longer);
-      const part = items.slice(start, start + base + (i < longer ? 1 : 0));
-      return new List(fill !== none && i >= longer && longer > 0 ? [...part, fill] : part);
-    }),
-  );
+  return Array.from({ length: count }, (_, i) => {
+    const start = i * base + Math.min(i, longer);
+    const part = items.slice(start, start + base + (i < longer ? 1 : 0));
+    return new List(fill !== none && i >= longer ? [...part, fill] : part);
+  });
 }
 
 /** `batch`: rows of so many items. */
-function batch(run: Run, value: Value, a: ArgReader): List {
+function batch(run: Run, value: Value, a: ArgReader): List[] {
   const items = iterate(run, value);
   const size = a.int('linecount');
   if (size < 1) return run.fail(`expected rows of at least one item, got ${size}`);
@@ -84,13 +82,18 @@ function batch(run: Run, value: Value, a: ArgReader): List {
     const missing = fill === none ? 0 : size - row.length;
     rows.push(new List(missing > 0 ? [...row, ...Array.from({ length: missing }, () => fill)] : row));
   }
-  return new List(rows);
+  return rows;
 }
 
 /** Filters over lists. */
 export const listFilters: Readonly<Record<string, Filter>> = {
-  batch: (run, value, args) => batch(run, value, args('linecount', 'fill_with')),
-  first: (run, value) => iterate(run, value)[0] ?? new Undefined('No first item, sequence was empty.'),
+  batch: (run, value, args) => {
+    const a = args('linecount', 'fill_with');
+    return new Stream('batch', () => batch(run, value, a));
+  },
+  first: (run, value) =>
+    (value instanceof Stream ? value.take(1) : iterate(run, value))[0] ??
+    new Undefined('No first item, sequence was empty.'),
   groupby: (run, value, args) => {
     const a = args('attribute', 'default', 'case_sensitive');
     const items = keyed(run, value, a).map(({ item, key }) => ({
@@ -105,7 +108,9 @@ export const listFilters: Readonly<Record<string, Filter>> = {
       else groups.push({ key, first: attributePath(run, item, a.need('attribute')), items: [item] });
     }
     return new List(
-      groups.map((g) => new List([g.first instanceof Undefined ? g.key : g.first, new List(g.items)], true)),
+      groups.map(
+        (g) => new List([g.first instanceof Undefined ? g.key : g.first, new List(g.items)], true, ['grouper', 'list']),
+      ),
     );
   },
   join: (run, value, args) => {
@@ -120,7 +125,10 @@ export const listFilters: Readonly<Record<string, Filter>> = {
       parts.flatMap((part, i) => (i === 0 ? [part] : [between, part])),
     );
   },
-  last: (run, value) => iterate(run, value).at(-1) ?? new Undefined('No last item, sequence was empty.'),
+  last: (run, value) => {
+    if (value instanceof Stream) return run.fail("'generator' object is not reversible");
+    return iterate(run, value).at(-1) ?? new Undefined('No last item, sequence was empty.');
+  },
   list: (run, value) => new List(iterate(run, value)),
   max: extreme(1),
   min: extreme(-1),
@@ -129,7 +137,10 @@ export const listFilters: Readonly<Record<string, Filter>> = {
   reverse,
   select: selecting(true, false),
   selectattr: selecting(true, true),
-  slice: (run, value, args) => columns(run, value, args('slices', 'fill_with')),
+  slice: (run, value, args) => {
+    const a = args('slices', 'fill_with');
+    return new Stream('slice', () => columns(run, value, a));
+  },
   sort: (run, value, args) => {
     const a = args('reverse', 'case_sensitive', 'attribute');
     const sign = a.flag('reverse', false) ? -1 : 1;
@@ -140,16 +151,23 @@ export const listFilters: Readonly<Record<string, Filter>> = {
   sum: (run, value, args) => {
     const a = args('attribute', 'start');
     const attribute = a.get('attribute') ?? none;
+    const start = a.get('start') ?? int(0);
+    if (start instanceof MarkedText) return run.fail("sum can't sum strings; join does");
     return iterate(run, value).reduce<Value>(
       (sum, item) => binary(run, '+', sum, attribute === none ? item : attributePath(run, item, attribute)),
-      a.get('start') ?? int(0),
+      start,
     );
   },
   unique: (run, value, args) => {
-    const kept: { item: Value; key: Value }[] = [];
-    for (const next of keyed(run, value, args('case_sensitive', 'attribute'))) {
-      if (!kept.some(({ key }) => equal(run, key, next.key))) kept.push(next);
-    }
-    return new List(kept.map(({ item }) => item));
+    const a = args('case_sensitive', 'attribute');
+    return new Stream('unique', () => {
+      const seen = new Set<string>();
+      return keyed(run, value, a).flatMap(({ item, key }) => {
+        const place = keyOf(run, key);
+        if (seen.has(place)) return [];
+        seen.add(place);
+        return [item];
+      });
+    });
   },
 };

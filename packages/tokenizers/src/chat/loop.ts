@@ -1,4 +1,5 @@
 import { equal } from './compare';
+import type { MarkedText } from './marked-text';
 import type { Run } from './run';
 import { Callable, List, Namespace, Undefined, type Value, int } from './values';
 
@@ -9,13 +10,31 @@ export interface LoopMemory {
 
 /** `loop`, in one turn. */
 export class Loop extends Namespace {
+  /**
+   * @param depth Loops of the same recursive loop around this one, itself included.
+   * @param again Goes through another list with the same body; null for loops that are not recursive.
+   */
   constructor(
     private readonly run: Run,
     private readonly items: readonly Value[],
     private readonly at: number,
     private readonly memory: LoopMemory,
+    private readonly depth: number,
+    private readonly again: ((list: Value) => MarkedText) | null,
   ) {
     super(new Map(), 'loop');
+  }
+
+  get shown(): string {
+    return `<LoopContext ${this.at + 1}/${this.items.length}>`;
+  }
+
+  /** `loop(list)`. */
+  call(list: readonly Value[]): Value {
+    const [value] = list;
+    if (this.again === null) return this.run.fail('expected a loop marked recursive to be called, got another');
+    if (value === undefined || list.length > 1) return this.run.fail('expected one list to go through');
+    return this.again(value);
   }
 
   // Most loops ask for a field or two: none is made before.
@@ -37,9 +56,9 @@ export class Loop extends Namespace {
       case 'length':
         return int(items.length);
       case 'depth':
-        return int(1);
+        return int(this.depth);
       case 'depth0':
-        return int(0);
+        return int(this.depth - 1);
       case 'previtem':
         return items[at - 1] ?? new Undefined('there is no previous item');
       case 'nextitem':

@@ -1,7 +1,8 @@
 import { ArgReader } from './arguments';
 import { equal } from './compare';
-import { braceFormat, pad } from './format';
+import { braceFormat } from './format';
 import { MarkedText } from './marked-text';
+import { pad } from './pad';
 import type { Run } from './run';
 import { type Side, capitalize, count, pythonTitle, questions, replace, split, splitLines, strip } from './strings';
 import {
@@ -11,6 +12,7 @@ import {
   List,
   Undefined,
   type Value,
+  View,
   concat,
   describe,
   int,
@@ -26,35 +28,36 @@ type Method<T> = (run: Run, self: T, args: (...parameters: string[]) => ArgReade
 
 const sides: Readonly<Record<string, Side>> = { strip: 'both', lstrip: 'left', rstrip: 'right' };
 
+/** What is between the arguments `start` and `end`, which count code points; null where they leave no place. */
+function stretch(self: MarkedText, args: ArgReader): { readonly text: string; readonly start: number } | null {
+  const places = self.points();
+  const length = places === null ? self.length : places.length - 1;
+  const place = (at: number) => Math.max(at < 0 ? at + length : at, 0);
+  const unit = (at: number) => places?.[at] ?? at;
+  const [start, end] = [place(args.int('start', 0)), Math.min(place(args.int('end', length)), length)];
+  return start > end ? null : { text: self.text.slice(unit(start), unit(end)), start: unit(start) };
+}
+
 function affixed(run: Run, self: MarkedText, args: ArgReader, test: (part: string, affix: string) => boolean): boolean {
-  const range = self.points();
-  const length = range === null ? self.length : range.length - 1;
-  const place = (at: number) => Math.min(Math.max(at < 0 ? at + length : at, 0), length);
-  const unit = (at: number) => range?.[at] ?? at;
-  const [start, end] = [place(args.int('start', 0)), place(args.int('end', length))];
-  if (start > end) return false;
-  const part = self.text.slice(unit(start), unit(end));
+  const part = stretch(self, args);
+  if (part === null) return false;
   const affix = args.need('affix');
-  const choices = affix instanceof List ? affix.items : [affix];
+  const choices = affix instanceof List && affix.tuple ? affix.items : [affix];
   return choices.some((choice) => {
     if (!(choice instanceof MarkedText))
       return run.fail(`expected a string or a tuple of them, got ${describe(choice)}`);
-    return test(part, choice.text);
+    return test(part.text, choice.text);
   });
 }
 
 /** Code points before the first or last occurrence, or -1. */
 function find(self: MarkedText, args: ArgReader, last: boolean): number {
-  const places = self.points();
-  const length = places === null ? self.length : places.length - 1;
-  const place = (at: number) => Math.min(Math.max(at < 0 ? at + length : at, 0), length);
-  const unit = (at: number) => places?.[at] ?? at;
-  const [start, end] = [unit(place(args.int('start', 0))), unit(place(args.int('end', length)))];
+  const part = stretch(self, args);
   const sought = args.text('sub').text;
-  const within = self.text.slice(start, Math.max(start, end));
-  const at = last ? within.lastIndexOf(sought) : within.indexOf(sought);
+  if (part === null) return -1;
+  const at = last ? part.text.lastIndexOf(sought) : part.text.indexOf(sought);
   if (at < 0) return -1;
-  return places === null ? start + at : places.indexOf(start + at);
+  return self.points()?.indexOf(part.start + at) ?? part.start + at;
 }
 
 function partition(run: Run, self: MarkedText, separator: MarkedText, last: boolean): List {
@@ -66,12 +69,36 @@ function partition(run: Run, self: MarkedText, separator: MarkedText, last: bool
   return new List([self.slice(0, at), self.slice(at, end), self.slice(end)], true);
 }
 
+function padded(run: Run, self: MarkedText, args: ArgReader, align: '<' | '>' | '^'): MarkedText {
+  const fill = args.text('fill', ' ');
+  if ([...fill.text].length !== 1) return run.fail('The fill character must be exactly one character long');
+  return pad(run, self, args.int('width'), align, fill);
+}
+
+function expandTabs(run: Run, self: MarkedText, size: number): MarkedText {
+  const parts: MarkedText[] = [];
+  let column = 0;
+  let done = 0;
+  for (const { 0: char, index } of self.text.matchAll(/./gsu)) {
+    if (char === '\t') {
+      const width = size > 0 ? size - (column % size) : 0;
+      run.charge(width);
+      parts.push(self.slice(done, index), text(' '.repeat(width)));
+      done = index + 1;
+      column += width;
+    } else column = char === '\n' || char === '\r' ? 0 : column + 1;
+  }
+  return concat(run, [...parts, self.slice(done)]);
+}
+
 const stringMethods: Readonly<Record<string, Method<MarkedText>>> = {
   upper: (_, self) => self.map((s) => s.toUpperCase()),
   lower: (_, self) => self.map((s) => s.toLowerCase()),
   casefold: (_, self) => self.map((s) => s.replaceAll('ß', 'ss').toLowerCase()),
   swapcase: (_, self) =>
-    self.map((s) => s.replace(/\p{Cased}/gu, (c) => (c === c.toLowerCase() ? c.toUpperCase() : c.toLowerCase()))),
+    self.map((s) =>
+      s.replace(/[\p{Lowercase}\p{Uppercase}]/gu, (c) => (c === c.toLowerCase() ? c.toUpperCase() : c.toLowerCase())),
+    ),
   title: (_, self) => self.map(pythonTitle),
   capitalize: (_, self) => self.map(capitalize),
   startswith: (run, self, args) => affixed(run, self, args('affix', 'start', 'end'), (part, x) => part.startsWith(x)),
@@ -112,7 +139,12 @@ const stringMethods: Readonly<Record<string, Method<MarkedText>>> = {
     const at = find(self, args('sub', 'start', 'end'), true);
     return at < 0 ? run.fail('substring not found') : int(at, self.tainted);
   },
-  count: (_, self, args) => int(count(self.text, args('sub').text('sub').text), self.tainted),
+  count: (_, self, args) => {
+    const a = args('sub', 'start', 'end');
+    const part = stretch(self, a);
+    return int(part === null ? 0 : count(part.text, a.text('sub').text), self.tainted);
+  },
+  expandtabs: (run, self, args) => expandTabs(run, self, args('tabsize').int('tabsize', 8)),
   removeprefix: (_, self, args) => {
     const prefix = args('prefix').text('prefix').text;
     return self.text.startsWith(prefix) ? self.slice(prefix.length) : self;
@@ -121,14 +153,12 @@ const stringMethods: Readonly<Record<string, Method<MarkedText>>> = {
     const suffix = args('suffix').text('suffix').text;
     return suffix !== '' && self.text.endsWith(suffix) ? self.slice(0, self.length - suffix.length) : self;
   },
-  center: (run, self, args) => pad(run, self, args('width', 'fill').int('width'), '^'),
-  ljust: (run, self, args) =>
-    pad(run, self, args('width', 'fill').int('width'), '<', args('width', 'fill').text('fill', ' ').text),
-  rjust: (run, self, args) =>
-    pad(run, self, args('width', 'fill').int('width'), '>', args('width', 'fill').text('fill', ' ').text),
+  center: (run, self, args) => padded(run, self, args('width', 'fill'), '^'),
+  ljust: (run, self, args) => padded(run, self, args('width', 'fill'), '<'),
+  rjust: (run, self, args) => padded(run, self, args('width', 'fill'), '>'),
   zfill: (run, self, args) => {
     const sign = /^[+-]/.test(self.text) ? 1 : 0;
-    const filled = pad(run, self.slice(sign), args('width').int('width') - sign, '>', '0');
+    const filled = pad(run, self.slice(sign), args('width').int('width') - sign, '>', text('0'));
     return concat(run, [self.slice(0, sign), filled]);
   },
   format: (run, self, _, raw) => braceFormat(run, self, raw),
@@ -139,9 +169,21 @@ const dictMethods: Readonly<Record<string, Method<Dict>>> = {
     const a = args('key', 'default');
     return self.entries.get(keyOf(run, a.need('key')))?.[1] ?? a.get('default') ?? none;
   },
-  keys: (_, self) => new List(Array.from(self.entries.values(), ([key]) => key)),
-  values: (_, self) => new List(Array.from(self.entries.values(), ([, value]) => value)),
-  items: (_, self) => new List(Array.from(self.entries.values(), (entry) => new List(entry, true))),
+  keys: (_, self) =>
+    new View(
+      'dict_keys',
+      Array.from(self.entries.values(), ([key]) => key),
+    ),
+  values: (_, self) =>
+    new View(
+      'dict_values',
+      Array.from(self.entries.values(), ([, value]) => value),
+    ),
+  items: (_, self) =>
+    new View(
+      'dict_items',
+      Array.from(self.entries.values(), (entry) => new List(entry, true)),
+    ),
   copy: (_, self) => self,
 };
 
@@ -180,6 +222,9 @@ export function methodOf(run: Run, value: Value, name: string): Callable | Undef
     if (question !== undefined) return bind(run, value, name, (_, self) => question(self.text));
     const method = Object.hasOwn(stringMethods, name) ? stringMethods[name] : undefined;
     return method && bind(run, value, name, method);
+  }
+  if (value instanceof View && value.name === 'range' && (name === 'index' || name === 'count')) {
+    return methodOf(run, new List(value.items), name);
   }
   if (value instanceof Dict || value instanceof List) {
     const type = value instanceof Dict ? 'dict' : 'list';

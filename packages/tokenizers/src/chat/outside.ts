@@ -1,6 +1,6 @@
 import { TokenizerError } from '../errors';
 import { MarkedText } from './marked-text';
-import { Dict, List, Num, type Value, none, text } from './values';
+import { Dict, List, Num, type Value, int, none, text } from './values';
 
 /** Deeper nesting is taken for an attack; JSON schemas stay far below. */
 const maxDepth = 100;
@@ -46,7 +46,10 @@ export class OutsideValues {
       return MarkedText.user(value);
     }
     if (typeof value === 'boolean') return value;
-    if (typeof value === 'number') return new Num(value, !Number.isInteger(value), true);
+    if (typeof value === 'number') {
+      // JSON writers give an exponent to larger numbers, which Python reads as a float.
+      return Number.isInteger(value) && Math.abs(value) < 1e21 ? int(value, true) : new Num(value, true, true);
+    }
     if (Array.isArray(value)) {
       return new List(value.map((item: unknown, i) => this.convert(item, `${place}[${i}]`, depth + 1)));
     }

@@ -1,164 +1,167 @@
-import { parse as parseTokens, tokenize } from '@huggingface/jinja';
-import { TokenizerError } from '../errors';
-import { type Token, rewrite, token } from './rewrite';
-import { placeOf } from './run';
-import { type Segment, cut, endOfString } from './source';
-import { type Program, generationName, withName } from './syntax';
+import { TokenStream } from './lexer';
+import { parseExpression, parseFilterChain, parseFilterList, parseTarget, parseTuple } from './parse-expressions';
+import type { Expression, Parameter, Statement } from './syntax';
 
-const escapes: Readonly<Record<string, string>> = {
-  n: '\n',
-  t: '\t',
-  r: '\r',
-  b: '\b',
-  f: '\f',
-  v: '\v',
-  a: '\u0007',
-  '\\': '\\',
-  "'": "'",
-  '"': '"',
-  '\n': '',
-};
+/** Statements of a template. */
+class Parser {
+  constructor(private readonly s: TokenStream) {}
 
-/** Python's escapes in the inside of a string literal; unknown ones stay as they are. */
-function unescape(inside: string): string {
-  return inside.replace(
-    /\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U(00[01][0-9a-fA-F]{5})|([0-7]{1,3})|(.))/gs,
-    (whole, x?: string, u?: string, long?: string, octal?: string, char?: string) => {
-      const hex = x ?? u ?? long;
-      if (hex !== undefined) {
-        const code = Number.parseInt(hex, 16);
-        return code <= 0x10ffff ? String.fromCodePoint(code) : whole;
+  /** Statements up to a tag whose name is one of `until`, which is left to read; the whole template without any. */
+  statements(until: readonly string[] = []): Statement[] {
+    const { s } = this;
+    const out: Statement[] = [];
+    for (;;) {
+      const { type, value, line } = s.current;
+      if (type === 'end') {
+        if (until.length > 0) s.unexpected(`{% ${until.join(' %} or {% ')} %}`);
+        return out;
       }
-      if (octal !== undefined) return String.fromCharCode(Number.parseInt(octal, 8));
-      return escapes[char as string] ?? whole;
-    },
-  );
-}
-
-const number = /(?<![\w.])\d[\d_]*(?:\.\d[\d_]*)?(?:[eE][+-]?\d+)?/g;
-
-/** A number without underscores and exponent, which the library does not read. */
-function plainNumber(written: string): string {
-  const digits = written.replaceAll('_', '');
-  if (!/e/i.test(digits)) return digits;
-  const value = Number(digits);
-  return Number.isInteger(value) ? value.toFixed(1) : value.toFixed(30);
-}
-
-/** The source of a tag with its strings and numbers written so that the tokenizer of the library reads Python's meaning. */
-function withPlainStrings(source: string): string {
-  let out = '';
-  let done = 0;
-  const code = (from: number, to: number) => source.slice(from, to).replace(number, plainNumber);
-  for (let i = 0; i < source.length; ) {
-    if (source[i] !== '"' && source[i] !== "'") {
-      i++;
-      continue;
+      s.next();
+      if (type === 'text') out.push({ type: 'Text', line, value });
+      else if (type === 'expression_begin') {
+        out.push({ type: 'Print', line, values: [parseTuple(s)] });
+        s.expectEnd();
+      } else {
+        if (s.isName(...until)) return out;
+        out.push(this.statement(line));
+        s.expectEnd();
+      }
     }
-    const end = endOfString(source, i);
-    const value = unescape(source.slice(i + 1, end - 1));
-    const written = value.replace(/[^\p{L}\p{N} _]/gu, (char) =>
-      Array.from({ length: char.length }, (_, k) => `\\u${char.charCodeAt(k).toString(16).padStart(4, '0')}`).join(''),
-    );
-    out += `${code(done, i)}'${written}'`;
-    done = i = end;
   }
-  return out + code(done, source.length);
-}
 
-/** A tag of ours that stands for one that the library does not know. */
-function translated(content: string): string | null {
-  const [word] = /^\s*\w+/.exec(content) ?? [''];
-  switch (word.trim()) {
-    case 'generation':
-      return `call ${placeholder}()`;
-    case 'with': {
-      const rest = content.slice(word.length).trim();
-      return `call${rest === '' ? '' : `(${rest})`} ${placeholder}()`;
+  /** Statements behind the head of a tag, up to the one that ends them and its end. */
+  private body(end: string): Statement[] {
+    const body = this.part([end]);
+    this.s.expectName(end);
+    return body;
+  }
+
+  /** Statements behind the head of a tag, up to the name of one of `until`. */
+  private part(until: readonly string[]): Statement[] {
+    this.s.skipOperator(':');
+    this.s.expectEnd();
+    return this.statements(until);
+  }
+
+  /** The statement whose tag is open; its end is left to read. */
+  private statement(line: number): Statement {
+    const { s } = this;
+    const tag = s.expectName();
+    switch (tag) {
+      case 'break':
+        return { type: 'Break', line };
+      case 'continue':
+        return { type: 'Continue', line };
+      case 'if':
+        return this.condition(line);
+      case 'for':
+        return this.loop(line);
+      case 'set':
+        return this.set(line);
+      case 'print':
+        return { type: 'Print', line, values: this.printed() };
+      case 'with':
+        return this.with(line);
+      case 'macro': {
+        const name = s.expectName();
+        const parameters = this.parameters();
+        return { type: 'Macro', line, name, parameters, body: this.body('endmacro') };
+      }
+      case 'call': {
+        const parameters = s.isOperator('(') ? this.parameters() : [];
+        const call = parseExpression(s);
+        if (call.type !== 'Call') return s.fail('expected a call of a macro');
+        return { type: 'CallBlock', line, call, parameters, body: this.body('endcall') };
+      }
+      case 'filter':
+        return { type: 'FilterBlock', line, filters: parseFilterList(s), body: this.body('endfilter') };
+      case 'generation':
+        return { type: 'Generation', line, body: this.body('endgeneration') };
+      default:
+        return s.fail(`expected a tag that chat templates have, got '${tag}'`, line);
     }
-    case 'endgeneration':
-    case 'endwith':
-      return 'endcall';
-    default:
-      return null;
   }
-}
 
-const placeholder = 'placeholder__';
-
-function tagTokens({ type, content }: Segment): Token[] {
-  if (type === 'expression') return tokenize(`{{${withPlainStrings(content)}}}`);
-  const made = tokenize(`{%${withPlainStrings(translated(content) ?? content)}%}`);
-  if (translated(content) === null) return made;
-  const name = /^\s*generation/.test(content) ? generationName : withName;
-  return made.map((t) => (t.value === placeholder ? token('Identifier', name) : t));
-}
-
-/** Parses a template with the parser of `@huggingface/jinja`. */
-function parsed(tokens: readonly Token[]): Program {
-  // The declarations of the library say no more of its nodes than that they have a type; `syntax.ts` says the rest.
-  return parseTokens([...tokens]) as unknown as Program;
-}
-
-/** The line up to which the parser reads before it fails. */
-function lineOfFailure(tokens: readonly Token[], lines: readonly number[]): number {
-  let furthest = 0;
-  const watched = new Proxy([...tokens], {
-    get(target, key, receiver) {
-      if (typeof key === 'string' && /^\d+$/.test(key)) furthest = Math.max(furthest, Number(key));
-      return Reflect.get(target, key, receiver) as unknown;
-    },
-  });
-  try {
-    parseTokens(watched);
-  } catch {
-    // It failed before, too.
+  private condition(line: number): Statement {
+    const { s } = this;
+    const test = parseTuple(s, { conditions: false });
+    const body = this.part(['elif', 'else', 'endif']);
+    const end = s.next();
+    if (end.value === 'elif') return { type: 'If', line, test, body, otherwise: [this.condition(end.line)] };
+    return { type: 'If', line, test, body, otherwise: end.value === 'else' ? this.body('endif') : [] };
   }
-  return lines[Math.min(furthest, lines.length - 1)] ?? 1;
+
+  private loop(line: number): Statement {
+    const { s } = this;
+    const target = parseTarget(s, { until: 'in' });
+    for (const part of target.type === 'Tuple' ? target.items : [target]) {
+      if (part.type === 'Name' && part.name === 'loop') s.fail("can't assign to 'loop' in the head of a loop");
+    }
+    s.expectName('in');
+    const iterable = parseTuple(s, { conditions: false, until: 'recursive' });
+    const test = s.skipName('if') ? parseExpression(s) : null;
+    const recursive = s.skipName('recursive');
+    const body = this.part(['endfor', 'else']);
+    const otherwise = s.next().value === 'else' ? this.body('endfor') : [];
+    return { type: 'For', line, target, iterable, test, recursive, body, otherwise };
+  }
+
+  private set(line: number): Statement {
+    const { s } = this;
+    const target = parseTarget(s, { fields: true });
+    if (s.skipOperator('=')) return { type: 'Set', line, target, value: parseTuple(s) };
+    return { type: 'SetBlock', line, target, filters: parseFilterChain(s), body: this.body('endset') };
+  }
+
+  private with(line: number): Statement {
+    const { s } = this;
+    const names: [target: Expression, value: Expression][] = [];
+    while (s.current.type !== 'tag_end') {
+      if (names.length > 0) s.expectOperator(',');
+      const target = parseTarget(s);
+      s.expectOperator('=');
+      names.push([target, parseExpression(s)]);
+    }
+    return { type: 'With', line, names, body: this.body('endwith') };
+  }
+
+  private parameters(): Parameter[] {
+    const { s } = this;
+    const made: Parameter[] = [];
+    s.expectOperator('(');
+    while (!s.isOperator(')')) {
+      if (made.length > 0) s.expectOperator(',');
+      const name = s.expectName();
+      const otherwise = s.skipOperator('=') ? parseExpression(s) : null;
+      if (otherwise === null && made.at(-1)?.otherwise) s.fail('a parameter without a default follows one with');
+      made.push({ name, otherwise });
+    }
+    s.expectOperator(')');
+    return made;
+  }
+
+  private printed(): Expression[] {
+    const { s } = this;
+    const values: Expression[] = [];
+    while (s.current.type !== 'tag_end') {
+      if (values.length > 0) s.expectOperator(',');
+      values.push(parseExpression(s));
+    }
+    return values;
+  }
 }
 
 /**
- * Reads a chat template. `@huggingface/jinja` tokenizes the tags and parses; cutting the source at its tags, which
- * needs their lines and Jinja's rules for whitespace, is ours.
+ * Reads a chat template by Jinja's rules.
  *
  * @throws TokenizerError `template` naming the line.
  */
-export function parseTemplate(name: string, source: string): Program {
-  const tokens: Token[] = [];
-  const lines: number[] = [];
-  const add = (line: number, list: readonly Token[]) => {
-    for (const t of list) {
-      tokens.push(t);
-      lines.push(line);
-    }
-  };
-  const fail = (line: number, error: unknown): never => {
-    const message =
-      error instanceof RangeError ? 'nested too deeply' : error instanceof Error ? error.message : String(error);
-    const readable = /undefined/.test(message) ? 'unexpected end of the template or of a tag' : message;
-    throw new TokenizerError(
-      'template',
-      `[${placeOf(name, line)}] expected a Jinja template, got a syntax error: ${readable}`,
-      {
-        cause: error,
-      },
-    );
-  };
-  for (const segment of cut(name, source)) {
-    if (segment.type === 'text') {
-      add(segment.line, [token('Text', segment.content)]);
-      continue;
-    }
-    try {
-      // The number goes to the run through the only node that the parser lets stand anywhere.
-      add(segment.line, [token('Comment', String(segment.line)), ...rewrite(tagTokens(segment))]);
-    } catch (error) {
-      fail(segment.line, error);
-    }
-  }
+export function parseTemplate(name: string, source: string): readonly Statement[] {
+  const stream = new TokenStream(name, source);
   try {
-    return parsed(tokens);
+    return new Parser(stream).statements();
   } catch (error) {
-    return fail(lineOfFailure(tokens, lines), error);
+    if (error instanceof RangeError) return stream.fail('nested too deeply', undefined, { cause: error });
+    throw error;
   }
 }

@@ -1,7 +1,8 @@
 import { MarkedText } from './marked-text';
 import { numberText } from './numbers';
 import type { Run } from './run';
-import { Undefined, type Value, none, text } from './values';
+import { Loop } from './loop';
+import { Dict, Undefined, type Value, text } from './values';
 
 /** What `{{ value }}` prints. */
 export function str(run: Run, value: Value): MarkedText {
@@ -27,9 +28,10 @@ function escaped(char: string): string {
 export function repr(run: Run, value: Value): MarkedText {
   run.charge(1);
   // Whether a message says true or null is its own choice: nothing printed of it may complete a special token.
-  if (value === none) return MarkedText.user('None');
   if (typeof value === 'boolean') return MarkedText.user(value ? 'True' : 'False');
   switch (value.kind) {
+    case 'none':
+      return MarkedText.user('None');
     case 'number': {
       const shown = numberText(value);
       return value.user ? MarkedText.user(shown) : text(shown);
@@ -52,10 +54,29 @@ export function repr(run: Run, value: Value): MarkedText {
       );
       return MarkedText.concat([text('{'), joined(items), text('}')]);
     }
+    case 'view': {
+      if (value.name === 'range') {
+        const [start, stop, step] = value.bounds;
+        return text(`range(${start}, ${stop}${step === 1 ? '' : `, ${step}`})`);
+      }
+      return MarkedText.concat([
+        text(`${value.name}([`),
+        joined(value.items.map((item) => repr(run, item))),
+        text('])'),
+      ]);
+    }
+    case 'stream':
+      return text(`<generator object ${value.name}>`);
     case 'undefined':
       return text('Undefined');
-    default:
-      return text(`<${value.kind} ${value.name}>`);
+    case 'namespace': {
+      if (value instanceof Loop) return text(value.shown);
+      if (value.name !== 'namespace') return text(`<${value.name}>`);
+      const fields = Array.from(value.fields, ([name, field]) => [`s${name}`, [MarkedText.user(name), field]] as const);
+      return MarkedText.concat([text('<Namespace '), repr(run, new Dict(new Map(fields))), text('>')]);
+    }
+    case 'function':
+      return text(value.type === 'Macro' ? `<Macro ${value.name}>` : `<function ${value.name}>`);
   }
 }
 

@@ -1,11 +1,13 @@
 import { TokenizerError } from '../errors';
 
+/** Deeper calls of macros are taken for endless ones. */
+const maxDepth = 100;
+
 /** Where a template is, and how much it may still do. */
 export class Run {
   /** Line of the tag that is being worked on, from 1. */
   line = 1;
-  /** Calls of macros inside one another. */
-  depth = 0;
+  private depth = 0;
 
   constructor(
     private readonly name: string,
@@ -18,6 +20,17 @@ export class Run {
   charge(steps: number): void {
     this.left -= steps;
     if (!(this.left >= 0)) this.exhausted(`more than ${this.limit} steps`);
+  }
+
+  /** What a macro or a recursive loop gives, which goes on at the line where it was called. @throws TokenizerError `step_limit`. */
+  nested<T>(call: () => T): T {
+    if (this.depth >= maxDepth) this.exhausted(`more than ${maxDepth} calls of macros inside one another`);
+    const { line } = this;
+    this.depth++;
+    const made = call();
+    this.depth--;
+    this.line = line;
+    return made;
   }
 
   /** @throws TokenizerError `step_limit`. */

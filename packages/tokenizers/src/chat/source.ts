@@ -12,7 +12,7 @@ export interface Segment {
 const closers: Readonly<Record<string, string>> = { '(': ')', '[': ']', '{': '}' };
 
 /** Where a string literal that begins at `at` ends, or -1. */
-export function endOfString(source: string, at: number): number {
+function endOfString(source: string, at: number): number {
   const quote = source[at];
   for (let i = at + 1; i < source.length; i++) {
     if (source[i] === '\\') i++;
@@ -64,8 +64,7 @@ export function cut(name: string, given: string): Segment[] {
     const start = opening.exec(source)?.index ?? source.length;
     const kind = source[start + 1];
     const block = kind !== '{';
-    const sign =
-      /[-+]/.test(source[start + 2] ?? '') && (block || source[start + 2] === '-') ? source[start + 2] : undefined;
+    const sign = /[-+]/.test(source[start + 2] ?? '') ? source[start + 2] : undefined;
     push('text', start === source.length ? source.slice(at) : before(at, start, sign, block), at);
     if (start === source.length) break;
     const inner = start + 2 + (sign === undefined ? 0 : 1);

@@ -127,21 +127,43 @@ export function replace(run: Run, value: MarkedText, from: MarkedText, to: Marke
 
 /** `str.count`: occurrences that don't overlap. */
 export function count(value: string, sought: string): number {
-  if (sought === '') return value.length + 1;
+  if (sought === '') return [...value].length + 1;
   return value.split(sought).length - 1;
+}
+
+/** Letters whose form at the beginning of a word is no capital. */
+const digraphs = 'ǄǅǆǇǈǉǊǋǌǱǲǳ';
+
+/** A character at the beginning of a word; that JavaScript has no mapping for. */
+function titleCase(char: string): string {
+  const at = digraphs.indexOf(char);
+  if (at >= 0) return digraphs[at - (at % 3) + 1] as string;
+  if (/[\u10d0-\u10ff]/.test(char)) return char;
+  const upper = char.toUpperCase();
+  const [first = '', ...rest] = upper;
+  if (rest.length === 0 || first === '\u02bc') return upper;
+  // A second capital is a small one, and an iota goes below the first.
+  if (rest.includes('\u0399')) return (first + rest.join('').replaceAll('\u0399', '\u0345')).normalize('NFC');
+  return first + rest.join('').toLowerCase();
 }
 
 /** `str.title`: letters after what is no cased letter become capitals. */
 export function pythonTitle(value: string): string {
   return value.replace(/\p{Cased}+/gu, (word) => {
     const first = String.fromCodePoint(word.codePointAt(0) as number);
-    return first.toUpperCase() + word.slice(first.length).toLowerCase();
+    return titleCase(first) + withoutFirst(word, first);
   });
 }
 
 export function capitalize(value: string): string {
-  const first = value === '' ? '' : String.fromCodePoint(value.codePointAt(0) as number);
-  return first.toUpperCase() + value.slice(first.length).toLowerCase();
+  if (value === '') return '';
+  const first = String.fromCodePoint(value.codePointAt(0) as number);
+  return titleCase(first) + withoutFirst(value, first);
+}
+
+/** What follows the first character, small: a sigma needs the whole word. */
+function withoutFirst(value: string, first: string): string {
+  return value.toLowerCase().slice(first.toLowerCase().length);
 }
 
 const every = (pattern: RegExp) => (value: string) => value !== '' && [...value].every((char) => pattern.test(char));
@@ -149,6 +171,8 @@ const every = (pattern: RegExp) => (value: string) => value !== '' && [...value]
 function cased(value: string, other: RegExp): boolean {
   return /\p{Cased}/u.test(value) && !other.test(value);
 }
+
+const unprintable = /[\p{C}\p{Z}]/u;
 
 /** `str.isdigit` and the others that ask about every character. */
 export const questions: Readonly<Record<string, (value: string) => boolean>> = {
@@ -162,5 +186,6 @@ export const questions: Readonly<Record<string, (value: string) => boolean>> = {
   isupper: (value) => cased(value, /[\p{Ll}\p{Lt}]/u),
   islower: (value) => cased(value, /[\p{Lu}\p{Lt}]/u),
   istitle: (value) => /\p{Cased}/u.test(value) && pythonTitle(value) === value,
+  isprintable: (value) => !unprintable.test(value.replaceAll(' ', '')),
   isidentifier: (value) => /^[\p{ID_Start}_]\p{ID_Continue}*$/u.test(value),
 };

@@ -1,140 +1,142 @@
-/** The nodes of `@huggingface/jinja`, which exports its parser and not their types. */
-export interface Operator {
-  readonly value: string;
+/** Arguments of a call, a filter or a test. */
+export interface CallArguments {
+  readonly list: readonly Expression[];
+  readonly named: readonly (readonly [name: string, value: Expression])[];
+  /** After `*`. */
+  readonly spread: Expression | null;
+  /** After `**`. */
+  readonly namedSpread: Expression | null;
 }
 
-export type Argument =
-  | Expression
-  | { readonly type: 'KeywordArgumentExpression'; readonly key: Identifier; readonly value: Expression }
-  | { readonly type: 'SpreadExpression'; readonly argument: Expression }
-  | { readonly type: 'KeywordSpreadExpression'; readonly argument: Expression };
-
-export interface Identifier {
-  readonly type: 'Identifier';
-  readonly value: string;
-}
+export const noArguments: CallArguments = { list: [], named: [], spread: null, namedSpread: null };
 
 export interface Call {
-  readonly type: 'CallExpression';
+  readonly type: 'Call';
   readonly callee: Expression;
-  readonly args: readonly Argument[];
+  readonly args: CallArguments;
 }
 
-export interface Slice {
-  readonly type: 'SliceExpression';
-  readonly start?: Expression | undefined;
-  readonly stop?: Expression | undefined;
-  readonly step?: Expression | undefined;
+/** A filter without its value. */
+export interface FilterCall {
+  readonly name: string;
+  readonly args: CallArguments;
 }
 
-export interface Select {
-  readonly type: 'SelectExpression';
-  readonly lhs: Expression;
-  readonly test: Expression;
+export interface Name {
+  readonly type: 'Name';
+  readonly name: string;
+}
+
+/** A field of a namespace, which can be assigned to. */
+export interface NamespaceField {
+  readonly type: 'NamespaceField';
+  readonly namespace: string;
+  readonly field: string;
 }
 
 export interface Tuple {
-  readonly type: 'TupleLiteral';
-  readonly value: readonly Expression[];
+  readonly type: 'Tuple';
+  readonly items: readonly Expression[];
 }
 
-export interface Member {
-  readonly type: 'MemberExpression';
-  readonly object: Expression;
-  readonly property: Expression | Slice;
-  readonly computed: boolean;
-}
+export type Constant = boolean | null;
 
 export type Expression =
-  | { readonly type: 'ArrayLiteral'; readonly value: readonly Expression[] }
-  | {
-      readonly type: 'BinaryExpression';
-      readonly operator: Operator;
-      readonly left: Expression;
-      readonly right: Expression;
-    }
-  | { readonly type: 'FilterExpression'; readonly operand: Expression; readonly filter: Identifier | Call }
-  | { readonly type: 'FloatLiteral' | 'IntegerLiteral'; readonly value: number }
-  | { readonly type: 'ObjectLiteral'; readonly value: ReadonlyMap<Expression, Expression> }
-  | { readonly type: 'StringLiteral'; readonly value: string }
-  | {
-      readonly type: 'Ternary';
-      readonly condition: Expression;
-      readonly trueExpr: Expression;
-      readonly falseExpr: Expression;
-    }
-  | {
-      readonly type: 'TestExpression';
-      readonly operand: Expression;
-      readonly negate: boolean;
-      readonly test: Identifier;
-    }
-  | { readonly type: 'UnaryExpression'; readonly operator: Operator; readonly argument: Expression }
   | Call
-  | Identifier
-  | Member
-  | Select
-  | Tuple;
+  | Name
+  | NamespaceField
+  | Tuple
+  | { readonly type: 'Constant'; readonly value: Constant }
+  | { readonly type: 'String'; readonly value: string }
+  | { readonly type: 'Integer'; readonly value: bigint }
+  | { readonly type: 'Float'; readonly value: number }
+  | { readonly type: 'List'; readonly items: readonly Expression[] }
+  | { readonly type: 'Dict'; readonly entries: readonly (readonly [Expression, Expression])[] }
+  | { readonly type: 'Attribute'; readonly object: Expression; readonly name: string }
+  | { readonly type: 'Item'; readonly object: Expression; readonly key: Expression }
+  | {
+      readonly type: 'Slice';
+      readonly object: Expression;
+      /** Start, stop and step. */
+      readonly bounds: readonly [Expression | null, Expression | null, Expression | null];
+    }
+  | { readonly type: 'Filter'; readonly operand: Expression; readonly filter: FilterCall }
+  | { readonly type: 'Test'; readonly operand: Expression; readonly name: string; readonly args: CallArguments }
+  | { readonly type: 'Unary'; readonly op: '-' | '+' | 'not'; readonly operand: Expression }
+  | { readonly type: 'Binary'; readonly op: string; readonly left: Expression; readonly right: Expression }
+  | { readonly type: 'Logic'; readonly op: 'and' | 'or'; readonly left: Expression; readonly right: Expression }
+  | { readonly type: 'Concat'; readonly parts: readonly Expression[] }
+  /** `a < b <= c`: each pair of neighbours has to hold. */
+  | {
+      readonly type: 'Compare';
+      readonly first: Expression;
+      readonly rest: readonly (readonly [op: string, value: Expression])[];
+    }
+  | {
+      readonly type: 'Condition';
+      readonly test: Expression;
+      readonly then: Expression;
+      readonly otherwise: Expression | null;
+    };
 
-export type ParameterNode =
-  | Identifier
-  | { readonly type: 'KeywordArgumentExpression'; readonly key: Identifier; readonly value: Expression };
-
-export interface For {
-  readonly type: 'For';
-  readonly loopvar: Identifier | Tuple;
-  readonly iterable: Expression;
-  readonly body: readonly Statement[];
-  readonly defaultBlock: readonly Statement[];
+/** A parameter of a macro, with its default. */
+export interface Parameter {
+  readonly name: string;
+  readonly otherwise: Expression | null;
 }
 
-export interface SetStatement {
-  readonly type: 'Set';
-  readonly assignee: Expression;
-  readonly value: Expression | null;
-  readonly body: readonly Statement[];
-}
-
-export interface CallStatement {
-  readonly type: 'CallStatement';
-  readonly call: Call;
-  readonly callerArgs: readonly ParameterNode[] | null;
-  readonly body: readonly Statement[];
-}
-
-export interface Macro {
-  readonly type: 'Macro';
-  readonly name: Identifier;
-  readonly args: readonly ParameterNode[];
-  readonly body: readonly Statement[];
-}
-
-export type Statement =
+/** What stands in a template, at a line from 1. */
+export type Statement = { readonly line: number } & (
+  | { readonly type: 'Text'; readonly value: string }
+  | { readonly type: 'Print'; readonly values: readonly Expression[] }
   | { readonly type: 'Break' | 'Continue' }
-  /** A line number: comments of the template itself never reach the parser. */
-  | { readonly type: 'Comment'; readonly value: string }
-  | { readonly type: 'FilterStatement'; readonly filter: Identifier | Call; readonly body: readonly Statement[] }
   | {
       readonly type: 'If';
       readonly test: Expression;
       readonly body: readonly Statement[];
-      readonly alternate: readonly Statement[];
+      readonly otherwise: readonly Statement[];
     }
-  | CallStatement
   | For
+  | { readonly type: 'Set'; readonly target: Expression; readonly value: Expression }
+  | {
+      readonly type: 'SetBlock';
+      readonly target: Expression;
+      readonly filters: readonly FilterCall[];
+      readonly body: readonly Statement[];
+    }
+  | {
+      readonly type: 'With';
+      readonly names: readonly (readonly [target: Expression, value: Expression])[];
+      readonly body: readonly Statement[];
+    }
   | Macro
-  | SetStatement
-  | Expression;
+  | CallBlock
+  | { readonly type: 'FilterBlock'; readonly filters: readonly FilterCall[]; readonly body: readonly Statement[] }
+  | { readonly type: 'Generation'; readonly body: readonly Statement[] }
+);
 
-export interface Program {
+export interface For {
+  readonly type: 'For';
+  readonly target: Expression;
+  readonly iterable: Expression;
+  /** After `if`. */
+  readonly test: Expression | null;
+  /** `loop(…)` goes through another list with the same body. */
+  readonly recursive: boolean;
+  readonly body: readonly Statement[];
+  readonly otherwise: readonly Statement[];
+}
+
+export interface Macro {
+  readonly type: 'Macro';
+  readonly name: string;
+  readonly parameters: readonly Parameter[];
   readonly body: readonly Statement[];
 }
 
-/** Callee of the call block that stands for `{% generation %}`; no template can spell it. */
-export const generationName = 'generation block';
-/** Filter that makes a tuple of a list. */
-export const tupleName = 'as tuple';
-/** Callee of the call block that stands for `{% with %}`. */
-export const withName = 'with block';
-/** Begins the name of the filter that stands for a test with arguments; the test may be negated. */
-export const testPrefix = { is: 'is ', isNot: 'is not ' } as const;
+export interface CallBlock {
+  readonly type: 'CallBlock';
+  readonly call: Call;
+  readonly parameters: readonly Parameter[];
+  readonly body: readonly Statement[];
+}

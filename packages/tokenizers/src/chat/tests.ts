@@ -1,20 +1,31 @@
+import { Loop } from './loop';
 import { MarkedText } from './marked-text';
-import { binary } from './operators';
+import { binary, compared } from './operators';
 import { str } from './repr';
 import type { Run } from './run';
-import { Callable, Dict, List, Undefined, type Value, describe, none, numeric } from './values';
+import { Callable, Dict, List, Stream, Undefined, type Value, View, describe, none, numeric, typeName } from './values';
 
 /** A test's value and its arguments. */
 type Test = (run: Run, value: Value, args: readonly Value[]) => boolean;
 
 function operator(op: string): Test {
   return (run, value, args) =>
-    binary(run, op, value, args[0] ?? run.fail(`expected an argument of the test ${op}, got none`)) === true;
+    compared(run, op, value, args[0] ?? run.fail(`expected an argument of the test ${op}, got none`));
 }
 
 function whole(run: Run, value: Value): number {
   const number = numeric(value);
   return number === null ? run.fail(`expected a number, got ${describe(value)}`) : number.value;
+}
+
+function isSequence(value: Value): boolean {
+  return (
+    value instanceof List ||
+    value instanceof MarkedText ||
+    value instanceof Dict ||
+    value instanceof Undefined ||
+    (value instanceof View && value.name === 'range')
+  );
 }
 
 const number = (value: Value, float: boolean) =>
@@ -33,17 +44,10 @@ export const tests: ReadonlyMap<string, Test> = new Map<string, Test>([
   ['integer', (_, value) => number(value, false)],
   ['float', (_, value) => number(value, true)],
   ['mapping', (_, value) => value instanceof Dict],
-  [
-    'sequence',
-    (_, value) =>
-      value instanceof List || value instanceof MarkedText || value instanceof Dict || value instanceof Undefined,
-  ],
-  [
-    'iterable',
-    (_, value) =>
-      value instanceof List || value instanceof MarkedText || value instanceof Dict || value instanceof Undefined,
-  ],
-  ['callable', (_, value) => value instanceof Callable],
+  ['sequence', (_, value) => isSequence(value)],
+  ['iterable', (_, value) => isSequence(value) || value instanceof View || value instanceof Stream],
+  // Jinja's Undefined has a method that raises, and so has a loop.
+  ['callable', (_, value) => value instanceof Callable || value instanceof Undefined || value instanceof Loop],
   ['escaped', () => false],
   ['even', (run, value) => whole(run, value) % 2 === 0],
   ['odd', (run, value) => Math.abs(whole(run, value) % 2) === 1],
@@ -64,7 +68,7 @@ export const tests: ReadonlyMap<string, Test> = new Map<string, Test>([
       const other = args[0] ?? none;
       const scalar = (v: Value) => v === none || typeof v === 'boolean' || v.kind === 'number';
       return scalar(value) && scalar(other)
-        ? typeof value === typeof other && binary(run, '==', value, other) === true
+        ? typeName(value) === typeName(other) && compared(run, '==', value, other)
         : value === other;
     },
   ],
@@ -91,5 +95,7 @@ export const tests: ReadonlyMap<string, Test> = new Map<string, Test>([
 export function applyTest(run: Run, name: string, value: Value, args: readonly Value[]): boolean {
   run.charge(1);
   const test = tests.get(name) ?? run.fail(`No test named '${name}'.`);
+  const wanted = test.length > 2 ? 1 : 0;
+  if (args.length !== wanted) run.fail(`expected ${wanted} argument(s) of the test ${name}, got ${args.length}`);
   return test(run, value, args);
 }

@@ -10,7 +10,14 @@ export class Num implements NumberShape {
     readonly value: number,
     readonly float = false,
     readonly user = false,
+    /** The exact value of a whole number beyond 2^53. */
+    readonly big: bigint | null = null,
   ) {}
+
+  /** The exact value of a whole number. */
+  get exact(): bigint {
+    return this.big ?? BigInt(Math.trunc(this.value));
+  }
 }
 
 export class List {
@@ -19,7 +26,41 @@ export class List {
   constructor(
     readonly items: readonly Value[],
     readonly tuple = false,
+    /** Names of the items of a named tuple. */
+    readonly names: readonly string[] = [],
   ) {}
+}
+
+/** `range(…)`, and what `keys`, `values` and `items` of a dictionary give: no lists to Python. */
+export class View {
+  readonly kind = 'view';
+
+  constructor(
+    readonly name: 'range' | 'dict_items' | 'dict_keys' | 'dict_values',
+    readonly items: readonly Value[],
+    /** Start, stop and step of a range. */
+    readonly bounds: readonly [number, number, number] = [0, 0, 1],
+  ) {}
+}
+
+/** A generator, such as `map` gives: true in a condition, without a length, and its items can be had once. */
+export class Stream {
+  readonly kind = 'stream';
+  private made: readonly Value[] | null = null;
+  private at = 0;
+
+  constructor(
+    readonly name: string,
+    private readonly make: () => readonly Value[],
+  ) {}
+
+  /** The next items, all that there are left by default. */
+  take(count = Number.POSITIVE_INFINITY): readonly Value[] {
+    this.made ??= this.make();
+    const taken = this.made.slice(this.at, this.at + count);
+    this.at += taken.length;
+    return taken;
+  }
 }
 
 /** A dictionary: entries by `keyOf` their keys, in order. */
@@ -51,6 +92,8 @@ export class Namespace {
 export interface Args {
   readonly list: readonly Value[];
   readonly named: ReadonlyMap<string, Value>;
+  /** Names out of a mapping after `**`, as it has them. */
+  readonly keys?: ReadonlyMap<string, MarkedText>;
 }
 
 export class Callable {
@@ -59,6 +102,7 @@ export class Callable {
   constructor(
     readonly name: string,
     readonly call: (args: Args) => Value,
+    readonly type: 'function' | 'Macro' = 'function',
   ) {}
 }
 
@@ -73,14 +117,33 @@ export class Undefined {
 export const none = { kind: 'none', name: 'None' } as const;
 
 /** A value of the template language. */
-export type Value = boolean | typeof none | Num | MarkedText | List | Dict | Namespace | Callable | Undefined;
+export type Value =
+  | boolean
+  | typeof none
+  | Num
+  | MarkedText
+  | List
+  | View
+  | Stream
+  | Dict
+  | Namespace
+  | Callable
+  | Undefined;
+
+/** The name of an argument, from outside if it was a key there. */
+export function nameOf({ keys }: Args, name: string): MarkedText {
+  return keys?.get(name) ?? text(name);
+}
 
 export function text(value: string): MarkedText {
   return new MarkedText(value);
 }
 
-export function int(value: number, user = false): Num {
-  return new Num(value, false, user);
+/** A whole number. */
+export function int(value: number | bigint, user = false): Num {
+  const near = Number(value);
+  if (Number.isSafeInteger(near)) return new Num(near, false, user);
+  return new Num(near, false, user, BigInt(value));
 }
 
 /** The name of a value's type, as Python's messages have it. */
@@ -90,6 +153,8 @@ export function typeName(value: Value): string {
   if (value.kind === 'string') return 'str';
   if (value.kind === 'number') return value.float ? 'float' : 'int';
   if (value.kind === 'list') return value.tuple ? 'tuple' : 'list';
+  if (value.kind === 'view') return value.name;
+  if (value.kind === 'stream') return 'generator';
   return value.kind === 'undefined' ? 'Undefined' : value.kind;
 }
 
@@ -101,6 +166,8 @@ export function truthy(value: Value): boolean {
     case 'number':
       return value.value !== 0;
     case 'list':
+      return value.items.length > 0;
+    case 'view':
       return value.items.length > 0;
     case 'dict':
       return value.entries.size > 0;
@@ -134,10 +201,11 @@ export function concat(run: Run, parts: readonly MarkedText[]): MarkedText {
 export function keyOf(run: Run, value: Value): string {
   if (value instanceof MarkedText) return `s${value.text}`;
   const number = numeric(value);
-  if (number !== null) return `n${number.value}`;
+  if (number !== null) return `n${Number.isInteger(number.value) ? number.exact : number.value}`;
   if (value === none) return 'none';
   if (value instanceof List && value.tuple)
     return `t${value.items.map((item) => JSON.stringify(keyOf(run, item))).join()}`;
+  if (value instanceof Undefined) return 'undefined';
   return run.fail(`unhashable type: ${describe(value)}`);
 }
 
@@ -156,7 +224,10 @@ export function iterate(run: Run, value: Value): readonly Value[] {
   if (typeof value !== 'boolean') {
     switch (value.kind) {
       case 'list':
+      case 'view':
         return value.items;
+      case 'stream':
+        return value.take();
       case 'dict':
         return Array.from(value.entries.values(), ([key]) => key);
       case 'string': {
@@ -177,7 +248,7 @@ export function iterate(run: Run, value: Value): readonly Value[] {
 /** Steps that going through a value once takes. */
 export function sizeOf(value: Value): number {
   if (value instanceof MarkedText) return value.length + value.user.length;
-  if (value instanceof List) return value.items.length;
+  if (value instanceof List || value instanceof View) return value.items.length;
   return value instanceof Dict ? value.entries.size : 0;
 }
 
@@ -188,7 +259,7 @@ export function lengthOf(run: Run, value: Value): Num {
     // Who writes the text chooses its length.
     return int(places === null ? value.length : places.length - 1, value.tainted);
   }
-  if (value instanceof List) return int(value.items.length);
+  if (value instanceof List || value instanceof View) return int(value.items.length);
   if (value instanceof Dict) return int(value.entries.size);
   if (value instanceof Undefined) return int(0);
   return run.fail(`object of type '${typeName(value)}' has no len()`);
