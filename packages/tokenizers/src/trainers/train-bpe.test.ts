@@ -99,11 +99,20 @@ describe('trainBpe', () => {
     expect(vocabOf(trained)).toEqual(['a', 'b', 'x', 'aa']);
   });
 
-  it('gives added tokens their flags', async () => {
+  it('keeps a character that is a special token, whatever the limit', async () => {
+    const options = { vocabSize: 9, specialTokens: ['c', '<s>'], limitAlphabet: 2, preTokenizer: spaces };
+    const plain = await trainBpe(['bab bab cab'], options);
+    expect(vocabOf(plain)).toEqual('c <s> a b ab bab cab'.split(' '));
+    const marked = await trainBpe(['bab bab cab'], { ...options, continuingSubwordPrefix: '##' });
+    expect(vocabOf(marked)).toEqual('c <s> a b ##a ##b ##ab bab cab'.split(' '));
+  });
+
+  it('gives added tokens their flags, the last ones of a token that comes twice', async () => {
     const mask = { content: '<mask>', lstrip: true, special: true };
-    const trained = await trainBpe(texts, { vocabSize: 300, specialTokens: ['<s>', mask, '<s>'] });
+    const end = { content: '<s>', rstrip: true };
+    const trained = await trainBpe(texts, { vocabSize: 300, specialTokens: ['<s>', mask, end] });
     expect(trained.toJSON().added_tokens).toMatchObject([
-      { id: 0, content: '<s>', special: true, lstrip: false },
+      { id: 0, content: '<s>', special: true, lstrip: false, rstrip: true },
       { id: 1, content: '<mask>', special: true, lstrip: true },
     ]);
     expect(trained.encode('a <mask>').tokens).toEqual(['a', ' <mask>']);
