@@ -47,6 +47,15 @@ describe('trainUnigram', () => {
     expect(trained.encode('ж').ids).toContain(trained.tokenToId('<unk>'));
   });
 
+  it('makes no longer piece with U+0000, as the reference', async () => {
+    const options = { vocabSize: 30, preTokenizer: null, normalizer: null };
+    const trained = await trainUnigram(['ab\0abab\0abc\0', '\0\0', 'abc\0ab'], options);
+    const { vocab } = trained.toJSON().model as { vocab: [string, number][] };
+    const expected = [-0.30991, -1.59159, -1.59169, -1.59179, -1.59179];
+    expect(vocab.slice(1).map(([piece]) => piece)).toEqual(['ab', 'b', 'a', '\0', 'c']);
+    for (const [i, [, score]] of vocab.slice(1).entries()) expect(score).toBeCloseTo(expected[i] as number, 4);
+  });
+
   it('refuses settings that make no sense', async () => {
     const failing = (options: Partial<TrainUnigramOptions>) =>
       expect(trainUnigram(texts, { vocabSize: 60, ...options })).rejects;
@@ -55,6 +64,8 @@ describe('trainUnigram', () => {
     await failing({ maxPieceLength: 0 }).toThrow('maxPieceLength');
     await failing({ nSubIterations: 0 }).toThrow('nSubIterations');
     await failing({ seedSize: 0 }).toThrow('seedSize');
+    await failing({ initialAlphabet: ['\ud800'] }).toThrow('initialAlphabet');
+    await failing({ unkToken: '\ud800' }).toThrow('unkToken');
   });
 });
 

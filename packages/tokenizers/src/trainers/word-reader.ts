@@ -13,11 +13,38 @@ const batchUnits = 1 << 21;
 /** Where a text that is too long to be cut into words at once is cut: no pre-tokenizer in use joins these. */
 const seam = /[A-Za-z](?= [A-Za-z])/g;
 
+/** Texts until the signal, which does not wait for a text that is on its way. */
+async function* until(texts: AsyncIterable<string>, signal: AbortSignal): AsyncGenerator<string, void, undefined> {
+  const iterator = texts[Symbol.asyncIterator]();
+  let stop: (reason: unknown) => void = () => {};
+  const abort = () => stop(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  let waiting = false;
+  try {
+    for (;;) {
+      waiting = true;
+      const { done, value } = await new Promise<IteratorResult<string>>((resolve, reject) => {
+        stop = reject;
+        signal.throwIfAborted();
+        Promise.resolve(iterator.next()).then(resolve, reject);
+      });
+      waiting = false;
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    signal.removeEventListener('abort', abort);
+    const closed = Promise.resolve(iterator.return?.()).catch(() => {});
+    // A source that hangs would hold the signal's reason back.
+    if (!waiting) await closed;
+  }
+}
+
 /** Texts in batches whose borders depend on the texts alone. */
-export async function* batchesOf(texts: Texts): AsyncGenerator<string[], void, undefined> {
+export async function* batchesOf(texts: Texts, signal?: AbortSignal): AsyncGenerator<string[], void, undefined> {
   let batch: string[] = [];
   let units = 0;
-  for await (const text of texts) {
+  for await (const text of signal !== undefined && Symbol.asyncIterator in texts ? until(texts, signal) : texts) {
     if (typeof text !== 'string')
       throw new TokenizerError('invalid_argument', `[train] expected texts, got ${typeof text}`);
     batch.push(text);
