@@ -2,6 +2,7 @@ import { TokenizerError } from '../errors';
 import { Utf8Chunks } from '../fast/chunks';
 import { scannerOf } from '../fast/create';
 import type { Scanner } from '../fast/scanners';
+import { looksAtPlaces } from '../pre-tokenizers/places';
 import { AlignedText } from '../text/aligned-text';
 import { findLoneSurrogate } from '../text/unicode';
 import type { CountTable } from './count-table';
@@ -65,6 +66,8 @@ export function kindOf({ preTokenizer }: CountPipeline): WordCounts['kind'] {
 /** Cuts texts into words and counts them. */
 export class WordReader {
   private readonly scan: Scanner | null;
+  /** Words depend on where they stood before normalisation. */
+  private readonly placed: boolean;
   private readonly chunks = new Utf8Chunks();
   private readonly encoder = new TextEncoder();
   private scratch = new Uint8Array(1 << 10);
@@ -77,7 +80,9 @@ export class WordReader {
     private readonly table: CountTable,
     private readonly rest: () => void,
   ) {
-    this.scan = pipeline.preTokenizer ? scannerOf(pipeline.preTokenizer) : null;
+    const { normalizer, preTokenizer } = pipeline;
+    this.scan = preTokenizer ? scannerOf(preTokenizer) : null;
+    this.placed = normalizer != null && looksAtPlaces(preTokenizer?.toJSON());
   }
 
   /**
@@ -105,11 +110,12 @@ export class WordReader {
 
   private readText(text: string): void {
     const { normalizer, preTokenizer } = this.pipeline;
-    const made = normalizer ? normalizer.normalize(AlignedText.untracked(text)) : AlignedText.untracked(text);
+    const given = this.placed ? AlignedText.of(text) : AlignedText.untracked(text);
+    const made = normalizer ? normalizer.normalize(given) : given;
     if (this.scan !== null) this.readBytes(made.text, this.scan);
     else if (!preTokenizer) this.count(made.text);
     else
-      for (const part of parts(made)) {
+      for (const part of this.placed ? [made] : parts(made)) {
         for (const word of preTokenizer.split(part)) this.count(word.text);
         this.sinceRest += part.length;
         if (this.sinceRest >= batchUnits) this.pause();
