@@ -114,8 +114,9 @@ export class WordReader {
     const made = normalizer ? normalizer.normalize(given) : given;
     if (this.scan !== null) this.readBytes(made.text, this.scan);
     else if (!preTokenizer) this.count(made.text);
+    // As where texts are encoded, a text begins where the first character that is left does.
     else
-      for (const part of this.placed ? [made] : parts(made)) {
+      for (const part of this.placed ? [made.slice(0, made.length)] : parts(made)) {
         for (const word of preTokenizer.split(part)) this.count(word.text);
         this.sinceRest += part.length;
         if (this.sinceRest >= batchUnits) this.pause();
