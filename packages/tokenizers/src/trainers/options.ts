@@ -33,7 +33,7 @@ export interface CountPipeline {
 export interface CountWatch {
   /** Called now and then with the work done so far. */
   readonly onProgress?: ((progress: TrainProgress) => void) | undefined;
-  /** Stops the work; the promise is rejected with its reason. */
+  /** Stops the work, also while a text is awaited; the promise is rejected with its reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -47,7 +47,7 @@ export type SpecialToken = string | Omit<AddedToken, 'id'>;
 export interface TrainOptions extends CountPipeline, CountWatch {
   /** Number of tokens, special ones included. */
   readonly vocabSize: number;
-  /** Tokens that text can't be made of; they get the first ids. */
+  /** Tokens that text can't be made of; they get the first ids. Of one that is given twice the last flags count. */
   readonly specialTokens?: readonly SpecialToken[];
   /** How the trained tokenizer writes text again. Default: what undoes the pre-tokenizer, if it is a known one. */
   readonly decoder?: Decoder | null;

@@ -67,8 +67,8 @@ export async function trainMerges(texts: Texts, options: TrainMergesOptions): Pr
  *
  * @param texts Any number of texts, also asynchronous; only their word counts are held.
  * @param options.preTokenizer Default: GPT-2's byte-level split; null for none.
- * @throws TokenizerError `invalid_argument` for no text, or a vocabulary too small for the alphabet; the signal's
- * reason if it was aborted.
+ * @throws TokenizerError `invalid_argument` for no text, or a vocabulary too small for the alphabet; `invalid_text` for
+ * a lone surrogate; the signal's reason if it was aborted.
  * @see Sennrich et al. 2016, "Neural machine translation of rare words with subword units".
  *
  * @example

@@ -41,8 +41,8 @@ const penaltyStep = 0.0001;
  * @param options.specialTokens Default the unknown token.
  * @param options.normalizer Default NFKC; null for none.
  * @param options.preTokenizer Default `metaspace()`; null for none.
- * @throws TokenizerError `invalid_argument` for no text, or a vocabulary too small for all characters; the signal's
- * reason if it was aborted.
+ * @throws TokenizerError `invalid_argument` for no text, or a vocabulary too small for all characters; `invalid_text`
+ * for a lone surrogate; the signal's reason if it was aborted.
  * @see Kudo 2018, "Subword regularization".
  *
  * @example

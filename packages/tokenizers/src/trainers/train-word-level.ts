@@ -20,7 +20,8 @@ export interface TrainWordLevelOptions extends TrainOptions {
  *
  * @param options.specialTokens Default the unknown token; `unkToken` should be among them.
  * @param options.preTokenizer Default Whitespace (words and runs of signs); null for none.
- * @throws TokenizerError `invalid_argument` for no text; the signal's reason if it was aborted.
+ * @throws TokenizerError `invalid_argument` for no text, `invalid_text` for a lone surrogate; the signal's reason if it
+ * was aborted.
  *
  * @example
  * ```ts
