@@ -15,6 +15,7 @@ const expected: readonly (readonly [Record<string, unknown>, readonly string[], 
     ['un', '##like', '##ly', 'do', 'not', ',', 'n', "'t"],
     "unlikely do not, n 't",
   ],
+  [{ type: 'WordPiece', prefix: '', cleanup: false }, ['a', 'b', '##c'], 'ab##c'],
   [{ type: 'BPEDecoder', suffix: '</w>' }, ['ab', 'c</w>', 'd</w>'], 'abc d'],
   [
     { type: 'CTC', pad_token: '<pad>', word_delimiter_token: '|', cleanup: true },

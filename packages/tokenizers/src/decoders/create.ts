@@ -45,7 +45,7 @@ function cleanUp(text: string): string {
 
 function wordPiece(prefix: string, cleanup: boolean): Decoder {
   return each({ type: 'WordPiece', prefix, cleanup }, (token, first) => {
-    const spaced = first ? token : prefix !== '' && token.startsWith(prefix) ? token.slice(prefix.length) : ` ${token}`;
+    const spaced = first ? token : token.startsWith(prefix) ? token.slice(prefix.length) : ` ${token}`;
     return cleanup ? cleanUp(spaced) : spaced;
   });
 }

@@ -113,9 +113,13 @@ class Finder {
         let to = end;
         at = this.next(text, end);
         if (!accept(token) || (token.singleWord && !standsAlone(text, from, to))) continue;
-        if (token.lstrip) while (from > done && isSpace(text[from - 1] as string)) from--;
+        if (token.lstrip) {
+          while (from > done && isSpace(text[from - 1] as string)) from--;
+          from = Math.max(from, done);
+          // Nothing is left of a token that lies in the whitespace of the one before.
+          if (from >= to) continue;
+        }
         if (token.rstrip) while (to < text.length && isSpace(text[to] as string)) to++;
-        if (from < done) from = done;
         if (from > done) out.push({ from: done, to: from, token: null });
         out.push({ from, to, token });
         done = to;

@@ -85,6 +85,17 @@ describe('Bpe', () => {
     );
   });
 
+  it('takes only whole words whole, not stretches of long ones', () => {
+    const vocab = new Map(['a', 'b', 'c', 'ca', 'bca', 'bc'].map((token, id) => [token, id]));
+    const merges = [
+      ['c', 'a'],
+      ['b', 'ca'],
+    ] as const;
+    const model = new Bpe({ vocab, merges, ignoreMerges: true });
+    const word = 'bcb'.repeat(40);
+    expect([...model.segments(word)].flatMap((part) => model.tokenize(part).tokens)).toEqual([...word]);
+  });
+
   it('knows prefixes inside words and suffixes at their ends', () => {
     const model = new Bpe({
       vocab: new Map([
@@ -109,6 +120,8 @@ describe('Bpe', () => {
     const of = (dropout: number, seed = 1) => bpe({ dropout, seed }).tokenize(word).tokens;
     expect(of(1)).toEqual([...word]);
     expect(of(0)).toEqual(naive(word));
+    // Words that are tokens too, as in Hugging Face's library.
+    expect(bpe({ dropout: 1, ignoreMerges: true }).tokenize('bc').tokens).toEqual(['b', 'c']);
     expect(of(0.5)).toEqual(of(0.5));
     expect(of(0.5).join('')).toBe(word);
     expect(() => bpe({ dropout: 2 })).toThrow(/model\.dropout: expected a number from 0 to 1, got 2/);

@@ -117,13 +117,8 @@ export class Bpe implements Model {
    */
   *segments(word: string): Generator<string> {
     const { continuingSubwordPrefix, endOfWordSuffix, ignoreMerges } = this.options;
-    if (
-      word.length <= longestCached ||
-      continuingSubwordPrefix ||
-      endOfWordSuffix ||
-      this.dropout ||
-      (ignoreMerges && this.vocab.has(word))
-    ) {
+    // With `ignoreMerges` a stretch could be taken for a whole word.
+    if (word.length <= longestCached || continuingSubwordPrefix || endOfWordSuffix || this.dropout || ignoreMerges) {
       yield word;
       return;
     }
@@ -163,7 +158,8 @@ export class Bpe implements Model {
   }
 
   private cut(word: string): Pieces {
-    if (this.options.ignoreMerges) {
+    // As in Hugging Face's library, `dropout` cuts every word into pieces.
+    if (this.options.ignoreMerges && this.dropout === null) {
       const whole = this.vocab.get(word);
       if (whole !== undefined) return { ids: [whole], tokens: [word], starts: [0], ends: [word.length] };
     }

@@ -4,7 +4,7 @@ import type { WordChars } from './word-counts';
 export interface AlphabetOptions {
   /** Characters that become tokens whether seen or not; of longer texts the first character. */
   readonly initialAlphabet?: readonly string[];
-  /** Most characters of the alphabet, the rarest left out; default no limit. */
+  /** Most characters of the alphabet, the rarest left out but for special tokens; default no limit. */
   readonly limitAlphabet?: number | null;
 }
 

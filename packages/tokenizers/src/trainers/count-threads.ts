@@ -106,7 +106,7 @@ async function count(texts: Texts, pipeline: CountPipeline, watch: CountWatch, t
   try {
     let sent = 0;
     let first = 0;
-    for await (const batch of batchesOf(texts)) {
+    for await (const batch of batchesOf(texts, watch.signal)) {
       while (open.length >= 2 * threads) await take();
       const thread = pool[sent++ % threads] as CountThread;
       open.push({ batch, parts: thread.count({ batch, first }) });

@@ -60,6 +60,11 @@ export async function countWords(texts: Texts, options: TrainOptions): Promise<W
     ...(maxWords !== undefined && { maxWords }),
     ...(maxBytes !== undefined && { maxBytes }),
   };
+  if (typeof texts === 'string' || texts == null)
+    throw new TokenizerError(
+      'invalid_argument',
+      `[train] expected an iterable of texts, got ${texts == null ? String(texts) : 'one text; put it into a list'}`,
+    );
   signal?.throwIfAborted();
   const counted = await (options.counter ?? countHere)(texts, pipeline, { onProgress, signal });
   if (counted.lengths.length === 0)
@@ -72,7 +77,7 @@ async function countHere(texts: Texts, pipeline: CountPipeline, watch: CountWatc
   const counts = new BoundedCounts(pipeline);
   const reader = new WordReader(pipeline, counts.table, () => counts.bound());
   const pace = new Pace(watch);
-  for await (const batch of batchesOf(texts)) {
+  for await (const batch of batchesOf(texts, watch.signal)) {
     watch.signal?.throwIfAborted();
     reader.read(batch, counts.texts);
     counts.note(batch);

@@ -1,7 +1,13 @@
 import { PairTable } from '../models/pair-table';
+import { Agenda } from './agenda';
 
 /** An unknown character costs this much more than the worst piece. */
 const unknownPenalty = 10;
+/** Scores this close, relative to themselves, may be in another order once they are rounded. */
+const nearly = 1e-9;
+/** So many cuts are looked at at once; of more the best `keptCuts` go on. */
+const mostCuts = 100_000;
+const keptCuts = 20;
 
 /** Pieces of a Unigram model in training. Piece 0 is the unknown character; it has no text. */
 export interface Pieces {
@@ -25,9 +31,13 @@ export class Lattice {
   private begins = new Int32Array(1 << 10);
   private ends = new Int32Array(1 << 10);
   private ids = new Int32Array(1 << 10);
+  private back = new Int32Array(1 << 10);
+  private later = new Int32Array(1 << 10);
+  private ahead = new Float64Array(1 << 10);
   private alpha = new Float64Array(1 << 6);
   private beta = new Float64Array(1 << 6);
-  private via = new Int32Array(1 << 6);
+  private head = new Int32Array(1 << 6);
+  private tail = new Int32Array(1 << 6);
 
   constructor(
     private readonly chars: Int32Array,
@@ -61,7 +71,8 @@ export class Lattice {
     if (this.alpha.length <= n) {
       this.alpha = new Float64Array(2 * n + 2);
       this.beta = new Float64Array(2 * n + 2);
-      this.via = new Int32Array(2 * n + 2);
+      this.head = new Int32Array(2 * n + 2);
+      this.tail = new Int32Array(2 * n + 2);
     }
     this.edges = 0;
     for (let i = 0; i < n; i++) {
@@ -86,6 +97,9 @@ export class Lattice {
       this.begins = doubled(this.begins);
       this.ends = doubled(this.ends);
       this.ids = doubled(this.ids);
+      this.back = new Int32Array(2 * e);
+      this.later = new Int32Array(2 * e);
+      this.ahead = new Float64Array(2 * e);
     }
     this.begins[e] = begin;
     this.ends[e] = end;
@@ -113,46 +127,148 @@ export class Lattice {
       const to = (alpha[begins[e] as number] as number) + this.scoreOf(ids[e] as number);
       alpha[end] = logAddExp(alpha[end] as number, to);
     }
+    for (let hi = edges; hi > 0; ) {
+      const begin = begins[hi - 1] as number;
+      let lo = hi;
+      while (lo > 0 && begins[lo - 1] === begin) lo--;
+      for (let e = lo; e < hi; e++) {
+        const on = this.scoreOf(ids[e] as number) + (beta[ends[e] as number] as number);
+        beta[begin] = logAddExp(beta[begin] as number, on);
+      }
+      hi = lo;
+    }
     const whole = alpha[n] as number;
-    for (let e = edges - 1; e >= 0; e--) {
-      const begin = begins[e] as number;
+    for (let e = 0; e < edges; e++) {
       const piece = ids[e] as number;
-      const on = (beta[ends[e] as number] as number) + this.scoreOf(piece);
-      beta[begin] = logAddExp(beta[begin] as number, on);
-      expected[piece] = (expected[piece] as number) + count * Math.exp((alpha[begin] as number) + on - whole);
+      const through =
+        (alpha[begins[e] as number] as number) + this.scoreOf(piece) + (beta[ends[e] as number] as number);
+      expected[piece] = (expected[piece] as number) + count * Math.exp(through - whole);
     }
   }
 
-  /** The pieces of the best cut of characters [from, to), last first. With `parts`, the stretch as one piece is left out. */
-  best(from: number, to: number, parts = false): { readonly pieces: number[]; readonly score: number } {
-    this.open(from, to);
-    const { begins, ends, ids, alpha, via, edges } = this;
-    const n = to - from;
-    via.fill(-1, 0, n + 1);
-    alpha[0] = 0;
+  /**
+   * The best way to every edge: through `back`, with scores `ahead` that include the edge. Of ways of one score the one
+   * whose last edge begins first, where the score is rounded as in Hugging Face's trainer, with the edge that follows.
+   *
+   * @param parts Leave out the edge over all characters.
+   */
+  private ways(n: number, parts: boolean): void {
+    const { begins, ends, ids, alpha, back, ahead, head, tail, later, edges } = this;
+    head.fill(-1, 0, n + 1);
     for (let e = 0; e < edges; e++) {
       const begin = begins[e] as number;
       const end = ends[e] as number;
       if (parts && end - begin === n) continue;
-      const score = (alpha[begin] as number) + this.scoreOf(ids[e] as number);
-      if (via[end] !== -1 && score <= (alpha[end] as number)) continue;
-      alpha[end] = score;
-      via[end] = e;
+      const own = this.scoreOf(ids[e] as number);
+      const via = this.bestTo(begin, own);
+      const score = via === -1 ? own : (ahead[via] as number) + own;
+      back[e] = via;
+      ahead[e] = score;
+      // Of the edges to a place those are kept that rounding could make the best one.
+      const most = alpha[end] as number;
+      const margin = nearly * (1 + Math.abs(score));
+      if (head[end] === -1 || score > most + margin) head[end] = e;
+      else if (score < most - margin) continue;
+      else later[tail[end] as number] = e;
+      alpha[end] = head[end] === e ? score : Math.max(most, score);
+      tail[end] = e;
+      later[e] = -1;
     }
+  }
+
+  /** The edge through which an edge of this score at a place is reached best; -1 at the beginning. */
+  private bestTo(place: number, score: number): number {
+    if (place === 0) return -1;
+    const { ahead, later } = this;
+    let via = this.head[place] as number;
+    for (let e = later[via] as number; e !== -1; e = later[e] as number) {
+      if ((ahead[e] as number) + score > (ahead[via] as number) + score) via = e;
+    }
+    return via;
+  }
+
+  /** The pieces of the best cut of characters [from, to), last first. */
+  best(from: number, to: number): number[] {
+    this.open(from, to);
+    this.ways(to - from, false);
     const pieces: number[] = [];
-    if (via[n] === -1) return { pieces, score: Number.NEGATIVE_INFINITY };
-    for (let end = n; end > 0; ) {
-      const e = via[end] as number;
+    for (let e = this.bestTo(to - from, 0); e !== -1; e = this.back[e] as number) pieces.push(this.ids[e] as number);
+    return pieces;
+  }
+
+  /**
+   * The best cut of a piece into others; none if there is none.
+   *
+   * @returns `beaten`: it scores more than the piece.
+   */
+  without(piece: number): { readonly pieces: readonly number[]; readonly beaten: boolean } {
+    const { head, later, back, ids } = this;
+    const from = this.pieces.from[piece] as number;
+    const n = this.pieces.length[piece] as number;
+    this.open(from, from + n);
+    this.ways(n, true);
+    if (head[n] === -1) return { pieces: [], beaten: false };
+    const last = this.bestTo(n, 0);
+    const score = this.ahead[last] as number;
+    const ahead = score - (this.pieces.score[piece] as number);
+    let unsure = Math.abs(ahead) <= nearly * (1 + Math.abs(score));
+    const pieces: number[] = [];
+    for (let e = last; e !== -1; e = back[e] as number) {
+      unsure ||= later[head[this.ends[e] as number] as number] !== -1;
       pieces.push(ids[e] as number);
-      end = begins[e] as number;
     }
-    return { pieces, score: alpha[n] as number };
+    return unsure ? this.withoutByAgenda(n) : { pieces: pieces.reverse(), beaten: ahead > 0 };
+  }
+
+  /** As `without`, in the order in which Hugging Face's trainer looks cuts of one score through. */
+  private withoutByAgenda(n: number): { readonly pieces: readonly number[]; readonly beaten: boolean } {
+    const { begins, ends, ids, ahead, edges } = this;
+    this.ways(n, false);
+    const incoming: number[][] = Array.from({ length: n + 1 }, () => []);
+    for (let e = 0; e < edges; e++) (incoming[ends[e] as number] as number[]).push(e);
+    // Ends of cuts: each begins with an edge and goes on with another end. Entry 0 is the empty end, edge -1 the whole.
+    const firsts = [-1];
+    const rests = [-1];
+    const scores = [0];
+    let agenda = new Agenda();
+    agenda.push(0, 0);
+    const found: number[][] = [];
+    while (agenda.size > 0 && found.length < 2) {
+      const top = agenda.pop();
+      const first = firsts[top] as number;
+      if (first === -1 && top !== 0) {
+        const cut: number[] = [];
+        for (let end = rests[top] as number; end > 0; end = rests[end] as number)
+          cut.push(ids[firsts[end] as number] as number);
+        found.push(cut);
+        continue;
+      }
+      const score = scores[top] as number;
+      const place = top === 0 ? n : (begins[first] as number);
+      for (const e of place === 0 ? [-1] : (incoming[place] as number[])) {
+        rests.push(top);
+        scores.push(e === -1 ? score : this.scoreOf(ids[e] as number) + score);
+        agenda.push(firsts.push(e) - 1, e === -1 ? score : (ahead[e] as number) + score);
+      }
+      if (agenda.size > mostCuts) {
+        const best = new Agenda();
+        for (let i = 0; i < keptCuts; i++) {
+          const end = agenda.pop();
+          const e = firsts[end] as number;
+          const rest = scores[rests[end] as number] as number;
+          best.push(end, e === -1 ? rest : (ahead[e] as number) + rest);
+        }
+        agenda = best;
+      }
+    }
+    const [one = [], two = []] = found;
+    return one.length > 1 ? { pieces: one, beaten: true } : { pieces: two, beaten: false };
   }
 }
 
 function logAddExp(x: number, y: number): number {
   if (x === Number.NEGATIVE_INFINITY) return y;
-  return x > y ? x + Math.log1p(Math.exp(y - x)) : y + Math.log1p(Math.exp(x - y));
+  return x > y ? x + Math.log(Math.exp(y - x) + 1) : y + Math.log(Math.exp(x - y) + 1);
 }
 
 function doubled(array: Int32Array) {

@@ -51,7 +51,9 @@ export class Merger {
         `[train] vocabSize: expected at least ${this.tokens.length} for the alphabet and the special tokens, got ${options.vocabSize}; limitAlphabet makes it smaller`,
       );
     }
-    this.spell(new Set(alphabet));
+    // A special token of one character is in the vocabulary, so words may hold it whatever the alphabet's limit left.
+    const single = options.specialTokens.filter((token) => [...token].length === 1);
+    this.spell(new Set([...alphabet, ...single.map((token) => token.codePointAt(0) as number)]));
     this.countPairs();
   }
 
@@ -67,7 +69,7 @@ export class Merger {
    * Turns characters into first symbols: with a prefix or suffix, a character inside a word and one at its end are
    * tokens of their own. Those get their ids in order, whatever the order of the words.
    */
-  private spell(alphabet: ReadonlySet<number>): void {
+  private spell(known: ReadonlySet<number>): void {
     const { symbols, starts, sizes } = this;
     const { prefix, suffix } = this.options;
     // 4 · character + 2 · (not the first) + (the last)
@@ -77,7 +79,7 @@ export class Merger {
     for (let w = 0; w < sizes.length; w++) {
       const to = starts[w + 1] as number;
       for (let i = starts[w] as number; i < to; i++) {
-        if (alphabet.has(symbols[i] as number)) idOf.set(form(i, starts[w] as number, to), -1);
+        if (known.has(symbols[i] as number)) idOf.set(form(i, starts[w] as number, to), -1);
       }
     }
     for (const key of [...idOf.keys()].sort((a, b) => a - b)) {
@@ -89,7 +91,7 @@ export class Merger {
       const to = starts[w + 1] as number;
       let n = from;
       for (let i = from; i < to; i++) {
-        // Characters outside the alphabet are left out.
+        // Characters that are no tokens are left out.
         const id = idOf.get(form(i, from, to));
         if (id !== undefined) symbols[n++] = id;
       }

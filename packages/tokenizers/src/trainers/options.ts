@@ -4,6 +4,7 @@ import type { Decoder } from '../decoders/decoder';
 import type { Normalizer } from '../normalizers/normalizer';
 import type { PostProcessor } from '../post-processors/post-processor';
 import type { PreTokenizer } from '../pre-tokenizers/pre-tokenizer';
+import { findLoneSurrogate } from '../text/unicode';
 import type { CountReport, WordCounts } from './word-counts';
 
 /** Texts to train on: any number, of any size. */
@@ -32,7 +33,7 @@ export interface CountPipeline {
 export interface CountWatch {
   /** Called now and then with the work done so far. */
   readonly onProgress?: ((progress: TrainProgress) => void) | undefined;
-  /** Stops the work; the promise is rejected with its reason. */
+  /** Stops the work, also while a text is awaited; the promise is rejected with its reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -46,7 +47,7 @@ export type SpecialToken = string | Omit<AddedToken, 'id'>;
 export interface TrainOptions extends CountPipeline, CountWatch {
   /** Number of tokens, special ones included. */
   readonly vocabSize: number;
-  /** Tokens that text can't be made of; they get the first ids. */
+  /** Tokens that text can't be made of; they get the first ids. Of one that is given twice the last flags count. */
   readonly specialTokens?: readonly SpecialToken[];
   /** How the trained tokenizer writes text again. Default: what undoes the pre-tokenizer, if it is a known one. */
   readonly decoder?: Decoder | null;
@@ -102,9 +103,24 @@ export function checkVocabSize(vocabSize: number): void {
   checkWhole('vocabSize', vocabSize, 1, 2 ** 24);
 }
 
-/** The texts of special tokens, each once. @throws TokenizerError `invalid_argument` for an empty one. */
+/** @throws TokenizerError `invalid_argument` for what is no text, `invalid_text` for a lone surrogate. */
+export function checkTexts(name: string, texts: Iterable<unknown>): void {
+  for (const text of texts) {
+    if (typeof text !== 'string')
+      throw new TokenizerError('invalid_argument', `[train] ${name}: expected text, got ${String(text)}`);
+    const lone = findLoneSurrogate(text);
+    if (lone >= 0)
+      throw new TokenizerError(
+        'invalid_text',
+        `[train] ${name}: expected well-formed text, got a lone surrogate at place ${lone} of ${JSON.stringify(text)}`,
+      );
+  }
+}
+
+/** The texts of special tokens, each once. @throws TokenizerError as `checkTexts`, and `invalid_argument` for an empty one. */
 export function contentsOf(tokens: readonly SpecialToken[]): string[] {
   const contents = tokens.map((token) => (typeof token === 'string' ? token : token.content));
+  checkTexts('specialTokens', contents);
   if (contents.includes('')) {
     throw new TokenizerError('invalid_argument', '[train] specialTokens: expected texts, got an empty one');
   }

@@ -99,11 +99,20 @@ describe('trainBpe', () => {
     expect(vocabOf(trained)).toEqual(['a', 'b', 'x', 'aa']);
   });
 
-  it('gives added tokens their flags', async () => {
+  it('keeps a character that is a special token, whatever the limit', async () => {
+    const options = { vocabSize: 9, specialTokens: ['c', '<s>'], limitAlphabet: 2, preTokenizer: spaces };
+    const plain = await trainBpe(['bab bab cab'], options);
+    expect(vocabOf(plain)).toEqual('c <s> a b ab bab cab'.split(' '));
+    const marked = await trainBpe(['bab bab cab'], { ...options, continuingSubwordPrefix: '##' });
+    expect(vocabOf(marked)).toEqual('c <s> a b ##a ##b ##ab bab cab'.split(' '));
+  });
+
+  it('gives added tokens their flags, the last ones of a token that comes twice', async () => {
     const mask = { content: '<mask>', lstrip: true, special: true };
-    const trained = await trainBpe(texts, { vocabSize: 300, specialTokens: ['<s>', mask, '<s>'] });
+    const end = { content: '<s>', rstrip: true };
+    const trained = await trainBpe(texts, { vocabSize: 300, specialTokens: ['<s>', mask, end] });
     expect(trained.toJSON().added_tokens).toMatchObject([
-      { id: 0, content: '<s>', special: true, lstrip: false },
+      { id: 0, content: '<s>', special: true, lstrip: false, rstrip: true },
       { id: 1, content: '<mask>', special: true, lstrip: true },
     ]);
     expect(trained.encode('a <mask>').tokens).toEqual(['a', ' <mask>']);
@@ -114,12 +123,18 @@ describe('trainBpe', () => {
       expect(trainBpe(input, { vocabSize: 300, ...options })).rejects;
     await failing({}, []).toThrow('at least one character');
     await failing({}, ['ok', 'no\ud800pe']).toThrow('place 2 of text 1');
+    await expect(trainBpe('one text', { vocabSize: 300 })).rejects.toThrow('put it into a list');
     await failing({ vocabSize: 10 }).toThrow('at least 256');
     await failing({ vocabSize: 1.5 }).toThrow('whole number');
     await failing({ minFrequency: -1 }).toThrow('minFrequency');
     await failing({ maxTokenLength: 0 }).toThrow('maxTokenLength');
     await failing({ limitAlphabet: Number.NaN }).toThrow('limitAlphabet');
     await failing({ specialTokens: [''] }).toThrow('specialTokens');
+    await failing({ specialTokens: ['<s>', '\ud800'] }).toThrow('specialTokens: expected well-formed text');
+    await failing({ initialAlphabet: ['\ud800'] }).toThrow('initialAlphabet: expected well-formed text');
+    await failing({ continuingSubwordPrefix: '\ud800' }).toThrow('continuingSubwordPrefix');
+    await failing({ endOfWordSuffix: '\ud800' }).toThrow('endOfWordSuffix');
+    await failing({ unkToken: '\ud800' }).toThrow('unkToken');
     await failing({ maxWords: 3 }).toThrow('maxWords');
   });
 
@@ -137,5 +152,26 @@ describe('trainBpe', () => {
     const later = new AbortController();
     const training = trainBpe(texts, { vocabSize: 300, signal: later.signal, onProgress: () => later.abort() });
     await expect(training).rejects.toThrow(/abort/);
+  });
+
+  it('does not wait for a text that never comes when it is stopped, and closes a source that is ready', async () => {
+    const stop = new AbortController();
+    async function* hanging() {
+      yield 'a';
+      stop.abort(new Error('enough'));
+      await new Promise(() => {});
+    }
+    await expect(trainBpe(hanging(), { vocabSize: 300, signal: stop.signal })).rejects.toThrow('enough');
+    let closed = false;
+    async function* malformed() {
+      try {
+        for (;;) yield '\udc00'.repeat(1 << 21);
+      } finally {
+        closed = true;
+      }
+    }
+    const { signal } = new AbortController();
+    await expect(trainBpe(malformed(), { vocabSize: 300, signal })).rejects.toThrow('lone surrogate');
+    expect(closed).toBe(true);
   });
 });

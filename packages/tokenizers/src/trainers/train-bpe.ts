@@ -6,7 +6,7 @@ import type { Tokenizer } from '../tokenizer';
 import type { AlphabetOptions } from './alphabet';
 import { countWords } from './count-words';
 import { Merger } from './merger';
-import { Pace, type Texts, type TrainOptions, checkVocabSize, checkWhole, contentsOf } from './options';
+import { Pace, type Texts, type TrainOptions, checkTexts, checkVocabSize, checkWhole, contentsOf } from './options';
 import { endsWithBytes, trained } from './trained';
 
 /** Settings that BPE and WordPiece share; the names and defaults are those of Hugging Face's BpeTrainer. */
@@ -38,6 +38,9 @@ export async function trainMerges(texts: Texts, options: TrainMergesOptions): Pr
   checkWhole('minFrequency', minFrequency, 0, Number.MAX_SAFE_INTEGER);
   if (maxTokenLength != null) checkWhole('maxTokenLength', maxTokenLength, 1, 2 ** 31);
   if (limitAlphabet != null) checkWhole('limitAlphabet', limitAlphabet, 0, 2 ** 24);
+  checkTexts('initialAlphabet', options.initialAlphabet ?? []);
+  checkTexts('continuingSubwordPrefix', [options.continuingSubwordPrefix ?? '']);
+  checkTexts('endOfWordSuffix', [options.endOfWordSuffix ?? '']);
   const specialTokens = contentsOf(options.specialTokens ?? []);
   const merger = new Merger(await countWords(texts, options), {
     vocabSize,
@@ -64,8 +67,8 @@ export async function trainMerges(texts: Texts, options: TrainMergesOptions): Pr
  *
  * @param texts Any number of texts, also asynchronous; only their word counts are held.
  * @param options.preTokenizer Default: GPT-2's byte-level split; null for none.
- * @throws TokenizerError `invalid_argument` for no text, or a vocabulary too small for the alphabet; the signal's
- * reason if it was aborted.
+ * @throws TokenizerError `invalid_argument` for no text, or a vocabulary too small for the alphabet; `invalid_text` for
+ * a lone surrogate; the signal's reason if it was aborted.
  * @see Sennrich et al. 2016, "Neural machine translation of rare words with subword units".
  *
  * @example
@@ -78,6 +81,7 @@ export async function trainMerges(texts: Texts, options: TrainMergesOptions): Pr
 export async function trainBpe(texts: Texts, options: TrainBpeOptions): Promise<Tokenizer> {
   const { preTokenizer = byteLevel(), endOfWordSuffix: suffix = null, continuingSubwordPrefix = null } = options;
   const initialAlphabet = options.initialAlphabet ?? (endsWithBytes(preTokenizer) ? byteAlphabet : []);
+  checkTexts('unkToken', [options.unkToken ?? '']);
   const merger = await trainMerges(texts, { ...options, preTokenizer, initialAlphabet });
   const model = new Bpe({
     vocab: merger.ids,

@@ -41,10 +41,116 @@ describe('trainUnigram', () => {
       expect(Math.abs(score - (expected.get(piece) ?? 0))).toBeLessThan(0.003);
   });
 
+  // Cuts of one score, and losses that are equal but for rounding, decide here.
+  it.each([
+    [
+      ['aab acbcc bca   a', ' cbccbac  ccbcaac', '  ba acabacbcacccba ccba', 'baabac  b cb b', 'b b bccbc '],
+      9,
+      0.99,
+      [
+        '·',
+        -1.052,
+        'a',
+        -1.288,
+        'c',
+        -2.202,
+        'cbcc',
+        -3.304,
+        'ccba',
+        -3.304,
+        'bac··',
+        -3.304,
+        'b',
+        -3.331,
+        'ccbc',
+        -3.331,
+      ],
+    ],
+    [
+      ['cecb ae a fedf efdbfeecedd cfcddeddae fd b'],
+      10,
+      0.75,
+      [
+        'e',
+        -1.908,
+        '·',
+        -2.04,
+        'f',
+        -2.04,
+        'c',
+        -2.195,
+        'b',
+        -2.373,
+        'fd',
+        -2.873,
+        '·a',
+        -2.873,
+        'd',
+        -3.873,
+        'a',
+        -3.873,
+      ],
+    ],
+    [
+      ['ccadbcfffe bbfcedaebbecaefaab   c cbe  f'],
+      10,
+      0.75,
+      [
+        'f',
+        -1.733,
+        'b',
+        -1.845,
+        'c',
+        -1.933,
+        'a',
+        -2.428,
+        'e',
+        -2.666,
+        'd',
+        -3.016,
+        '··',
+        -3.016,
+        '·c',
+        -3.016,
+        '·',
+        -3.325,
+      ],
+    ],
+  ])('breaks ties as Hugging Face’s trainer: %j', async (input, vocabSize, shrinkingFactor, scored) => {
+    const options = { vocabSize, shrinkingFactor, normalizer: null, preTokenizer: null };
+    const trained = await trainUnigram(input, options);
+    const { vocab } = trained.toJSON().model as { vocab: [string, number][] };
+    const scores = new Map(vocab.slice(1));
+    for (let i = 0; i < scored.length; i += 2) {
+      const piece = String(scored[i]).replaceAll('·', ' ');
+      expect(scores.get(piece)).toBeCloseTo(scored[i + 1] as number, 2);
+      scores.delete(piece);
+    }
+    expect([...scores.keys()]).toEqual([]);
+  });
+
+  it('gives a score to characters where no piece is seen often enough', async () => {
+    const trained = await trainUnigram(['a'.repeat(36)], { vocabSize: 9, normalizer: null, preTokenizer: null });
+    expect((trained.toJSON().model as { vocab: unknown }).vocab).toEqual([
+      ['<unk>', 0],
+      ['a', 0],
+    ]);
+    expect(trained.encode('aa').tokens).toEqual(['a', 'a']);
+  });
+
   it('makes a ready tokenizer', async () => {
     const trained = await trainUnigram(texts, { vocabSize: 60 });
     expect(trained.decode(trained.encodeIds('the bat sat'))).toBe('the bat sat');
     expect(trained.encode('ж').ids).toContain(trained.tokenToId('<unk>'));
+  });
+
+  it('makes no longer piece with U+0000, as the reference', async () => {
+    const options = { vocabSize: 30, preTokenizer: null, normalizer: null };
+    const trained = await trainUnigram(['ab\0abab\0abc\0', '\0\0', 'abc\0ab'], options);
+    const { vocab } = trained.toJSON().model as { vocab: [string, number][] };
+    const expected = [-0.30991, -1.59159, -1.59169, -1.59179, -1.59179];
+    expect(vocab.slice(1).map(([piece]) => piece)).toEqual(['ab', 'b', 'a', '\0', 'c']);
+    for (const [i, [, score]] of vocab.slice(1).entries()) expect(score).toBeCloseTo(expected[i] as number, 4);
   });
 
   it('refuses settings that make no sense', async () => {
@@ -55,6 +161,8 @@ describe('trainUnigram', () => {
     await failing({ maxPieceLength: 0 }).toThrow('maxPieceLength');
     await failing({ nSubIterations: 0 }).toThrow('nSubIterations');
     await failing({ seedSize: 0 }).toThrow('seedSize');
+    await failing({ initialAlphabet: ['\ud800'] }).toThrow('initialAlphabet');
+    await failing({ unkToken: '\ud800' }).toThrow('unkToken');
   });
 });
 
@@ -128,11 +236,10 @@ describe('the steps of Unigram training', () => {
     expect(expected[0]).toBeCloseTo(throughCut, 12);
     expect(expected[1]).toBeCloseTo(2 * throughCut * Math.exp(-3.5 - ab), 12);
     expect(expected[3]).toBeCloseTo(2 * throughCut * Math.exp(-3.7 - ab), 12);
-    expect(lattice.best(0, 5)).toEqual({ pieces: [4], score: -14 });
-    const parts = lattice.best(0, 5, true);
-    expect(parts.pieces).toEqual([2, 1, 0, 2, 1]);
-    expect(parts.score).toBeCloseTo(-7 + unknown, 12);
-    expect(lattice.best(2, 3, true).pieces).toEqual([]);
+    expect(lattice.best(0, 5)).toEqual([4]);
+    expect(lattice.without(4)).toEqual({ pieces: [1, 2, 0, 1, 2], beaten: false });
+    expect(lattice.without(3)).toEqual({ pieces: [1, 2], beaten: true });
+    expect(lattice.without(2)).toEqual({ pieces: [], beaten: false });
   });
 
   it.each([

@@ -5,7 +5,7 @@ import { metaspace } from '../pre-tokenizers/metaspace';
 import type { Tokenizer } from '../tokenizer';
 import { countWords } from './count-words';
 import type { Pieces } from './lattice';
-import { Pace, type Texts, type TrainOptions, checkVocabSize, checkWhole, contentsOf } from './options';
+import { Pace, type Texts, type TrainOptions, checkTexts, checkVocabSize, checkWhole, contentsOf } from './options';
 import { type Seeds, seedPieces } from './seed-pieces';
 import { trained } from './trained';
 import { type Sentences, improve, prune } from './unigram-steps';
@@ -41,8 +41,8 @@ const penaltyStep = 0.0001;
  * @param options.specialTokens Default the unknown token.
  * @param options.normalizer Default NFKC; null for none.
  * @param options.preTokenizer Default `metaspace()`; null for none.
- * @throws TokenizerError `invalid_argument` for no text, or a vocabulary too small for all characters; the signal's
- * reason if it was aborted.
+ * @throws TokenizerError `invalid_argument` for no text, or a vocabulary too small for all characters; `invalid_text`
+ * for a lone surrogate; the signal's reason if it was aborted.
  * @see Kudo 2018, "Subword regularization".
  *
  * @example
@@ -64,6 +64,8 @@ export async function trainUnigram(texts: Texts, options: TrainUnigramOptions): 
       `[train] shrinkingFactor: expected a number between 0 and 1, got ${shrinkingFactor}`,
     );
   const unkToken = options.unkToken === undefined ? '<unk>' : options.unkToken;
+  checkTexts('unkToken', [unkToken ?? '']);
+  checkTexts('initialAlphabet', options.initialAlphabet ?? []);
   const filled = {
     ...options,
     normalizer: options.normalizer === undefined ? createNormalizer({ type: 'NFKC' }) : options.normalizer,
@@ -75,7 +77,7 @@ export async function trainUnigram(texts: Texts, options: TrainUnigramOptions): 
 
   const counted = await countWords(texts, filled);
   const { sentences, alphabet } = ranked(counted);
-  const required = new Set(alphabet);
+  const required = new Set(sentences.chars.includes(0) ? alphabet : alphabet.slice(1));
   for (const text of options.initialAlphabet ?? []) required.add([...text][0] ?? '');
   required.delete('');
   if (required.size + reserved.length > vocabSize)
@@ -86,7 +88,7 @@ export async function trainUnigram(texts: Texts, options: TrainUnigramOptions): 
 
   const pace = new Pace(options);
   await pace.rest('seeding', 0, null);
-  const limits = { ranks: alphabet.length + 1, longest: maxPieceLength, most: seedSize };
+  const limits = { ranks: alphabet.length, longest: maxPieceLength, most: seedSize };
   const seeds = await seedPieces(sentences, sentences.counts, limits, pace);
   let pieces = withUnknown(seeds);
   const desired = Math.floor((vocabSize * 11) / 10);
@@ -97,7 +99,7 @@ export async function trainUnigram(texts: Texts, options: TrainUnigramOptions): 
     pieces = await prune(pieces, sentences, Math.max(desired, Math.floor(count * shrinkingFactor)), pace);
     if (pieces.length.length === count) break;
   }
-  const text = (rank: number) => alphabet[rank - 1] as string;
+  const text = (rank: number) => alphabet[rank] as string;
   const spelled = Array.from(pieces.length, (length, i): [string, number] => {
     const from = pieces.from[i] as number;
     return [Array.from(sentences.chars.subarray(from, from + length), text).join(''), pieces.score[i] as number];
@@ -111,11 +113,14 @@ export async function trainUnigram(texts: Texts, options: TrainUnigramOptions): 
   return trained(model, filled);
 }
 
-/** Words with each character as its place in the alphabet, from 1 on. */
+/**
+ * Words with each character as its place in the alphabet, which begins with U+0000. Its rank 0 ends words: as in the
+ * reference, no longer piece has it.
+ */
 function ranked(counted: WordCounts): { readonly sentences: Sentences; readonly alphabet: string[] } {
   const { chars, starts } = charsOf(counted);
-  const codePoints = Int32Array.from(new Set(chars)).sort();
-  const rankOf = new Map(Array.from(codePoints, (c, i) => [c, i + 1]));
+  const codePoints = Int32Array.from(new Set(chars).add(0)).sort();
+  const rankOf = new Map(Array.from(codePoints, (c, i) => [c, i]));
   for (let i = 0; i < chars.length; i++) chars[i] = rankOf.get(chars[i] as number) as number;
   return {
     sentences: { chars, starts, counts: counted.counts },
@@ -140,7 +145,7 @@ function choose(
   room: number,
 ): (readonly [string, number])[] {
   const scores = new Map(pieces);
-  const least = pieces.reduce((min, [, score]) => Math.min(min, score), Number.POSITIVE_INFINITY);
+  const least = pieces.reduce((min, [, score]) => Math.min(min, score), 0);
   let absent = 0;
   const chosen = [...required].sort(byCodePoint).map((char): readonly [string, number] => {
     return [char, scores.get(char) ?? least + penaltyStep * absent++];

@@ -3,7 +3,7 @@ import { WordLevel } from '../models/word-level';
 import { createPreTokenizer } from '../pre-tokenizers/create';
 import type { Tokenizer } from '../tokenizer';
 import { countWords } from './count-words';
-import { Pace, type Texts, type TrainOptions, checkVocabSize, checkWhole, contentsOf } from './options';
+import { Pace, type Texts, type TrainOptions, checkTexts, checkVocabSize, checkWhole, contentsOf } from './options';
 import { trained } from './trained';
 import { charsOf, textOf } from './word-counts';
 
@@ -20,7 +20,8 @@ export interface TrainWordLevelOptions extends TrainOptions {
  *
  * @param options.specialTokens Default the unknown token; `unkToken` should be among them.
  * @param options.preTokenizer Default Whitespace (words and runs of signs); null for none.
- * @throws TokenizerError `invalid_argument` for no text; the signal's reason if it was aborted.
+ * @throws TokenizerError `invalid_argument` for no text, `invalid_text` for a lone surrogate; the signal's reason if it
+ * was aborted.
  *
  * @example
  * ```ts
@@ -33,6 +34,7 @@ export async function trainWordLevel(texts: Texts, options: TrainWordLevelOption
   const { vocabSize, minFrequency = 0, unkToken = '<unk>' } = options;
   checkVocabSize(vocabSize);
   checkWhole('minFrequency', minFrequency, 0, Number.MAX_SAFE_INTEGER);
+  checkTexts('unkToken', [unkToken]);
   const filled = {
     ...options,
     preTokenizer:

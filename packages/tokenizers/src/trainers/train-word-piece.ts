@@ -3,7 +3,7 @@ import { WordPiece } from '../models/word-piece';
 import { bertNormalizer } from '../normalizers/bert';
 import { createPreTokenizer } from '../pre-tokenizers/create';
 import type { Tokenizer } from '../tokenizer';
-import type { Texts } from './options';
+import { type Texts, checkTexts } from './options';
 import { trained } from './trained';
 import { type TrainMergesOptions, trainMerges } from './train-bpe';
 
@@ -45,8 +45,9 @@ export async function trainWordPiece(texts: Texts, options: TrainWordPieceOption
     specialTokens: options.specialTokens ?? bertTokens,
     continuingSubwordPrefix: prefix,
   };
-  const merger = await trainMerges(texts, filled);
   const { unkToken = '[UNK]', maxInputCharsPerWord } = options;
+  checkTexts('unkToken', [unkToken]);
+  const merger = await trainMerges(texts, filled);
   const model = new WordPiece({
     vocab: merger.ids,
     unkToken,

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { type Tokenizer, bertNormalizer, createPreTokenizer, trainWordLevel, trainWordPiece } from '../index';
+import {
+  type Tokenizer,
+  bertNormalizer,
+  createNormalizer,
+  createPreTokenizer,
+  trainWordLevel,
+  trainWordPiece,
+} from '../index';
 
 const texts = [
   'The cat sat on the mat; the cat ate the rat.',
@@ -29,6 +36,24 @@ describe('trainWordLevel', () => {
       preTokenizer: createPreTokenizer({ type: 'WhitespaceSplit' }),
     });
     expect(vocabOf(trained)).toEqual(['<unk>', 'a', 'ab', 'ﬀ', '🦊']);
+  });
+
+  it('looks at places before normalisation where the pre-tokenizer does, as the reference', async () => {
+    const first = { type: 'Metaspace', replacement: '▁', prepend_scheme: 'first', split: true };
+    const scripts = { type: 'Sequence', pretokenizers: [{ type: 'UnicodeScripts' }, first] };
+    const train = async (normalizer: unknown, preTokenizer: unknown) =>
+      vocabOf(
+        await trainWordLevel([' ab ʼn', 'ʼnb', 'ŉ'], {
+          vocabSize: 30,
+          specialTokens: [],
+          normalizer: createNormalizer(normalizer),
+          preTokenizer: createPreTokenizer(preTokenizer),
+        }),
+      );
+    expect(await train({ type: 'Strip' }, first)).toEqual('ab ▁ŉ ▁ʼn ▁ʼnb'.split(' '));
+    const dropped = { type: 'Replace', pattern: { String: 'ʼ' }, content: '' };
+    expect(await train(dropped, { ...first, split: false })).toEqual('nb ▁ab▁n ▁ŉ'.split(' '));
+    expect(await train({ type: 'NFKC' }, scripts)).toEqual('▁ʼ ab n nb ʼ ▁ ▁n'.split(' '));
   });
 
   it('gives a word that is a special token no second id', async () => {

@@ -34,13 +34,15 @@ function decoderOf(preTokenizer: PreTokenizer | null): Decoder | null {
  */
 export function trained(model: Model, options: TrainOptions, decoder?: Decoder | null): Tokenizer {
   const { normalizer = null, preTokenizer = null, specialTokens = [], postProcessor = null } = options;
-  const seen = new Set<string>();
-  const addedTokens = specialTokens.flatMap((token) => {
-    const flags = typeof token === 'string' ? { content: token } : token;
-    if (seen.has(flags.content)) return [];
-    seen.add(flags.content);
-    return [{ special: true, ...flags, id: model.vocab.get(flags.content) as number }];
-  });
+  // Of a token that is given twice the last flags count, in the place of the first.
+  const flags = new Map(
+    specialTokens.map((token) => (typeof token === 'string' ? { content: token } : token)).map((t) => [t.content, t]),
+  );
+  const addedTokens = Array.from(flags, ([content, token]) => ({
+    special: true,
+    ...token,
+    id: model.vocab.get(content) as number,
+  }));
   return new Tokenizer({
     normalizer,
     preTokenizer,

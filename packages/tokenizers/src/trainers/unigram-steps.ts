@@ -1,5 +1,6 @@
 import { Lattice, type Pieces } from './lattice';
 import type { Pace } from './options';
+import { preciseLog } from './precise-log';
 import type { WordChars } from './word-counts';
 
 /** The words that Unigram is trained on. */
@@ -25,10 +26,9 @@ export function digamma(x: number): number {
   let y = x;
   while (y < 7) result -= 1 / y++;
   y -= 0.5;
-  const inverse = 1 / (y * y);
-  return (
-    result + Math.log(y) + inverse * (1 / 24 - inverse * (7 / 960 - inverse * (31 / 8064 - inverse * (127 / 30720))))
-  );
+  const v2 = (1 / y) * (1 / y);
+  const v4 = v2 * v2;
+  return result + (Math.log(y) + (1 / 24) * v2 - (7 / 960) * v4 + (31 / 8064) * v4 * v2 - (127 / 30720) * v4 * v4);
 }
 
 /**
@@ -71,7 +71,7 @@ export async function prune(pieces: Pieces, sentences: Sentences, size: number, 
   for (let w = 0; w < counts.length; w++) {
     const times = counts[w] as number;
     seen += times;
-    for (const piece of lattice.best(starts[w] as number, starts[w + 1] as number).pieces) {
+    for (const piece of lattice.best(starts[w] as number, starts[w + 1] as number)) {
       freq[piece] = (freq[piece] as number) + times;
     }
     if ((w & 0xff) === 0 && pace.due) await pace.rest('pruning', count, null);
@@ -82,22 +82,20 @@ export async function prune(pieces: Pieces, sentences: Sentences, size: number, 
   const loss = new Float64Array(count);
   for (let piece = 1; piece < count; piece++) {
     if ((piece & 0xff) === 0 && pace.due) await pace.rest('pruning', count, null);
-    const from = pieces.from[piece] as number;
-    const other = lattice.best(from, from + (pieces.length[piece] as number), true);
+    const other = lattice.without(piece);
     const f = freq[piece] as number;
     const only = other.pieces.length === 0;
-    const beaten = !only && other.score > (pieces.score[piece] as number);
-    if (only || beaten) {
+    if (only || other.beaten) {
       // A piece that loses against its parts is dropped if no word uses it.
       if (only || f > 0) kept.push(piece);
       continue;
     }
     if (f === 0) continue;
     // The reference takes the number of all pieces for the number of the parts; so must we to drop what it drops.
-    const sumWithout = Math.log(sum + f * (count - 1));
+    const sumWithout = preciseLog(sum + f * (count - 1));
     let without = 0;
-    for (const part of other.pieces) without += Math.log((freq[part] as number) + f) - sumWithout;
-    loss[piece] = (f / seen) * (Math.log(f) - Math.log(sum) - without);
+    for (const part of other.pieces) without += preciseLog((freq[part] as number) + f) - sumWithout;
+    loss[piece] = (f / seen) * (preciseLog(f) - preciseLog(sum) - without);
     candidates.push(piece);
   }
   candidates.sort((a, b) => (loss[b] as number) - (loss[a] as number) || a - b);

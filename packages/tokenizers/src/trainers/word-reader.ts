@@ -2,6 +2,7 @@ import { TokenizerError } from '../errors';
 import { Utf8Chunks } from '../fast/chunks';
 import { scannerOf } from '../fast/create';
 import type { Scanner } from '../fast/scanners';
+import { looksAtPlaces } from '../pre-tokenizers/places';
 import { AlignedText } from '../text/aligned-text';
 import { findLoneSurrogate } from '../text/unicode';
 import type { CountTable } from './count-table';
@@ -13,11 +14,38 @@ const batchUnits = 1 << 21;
 /** Where a text that is too long to be cut into words at once is cut: no pre-tokenizer in use joins these. */
 const seam = /[A-Za-z](?= [A-Za-z])/g;
 
+/** Texts until the signal, which does not wait for a text that is on its way. */
+async function* until(texts: AsyncIterable<string>, signal: AbortSignal): AsyncGenerator<string, void, undefined> {
+  const iterator = texts[Symbol.asyncIterator]();
+  let stop: (reason: unknown) => void = () => {};
+  const abort = () => stop(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  let waiting = false;
+  try {
+    for (;;) {
+      waiting = true;
+      const { done, value } = await new Promise<IteratorResult<string>>((resolve, reject) => {
+        stop = reject;
+        signal.throwIfAborted();
+        Promise.resolve(iterator.next()).then(resolve, reject);
+      });
+      waiting = false;
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    signal.removeEventListener('abort', abort);
+    const closed = Promise.resolve(iterator.return?.()).catch(() => {});
+    // A source that hangs would hold the signal's reason back.
+    if (!waiting) await closed;
+  }
+}
+
 /** Texts in batches whose borders depend on the texts alone. */
-export async function* batchesOf(texts: Texts): AsyncGenerator<string[], void, undefined> {
+export async function* batchesOf(texts: Texts, signal?: AbortSignal): AsyncGenerator<string[], void, undefined> {
   let batch: string[] = [];
   let units = 0;
-  for await (const text of texts) {
+  for await (const text of signal !== undefined && Symbol.asyncIterator in texts ? until(texts, signal) : texts) {
     if (typeof text !== 'string')
       throw new TokenizerError('invalid_argument', `[train] expected texts, got ${typeof text}`);
     batch.push(text);
@@ -38,6 +66,8 @@ export function kindOf({ preTokenizer }: CountPipeline): WordCounts['kind'] {
 /** Cuts texts into words and counts them. */
 export class WordReader {
   private readonly scan: Scanner | null;
+  /** Words depend on where they stood before normalisation. */
+  private readonly placed: boolean;
   private readonly chunks = new Utf8Chunks();
   private readonly encoder = new TextEncoder();
   private scratch = new Uint8Array(1 << 10);
@@ -50,7 +80,9 @@ export class WordReader {
     private readonly table: CountTable,
     private readonly rest: () => void,
   ) {
-    this.scan = pipeline.preTokenizer ? scannerOf(pipeline.preTokenizer) : null;
+    const { normalizer, preTokenizer } = pipeline;
+    this.scan = preTokenizer ? scannerOf(preTokenizer) : null;
+    this.placed = normalizer != null && looksAtPlaces(preTokenizer?.toJSON());
   }
 
   /**
@@ -78,11 +110,13 @@ export class WordReader {
 
   private readText(text: string): void {
     const { normalizer, preTokenizer } = this.pipeline;
-    const made = normalizer ? normalizer.normalize(AlignedText.untracked(text)) : AlignedText.untracked(text);
+    const given = this.placed ? AlignedText.of(text) : AlignedText.untracked(text);
+    const made = normalizer ? normalizer.normalize(given) : given;
     if (this.scan !== null) this.readBytes(made.text, this.scan);
     else if (!preTokenizer) this.count(made.text);
+    // As where texts are encoded, a text begins where the first character that is left does.
     else
-      for (const part of parts(made)) {
+      for (const part of this.placed ? [made.slice(0, made.length)] : parts(made)) {
         for (const word of preTokenizer.split(part)) this.count(word.text);
         this.sinceRest += part.length;
         if (this.sinceRest >= batchUnits) this.pause();
