@@ -216,8 +216,18 @@ export class Matcher {
     return out;
   }
 
-  /** The end of the first match that begins at `from` (and ends at `goal`, if that is not negative), or -1. */
-  private run(program: readonly Step[], text: string, from: number, saved: Int32Array, goal = -1): number {
+  /**
+   * The end of the first match that begins at `from` (and ends at `goal`, if that is not negative), or -1. Nothing from
+   * `bound` on is matched.
+   */
+  private run(
+    program: readonly Step[],
+    text: string,
+    from: number,
+    saved: Int32Array,
+    bound = text.length,
+    goal = -1,
+  ): number {
     // Waiting alternatives as (step, place); restored slots as (-1 - slot, old value).
     const waiting: number[] = [];
     let pc = 0;
@@ -233,7 +243,7 @@ export class Matcher {
           ok = false;
           break;
         case 'set': {
-          const codePoint = text.codePointAt(at);
+          const codePoint = at < bound ? text.codePointAt(at) : undefined;
           ok = codePoint !== undefined && step.test(codePoint);
           if (ok) at += (codePoint as number) > 0xffff ? 2 : 1;
           break;
@@ -259,14 +269,17 @@ export class Matcher {
           break;
         case 'same': {
           const piece = text.slice(saved[2 * step.index], saved[2 * step.index + 1]);
+          // Long texts are compared, so that this is no single step.
+          this.steps += piece.length >> 4;
           ok =
             (saved[2 * step.index + 1] as number) >= 0 &&
+            at + piece.length <= bound &&
             (step.fold ? sameFolded(piece, text.slice(at, at + piece.length)) : text.startsWith(piece, at));
           if (ok) at += piece.length;
           break;
         }
         case 'inner': {
-          const end = this.inner(step, text, at, saved);
+          const end = this.inner(step, text, at, saved, bound);
           if (step.kind === 'atomic') {
             ok = end >= 0;
             if (ok) at = end;
@@ -287,13 +300,20 @@ export class Matcher {
     }
   }
 
-  private inner(step: Step & { op: 'inner' }, text: string, at: number, saved: Int32Array): number {
-    if (step.kind !== 'behind' && step.kind !== 'notBehind') return this.run(step.program, text, at, saved);
+  private inner(
+    step: Step & { op: 'inner' },
+    text: string,
+    at: number,
+    saved: Int32Array,
+    bound: number,
+  ): number {
+    if (step.kind === 'atomic') return this.run(step.program, text, at, saved, bound);
+    if (step.kind === 'ahead' || step.kind === 'notAhead') return this.run(step.program, text, at, saved);
     const lengths = step.lengths === null ? null : [...step.lengths].sort((a, b) => a - b);
     let from = at;
     for (let length = 0, next = 0; from >= 0; length++) {
       if (lengths === null || lengths[next] === length) {
-        if (this.run(step.program, text, from, saved, at) === at) return at;
+        if (this.run(step.program, text, from, saved, at, at) === at) return at;
         if (++next === lengths?.length) break;
       }
       from -= from > 1 && (text.codePointAt(from - 2) ?? 0) > 0xffff ? 2 : 1;
