@@ -38,6 +38,13 @@ function readTokens(meta: MetadataReader): Tokens {
     vocab.set(text, id);
   });
   const types = meta.numbers(keys.types, texts.length) ?? texts.map(() => pieceType.normal);
+  types.forEach((type, id) => {
+    // 0 is a type that was never set.
+    if (!Number.isInteger(type) || type < 0 || type > pieceType.byte)
+      throw malformedMetadata(`${keys.types}[${id}]`, `a whole number from 0 to ${pieceType.byte}`, type);
+  });
+  // Ids are checked whether they are used or not: a wrong one would be met later, in padding or at the end of a text.
+  for (const key of [keys.bos, keys.eos, keys.unk, keys.sep, keys.pad, keys.cls, keys.mask]) meta.id(key, texts.length);
   return { texts, vocab, types, scores: meta.numbers(keys.scores, texts.length) ?? texts.map(() => 0) };
 }
 

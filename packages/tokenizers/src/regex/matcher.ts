@@ -300,13 +300,7 @@ export class Matcher {
     }
   }
 
-  private inner(
-    step: Step & { op: 'inner' },
-    text: string,
-    at: number,
-    saved: Int32Array,
-    bound: number,
-  ): number {
+  private inner(step: Step & { op: 'inner' }, text: string, at: number, saved: Int32Array, bound: number): number {
     if (step.kind === 'atomic') return this.run(step.program, text, at, saved, bound);
     if (step.kind === 'ahead' || step.kind === 'notAhead') return this.run(step.program, text, at, saved);
     const lengths = step.lengths === null ? null : [...step.lengths].sort((a, b) => a - b);
