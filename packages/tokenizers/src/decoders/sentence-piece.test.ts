@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { compileCharacterMap } from '../normalizers/charsmap.test-support';
+import { SentencePieceNormalizer } from '../normalizers/sentence-piece';
 import { sentencePieceDecoder } from './sentence-piece';
 
 const make = (addDummyPrefix: boolean, removeExtraWhitespaces: boolean) =>
@@ -19,6 +21,22 @@ describe('sentencePieceDecoder', () => {
 
   it('shows unknown pieces', () => {
     expect(decode(['▁a', '<unk>', 'b'])).toBe('a ⁇ b');
+  });
+
+  it('puts the text through a denormalizer, in a stream too', () => {
+    const charactersMap = compileCharacterMap({ ' ': '_', ab: 'X' });
+    const spec = { charactersMap, addDummyPrefix: false, removeExtraWhitespaces: false, escapeWhitespaces: false };
+    const decoder = sentencePieceDecoder({
+      unkPiece: '<unk>',
+      unkSurface: ' ⁇ ',
+      bytes: true,
+      addDummyPrefix: true,
+      removeExtraWhitespaces: true,
+      denormalizer: new SentencePieceNormalizer(spec),
+    });
+    expect(decoder.decode(['▁a', 'b', '▁c'])).toEqual(['X_c']);
+    const stream = decoder.stream(false);
+    expect([...['▁a', 'b', '▁c'].flatMap((token) => stream.push(token)), ...stream.end()].join('')).toBe('X_c');
   });
 
   it('keeps whole characters among bytes; any other byte is a replacement', () => {

@@ -1,3 +1,5 @@
+import type { Normalizer } from '../normalizers/normalizer';
+import { AlignedText } from '../text/aligned-text';
 import { utf8Length } from '../text/unicode';
 import { type Decoder, type TokenStream, drain, waitingStream } from './decoder';
 
@@ -10,6 +12,8 @@ export interface SentencePieceDecoderOptions {
   readonly bytes: boolean;
   readonly addDummyPrefix: boolean;
   readonly removeExtraWhitespaces: boolean;
+  /** What the text is put through at last; default nothing. */
+  readonly denormalizer?: Normalizer | null;
 }
 
 const byteToken = /^<0x([0-9A-F]{2})>$/;
@@ -43,7 +47,7 @@ function takeCharacters(bytes: readonly number[], whole: boolean): { text: strin
 
 /** Pieces to text as SentencePiece does it: `▁` is a space, the first one goes if encoding put it there. */
 export function sentencePieceDecoder(options: SentencePieceDecoderOptions): Decoder {
-  const { unkPiece, unkSurface, bytes, addDummyPrefix, removeExtraWhitespaces } = options;
+  const { unkPiece, unkSurface, bytes, addDummyPrefix, removeExtraWhitespaces, denormalizer = null } = options;
   const strips = addDummyPrefix || removeExtraWhitespaces;
   const open = (): TokenStream => {
     let atStart = true;
@@ -85,10 +89,13 @@ export function sentencePieceDecoder(options: SentencePieceDecoderOptions): Deco
       },
     };
   };
-  const decode = (tokens: readonly string[]) => [drain(open(), tokens).join('')];
+  const decode = (tokens: readonly string[]) => {
+    const text = drain(open(), tokens).join('');
+    return [denormalizer === null ? text : denormalizer.normalize(AlignedText.untracked(text)).text];
+  };
   return {
     decode,
-    stream: (whole) => (whole ? waitingStream(decode, true) : open()),
+    stream: (whole) => (whole || denormalizer !== null ? waitingStream(decode, whole) : open()),
     joins: true,
     toJSON: () => ({
       type: 'Sequence',

@@ -36,6 +36,13 @@ describe('AddedTokens', () => {
     expect(split([{ content: '<m>', rstrip: true }], 'a <m>\n\t<m>')).toEqual(['a ', ['<m>\n\t'], ['<m>']]);
   });
 
+  it('lets a token begin in the space that the one before it took, as the reference does', () => {
+    const tokens = [{ content: '<m>', rstrip: true }, { content: ' ' }, { content: '\n', lstrip: true }];
+    expect(split(tokens, '<m>  a')).toEqual([['<m>  '], [' '], [' '], 'a']);
+    expect(split(tokens, '<m> \na')).toEqual([['<m> \n'], [' '], ['\n'], 'a']);
+    expect(split(tokens, '<m>\na')).toEqual([['<m>\n'], 'a']);
+  });
+
   it('wants word boundaries, if it says so', () => {
     const word = [{ content: 'foo', singleWord: true }];
     expect(split(word, 'foo foobar é-foo éfoo foo')).toEqual([['foo'], ' foobar é-', ['foo'], ' éfoo ', ['foo']]);
@@ -55,6 +62,15 @@ describe('AddedTokens', () => {
     ];
     const tokens = new AddedTokens(list, createNormalizer({ type: 'Lowercase' }));
     expect([tokens.textOf(7), tokens.textOf(8), tokens.textOf(9)]).toEqual(['foo', 'Bar', undefined]);
+  });
+
+  it('finds an allowed token in one that is not', () => {
+    const tokens = [
+      { content: '<|a|>', special: true },
+      { content: '|>', special: true },
+    ];
+    expect(split(tokens, 'x<|a|>y', ['|>'])).toEqual(['x<|a', ['|>'], 'y']);
+    expect(split(tokens, 'x<|a|>y', 'none')).toEqual(['x<|a|>y']);
   });
 
   it('recognises the special tokens that are allowed', () => {

@@ -45,9 +45,12 @@ function touched(stretches: readonly (readonly [number, number])[], from: number
   return low < stretches.length && (stretches[low] as readonly [number, number])[0] < to;
 }
 
-function fitsOutside(allowed: AllowedSpecial): Fits | null {
-  if (typeof allowed === 'string' || !('outside' in allowed)) return null;
-  return (token, from, to) => !token.special || !touched(allowed.outside, from, to);
+/** A special token that is not among those of a list is ordinary characters, in which another one may be found. */
+function fitsAllowed(allowed: AllowedSpecial): Fits | null {
+  if (typeof allowed === 'string') return null;
+  if ('outside' in allowed) return (token, from, to) => !token.special || !touched(allowed.outside, from, to);
+  const set = new Set(allowed);
+  return (token) => !token.special || set.has(token.content);
 }
 
 const wordChar = /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]/u;
@@ -113,13 +116,14 @@ class Finder {
         let to = end;
         at = this.next(text, end);
         if (!accept(token) || (token.singleWord && !standsAlone(text, from, to))) continue;
+        // As in Hugging Face's library, a token may begin in the space that the one before it took; one with `lstrip`
+        // starts behind that space, and is lost if nothing of it is left.
         if (token.lstrip) {
           while (from > done && isSpace(text[from - 1] as string)) from--;
           from = Math.max(from, done);
-          // Nothing is left of a token that lies in the whitespace of the one before.
-          if (from >= to) continue;
         }
         if (token.rstrip) while (to < text.length && isSpace(text[to] as string)) to++;
+        if (to <= from) continue;
         if (from > done) out.push({ from: done, to: from, token: null });
         out.push({ from, to, token });
         done = to;
@@ -202,13 +206,13 @@ export class AddedTokens {
 
   /** Stretches of the given text by the tokens that are sought in it. */
   stretches(text: string, allowed: AllowedSpecial): Stretch[] {
-    return this.raw.find(text, this.accept(allowed), fitsOutside(allowed));
+    return this.raw.find(text, this.accept(allowed), fitsAllowed(allowed));
   }
 
   /** The text in parts, normalised between the tokens. */
   split(text: AlignedText, allowed: AllowedSpecial): Part[] {
     const accept = this.accept(allowed);
-    const fits = fitsOutside(allowed);
+    const fits = fitsAllowed(allowed);
     // Places in a text on its way are turned into places in the given one.
     const within = (part: AlignedText): Fits | null =>
       fits && ((token, from, to) => fits(token, ...part.range(from, to)));

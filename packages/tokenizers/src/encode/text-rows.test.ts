@@ -26,6 +26,14 @@ describe('encode, step by step', () => {
     ]);
   });
 
+  it('counts words of which no token is left', () => {
+    const silent = Tokenizer.fromJSON({
+      pre_tokenizer: { type: 'WhitespaceSplit' },
+      model: { type: 'BPE', vocab: { a: 0 }, merges: [] },
+    });
+    expect(silent.encode('? a ? a').wordIds).toEqual([1, 3]);
+  });
+
   it('takes given words, with offsets inside each', () => {
     const made = tokenizer.encode(['a', 'b <x>', '']);
     expect([...made.ids]).toEqual([1, 2, 4]);

@@ -64,9 +64,9 @@ export function textRows(
         made.push(true);
       }
     }
-    const kept = truncation === null ? rows : wanted(rows, ends, made, truncation);
+    const { kept, piece } = truncation === null ? { kept: rows, piece: 0 } : wanted(rows, ends, made, truncation);
     // Dropped from the left, the pieces that stay are counted anew.
-    const first = given === null ? (kept[0]?.word ?? 0) : 0;
+    const first = given === null ? piece : 0;
     for (const row of kept) all.push(first === 0 ? row : { ...row, word: (row.word as number) - first });
   });
   return all;
@@ -75,19 +75,21 @@ export function textRows(
 /**
  * Hugging Face's library stops after the piece with which a text has as many tokens as a window: what lies beyond is
  * in no window. Added tokens count, but it stops at none of them.
+ *
+ * @returns The rows that stay and the piece with which they begin.
  */
 function wanted(
   rows: readonly Row[],
   ends: readonly number[],
   made: readonly boolean[],
   { maxLength, direction }: TruncationOptions,
-): readonly Row[] {
-  if (maxLength === 0 || rows.length <= maxLength) return rows;
-  if (direction !== 'left')
-    return rows.slice(
-      0,
-      ends.find((end, i) => made[i] === true && end >= maxLength),
-    );
+): { readonly kept: readonly Row[]; readonly piece: number } {
+  if (maxLength === 0 || rows.length <= maxLength) return { kept: rows, piece: 0 };
+  if (direction !== 'left') {
+    const end = ends.find((at, i) => made[i] === true && at >= maxLength);
+    return { kept: rows.slice(0, end), piece: 0 };
+  }
   const starts = [0, ...ends.slice(0, -1)];
-  return rows.slice(starts.findLast((start, i) => made[i] === true && rows.length - start >= maxLength) ?? 0);
+  const piece = starts.findLastIndex((start, i) => made[i] === true && rows.length - start >= maxLength);
+  return { kept: rows.slice(starts[piece] ?? 0), piece: Math.max(piece, 0) };
 }

@@ -161,6 +161,11 @@ describe('malformed metadata', () => {
       /eos_token_id: expected an id, as tokenizer\.ggml\.add_eos_token is true/,
     );
     expect(wrong({ 'tokenizer.ggml.add_eos_token': 'yes' })).toThrow(/add_eos_token: expected true or false/);
+    // Types count also where nothing is done with them yet.
+    const types = Array.from({ length: 261 }, (_, id) => (id === 7 ? 9 : 1));
+    expect(wrong({ 'tokenizer.ggml.token_type': types })).toThrow(
+      /token_type\[7\]: expected a whole number from 0 to 6, got 9/,
+    );
     expect(
       wrong(
         { 'tokenizer.ggml.scores': [Number.NaN] },

@@ -38,6 +38,11 @@ function readTokens(meta: MetadataReader): Tokens {
     vocab.set(text, id);
   });
   const types = meta.numbers(keys.types, texts.length) ?? texts.map(() => pieceType.normal);
+  types.forEach((type, id) => {
+    // 0 is a type that was never set.
+    if (!Number.isInteger(type) || type < 0 || type > pieceType.byte)
+      throw malformedMetadata(`${keys.types}[${id}]`, `a whole number from 0 to ${pieceType.byte}`, type);
+  });
   return { texts, vocab, types, scores: meta.numbers(keys.scores, texts.length) ?? texts.map(() => 0) };
 }
 

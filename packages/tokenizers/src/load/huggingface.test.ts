@@ -38,6 +38,31 @@ describe('tokenizerFromHuggingFace', () => {
     expect(made.encode('a <y>a').tokens).toEqual(['a', ' <y>', 'a']);
   });
 
+  it('makes a token that has a name special, and reads extra ones as transformers does', () => {
+    const read = (config: unknown) => {
+      const plain = { ...tokenizer, added_tokens: [{ id: 3, content: 'foo', lstrip: true, special: false }] };
+      return tokenizerFromHuggingFace({ tokenizer: plain, config });
+    };
+    const flags = (config: unknown) =>
+      (read(config).tokenizer.parts.addedTokens ?? []).map((t) => [
+        t.content,
+        t.special,
+        t.normalized,
+        t.lstrip ?? false,
+      ]);
+    expect(flags({ bos_token: 'foo' })).toEqual([['foo', true, true, true]]);
+    expect(flags({})).toEqual([['foo', false, true, true]]);
+    const marked = { __type: 'AddedToken', content: '<x>' };
+    expect(flags({ extra_special_tokens: [marked] })).toContainEqual(['<x>', false, true, false]);
+    expect(flags({ extra_special_tokens: [marked], pad_token: '<x>' })).toContainEqual(['<x>', true, false, false]);
+    // The older key of two lists does not count; named ones have their names.
+    expect(flags({ extra_special_tokens: ['<x>'], additional_special_tokens: ['<y>'] })).toHaveLength(2);
+    expect(read({ image_token: '<i>', extra_special_tokens: { boi_token: '<b>' } }).specialTokens).toEqual({
+      image_token: '<i>',
+      boi_token: '<b>',
+    });
+  });
+
   it('leaves what is put around a text to tokenizer.json, unless the caller says', () => {
     const files = { tokenizer, config: { bos_token: '<s>', eos_token: '<s>', add_bos_token: true } };
     expect(tokenizerFromHuggingFace(files).tokenizer.encodeIds('a')).toEqual([2]);

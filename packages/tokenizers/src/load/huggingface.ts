@@ -21,7 +21,7 @@ export interface HuggingFaceFiles {
 /** What the files of a folder say. */
 export interface HuggingFaceTokenizer {
   readonly tokenizer: Tokenizer;
-  /** `bos_token`, `eos_token`, `pad_token` and so on, as far as they are given. */
+  /** `bos_token`, `eos_token`, `pad_token` and so on, as far as they are given; also `image_token` and the like. */
   readonly specialTokens: Readonly<Record<string, string>>;
   /** Longest input of the model; null where the file gives none (transformers writes 1e30 for that). */
   readonly modelMaxLength: number | null;
@@ -31,35 +31,65 @@ export interface HuggingFaceTokenizer {
 
 const tokenNames = ['bos_token', 'eos_token', 'unk_token', 'sep_token', 'pad_token', 'cls_token', 'mask_token'];
 
+type NewToken = Omit<AddedToken, 'id'>;
+
 /** A token as the files write it: its text, or an object with its flags; null for none. */
-function readToken(value: unknown, place: string): Omit<AddedToken, 'id'> | null {
+function readToken(value: unknown, place: string, usual = true): NewToken | null {
   if (value === null || value === undefined) return null;
   if (typeof value === 'string') return { content: value, special: true };
   const c = Reader.of(value, place);
-  const special = c.boolean('special', true);
   return {
     content: c.string('content'),
-    special,
+    special: c.boolean('special', usual),
     singleWord: c.boolean('single_word', false),
     lstrip: c.boolean('lstrip', false),
     rstrip: c.boolean('rstrip', false),
-    normalized: c.boolean('normalized', !special),
+    // Not said, it follows from `special`, which a name may yet change.
+    ...((c.get('normalized') ?? null) !== null && { normalized: c.boolean('normalized') }),
   };
 }
 
-/** Extra special tokens: a list, or (transformers 5 with names) an object. */
-function readExtra(config: Reader): Omit<AddedToken, 'id'>[] {
-  return ['additional_special_tokens', 'extra_special_tokens'].flatMap((key) => {
+/** Extra special tokens without names. `additional_special_tokens` is their older key: it counts where the other has none. */
+function readExtra(config: Reader): NewToken[] {
+  const lists = ['extra_special_tokens', 'additional_special_tokens'].map((key) => {
     const value = config.get(key) ?? null;
-    if (value === null) return [];
-    const items: unknown[] = Array.isArray(value) ? value : isRecord(value) ? Object.values(value) : [];
-    if (!Array.isArray(value) && !isRecord(value)) throw malformed(config.at(key), 'a list or an object', value);
-    return items.flatMap((item, i) => readToken(item, `${config.at(key)}[${i}]`) ?? []);
+    if (value === null || isRecord(value)) return [];
+    if (!Array.isArray(value)) throw malformed(config.at(key), 'a list or an object', value);
+    return value.flatMap((item: unknown, i) => {
+      // An object that is marked as a token is special only if it says so.
+      const marked = isRecord(item) && item.__type === 'AddedToken';
+      return readToken(item, `${config.at(key)}[${i}]`, !marked) ?? [];
+    });
   });
+  return lists.find((list) => list.length > 0) ?? [];
+}
+
+/** Special tokens by name: the usual ones, others with names such as `image_token`, and named extra ones. */
+function readNamed(config: Reader, map: Reader): Map<string, NewToken> {
+  const named = new Map<string, NewToken>();
+  const add = (name: string, token: NewToken | null) => {
+    if (token !== null && !named.has(name)) named.set(name, { ...token, special: true });
+  };
+  for (const name of tokenNames) {
+    add(name, readToken(config.get(name), config.at(name)));
+    add(name, readToken(map.get(name), map.at(name)));
+  }
+  for (const reader of [config, map]) {
+    for (const [name, value] of Object.entries(reader.raw)) {
+      const token = typeof value === 'string' || (isRecord(value) && value.__type === 'AddedToken');
+      if (name.endsWith('_token') && token) add(name, readToken(value, reader.at(name)));
+    }
+    for (const key of ['extra_special_tokens', 'additional_special_tokens']) {
+      if (!isRecord(reader.get(key))) continue;
+      const extra = reader.reader(key);
+      for (const [name, value] of Object.entries(extra.raw)) add(name, readToken(value, extra.at(name)));
+    }
+  }
+  return named;
 }
 
 /** `added_tokens_decoder`: tokens under their ids, in order. */
-function readDecoder(config: Reader): Omit<AddedToken, 'id'>[] {
+function readDecoder(config: Reader): NewToken[] {
   if ((config.get('added_tokens_decoder') ?? null) === null) return [];
   const decoder = config.reader('added_tokens_decoder');
   return Object.keys(decoder.raw)
@@ -68,7 +98,7 @@ function readDecoder(config: Reader): Omit<AddedToken, 'id'>[] {
 }
 
 /** Adds tokens as Hugging Face's library does: a known one takes the new flags, another the next id. */
-function addTokens(parts: TokenizerParts, more: readonly Omit<AddedToken, 'id'>[]): TokenizerParts {
+function addTokens(parts: TokenizerParts, more: readonly NewToken[]): TokenizerParts {
   const tokens = [...(parts.addedTokens ?? [])];
   const size = parts.model.vocab.size;
   for (const token of more) {
@@ -92,18 +122,18 @@ function addTokens(parts: TokenizerParts, more: readonly Omit<AddedToken, 'id'>[
 export function tokenizerFromHuggingFace(files: HuggingFaceFiles): HuggingFaceTokenizer {
   const config = Reader.of(files.config ?? {}, files.config === undefined ? '' : 'tokenizer_config');
   const map = Reader.of(files.specialTokensMap ?? {}, 'special_tokens_map');
-  const named = new Map<string, Omit<AddedToken, 'id'>>();
-  for (const name of tokenNames) {
-    const token = readToken(config.get(name), config.at(name)) ?? readToken(map.get(name), map.at(name));
-    if (token !== null) named.set(name, { ...token, special: true });
-  }
-  let parts = addTokens(readTokenizer(files.tokenizer), readDecoder(config));
+  const named = readNamed(config, map);
+  const names = new Set([...named.values()].map(({ content }) => content));
+  const read = readTokenizer(files.tokenizer);
+  const settled = (token: NewToken): NewToken => {
+    const special = names.has(token.content) || (token.special ?? false);
+    return { ...token, special, normalized: token.normalized ?? !special };
+  };
+  const own = (read.addedTokens ?? []).map((token) => ({ ...token, ...settled(token) }));
+  let parts = addTokens({ ...read, addedTokens: own }, readDecoder(config).map(settled));
   const known = new Set((parts.addedTokens ?? []).map(({ content }) => content));
   const missing = [...named.values(), ...readExtra(config), ...readExtra(map)];
-  parts = addTokens(
-    parts,
-    missing.filter(({ content }) => !known.has(content)),
-  );
+  parts = addTokens(parts, missing.filter(({ content }) => !known.has(content)).map(settled));
   if (files.addBos !== undefined || files.addEos !== undefined) {
     const part = (name: string, wanted: boolean) => {
       if (!wanted) return [];

@@ -12,8 +12,16 @@ export interface SentencePiece {
   readonly type: PieceType;
 }
 
+/** A `NormalizerSpec`: a map of characters and rules for spaces. */
+export interface SpaceSpec {
+  readonly charactersMap: Uint8Array;
+  readonly addDummyPrefix: boolean;
+  readonly removeExtraWhitespaces: boolean;
+  readonly escapeWhitespaces: boolean;
+}
+
 /** What a `.model` file says, as far as encoding and decoding need it. */
-export interface SentencePieceModel {
+export interface SentencePieceModel extends SpaceSpec {
   readonly type: 'unigram' | 'bpe';
   readonly pieces: readonly SentencePiece[];
   readonly byteFallback: boolean;
@@ -25,10 +33,8 @@ export interface SentencePieceModel {
   readonly bosId: number;
   readonly eosId: number;
   readonly padId: number;
-  readonly charactersMap: Uint8Array;
-  readonly addDummyPrefix: boolean;
-  readonly removeExtraWhitespaces: boolean;
-  readonly escapeWhitespaces: boolean;
+  /** What decoded text is put through; null for nothing. */
+  readonly denormalizer: SpaceSpec | null;
 }
 
 function failed(place: string, expected: string, got: unknown): TokenizerError {
@@ -64,12 +70,25 @@ function readPiece(bytes: Uint8Array, place: string): SentencePiece {
   return { piece, score, type };
 }
 
+function readSpaceSpec(bytes: Uint8Array, place: string): SpaceSpec {
+  let charactersMap = new Uint8Array(0);
+  let [addDummyPrefix, removeExtraWhitespaces, escapeWhitespaces] = [true, true, true];
+  for (const field of readMessage(bytes, place)) {
+    if (field.number === 2) charactersMap = field.bytes.slice();
+    else if (field.number === 3) addDummyPrefix = field.int !== 0;
+    else if (field.number === 4) removeExtraWhitespaces = field.int !== 0;
+    else if (field.number === 5) escapeWhitespaces = field.int !== 0;
+  }
+  return { charactersMap, addDummyPrefix, removeExtraWhitespaces, escapeWhitespaces };
+}
+
 /** @throws TokenizerError `invalid_file` naming the field, `unsupported` for word and character models. */
 export function readSentencePieceModel(file: Uint8Array): SentencePieceModel {
   const pieces: SentencePiece[] = [];
   const places = new Map<string, number>();
   const trainer = { type: 1, byteFallback: false, suffix: false, unk: 0, bos: 1, eos: 2, pad: -1, surface: ' \u2047 ' };
-  const normalizer = { map: new Uint8Array(0), prefix: true, remove: true, escape: true };
+  let normalizer = readSpaceSpec(new Uint8Array(0), 'normalizer_spec');
+  let denormalizer: SpaceSpec | null = null;
   let trained = false;
   for (const { number, bytes } of readMessage(file, 'ModelProto')) {
     if (number === 1) {
@@ -92,12 +111,10 @@ export function readSentencePieceModel(file: Uint8Array): SentencePieceModel {
         else if (field.number === 44) trainer.surface = textOf(field.bytes, 'trainer_spec.unk_surface');
       }
     } else if (number === 3) {
-      for (const field of readMessage(bytes, 'normalizer_spec')) {
-        if (field.number === 2) normalizer.map = field.bytes.slice();
-        else if (field.number === 3) normalizer.prefix = field.int !== 0;
-        else if (field.number === 4) normalizer.remove = field.int !== 0;
-        else if (field.number === 5) normalizer.escape = field.int !== 0;
-      }
+      normalizer = readSpaceSpec(bytes, 'normalizer_spec');
+    } else if (number === 5) {
+      const spec = readSpaceSpec(bytes, 'denormalizer_spec');
+      if (spec.charactersMap.length > 0) denormalizer = spec;
     }
   }
   if (pieces.length === 0) throw failed('pieces', 'a SentencePiece model with pieces', 'none');
@@ -122,9 +139,7 @@ export function readSentencePieceModel(file: Uint8Array): SentencePieceModel {
     bosId: known(trainer.bos),
     eosId: known(trainer.eos),
     padId: known(trainer.pad),
-    charactersMap: normalizer.map,
-    addDummyPrefix: normalizer.prefix,
-    removeExtraWhitespaces: normalizer.remove,
-    escapeWhitespaces: normalizer.escape,
+    ...normalizer,
+    denormalizer,
   };
 }

@@ -98,6 +98,7 @@ export function tokenizerFromSentencePiece(file: Uint8Array, options: SentencePi
       bytes: model.pieces.some(({ type }) => type === pieceType.byte),
       addDummyPrefix,
       removeExtraWhitespaces,
+      denormalizer: model.denormalizer === null ? null : new SentencePieceNormalizer(model.denormalizer),
     }),
   });
 }

@@ -23,6 +23,11 @@ describe('SentencePieceNormalizer', () => {
 
   it('puts the mark behind the text if whitespace is a suffix', () => {
     expect(apply(' a b ', { treatWhitespaceAsSuffix: true })).toBe('a▁b▁');
+    // Nothing is left of the texts, but only one was nothing but spaces.
+    const charactersMap = compileCharacterMap({ '\u0001': '' });
+    expect(apply('  ', { charactersMap, treatWhitespaceAsSuffix: true })).toBe('');
+    expect(apply('\u0001', { charactersMap, treatWhitespaceAsSuffix: true })).toBe('▁');
+    expect(apply('▁', { treatWhitespaceAsSuffix: true })).toBe('▁');
   });
 
   it('takes the longest entry of the map, but leaves user-defined texts alone', () => {

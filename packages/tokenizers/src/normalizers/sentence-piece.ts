@@ -61,7 +61,9 @@ export class SentencePieceNormalizer implements Normalizer {
     const { space, remove } = this;
     // With `remove`, spaces at the beginning are as those behind a space.
     let afterSpace = remove;
+    let blank = true;
     this.steps(source, (made, from, to) => {
+      if (made !== ' ') blank = false;
       const kept = afterSpace ? made.replace(/^ +/, '') : made;
       if (kept === '') return;
       if (texts.length === 0 && this.prefix && !this.suffix) put(space, from, to);
@@ -76,7 +78,8 @@ export class SentencePieceNormalizer implements Normalizer {
         bounds.length -= 2;
       }
     }
-    if (this.prefix && this.suffix && (texts.length > 0 || !remove))
+    // The space behind a text is put last: only a text of nothing but spaces has none.
+    if (this.prefix && this.suffix && !(remove && blank))
       put(space, bounds.at(-2) ?? 0, bounds.at(-1) ?? source.length);
     return text.assemble(texts, bounds);
   }

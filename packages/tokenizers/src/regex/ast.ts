@@ -1,5 +1,16 @@
 /** A zero-width test. `line…` are Oniguruma's `^` and `$`, which know lines without any flag. */
-export type Anchor = 'lineStart' | 'lineEnd' | 'textStart' | 'textEnd' | 'lastLineEnd' | 'word' | 'notWord';
+export type Anchor =
+  | 'lineStart'
+  | 'lineEnd'
+  | 'textStart'
+  | 'textEnd'
+  | 'lastLineEnd'
+  /** Where the search for this match began. */
+  | 'searchStart'
+  | 'word'
+  | 'notWord'
+  | 'rustWord'
+  | 'notRustWord';
 
 /** A pattern as a tree. `set.source` is a class of JavaScript's `v` mode that matches one character. */
 export type Node =
@@ -17,7 +28,9 @@ export type Node =
   | { readonly type: 'atomic'; readonly item: Node }
   | { readonly type: 'look'; readonly item: Node; readonly behind: boolean; readonly negative: boolean }
   | { readonly type: 'anchor'; readonly kind: Anchor }
-  | { readonly type: 'backreference'; readonly index: number };
+  /** The match begins here, whatever was matched before. */
+  | { readonly type: 'keep' }
+  | { readonly type: 'backreference'; readonly index: number; readonly fold: boolean };
 
 export type RepeatMode = 'greedy' | 'lazy' | 'possessive';
 

@@ -2,7 +2,7 @@ import { spaceSource } from '../text/unicode';
 
 /** Letters, marks, decimal digits and connectors: Rust's `\w`, and `[:word:]`. */
 const wordClass = '\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}';
-/** Oniguruma's `\w`: its table for Latin-1 has the superscript digits and fractions too. */
+/** Oniguruma's `\w` outside of brackets: its table for Latin-1 has the superscript digits and fractions too. */
 export const wordSource = `${wordClass}\\u{b2}\\u{b3}\\u{b9}\\u{bc}-\\u{be}`;
 /** Rust's `\w`. */
 export const rustWordSource = `${wordClass}\\p{Join_Control}`;
@@ -10,7 +10,7 @@ export const rustWordSource = `${wordClass}\\p{Join_Control}`;
 /** Contents of the classes behind a backslash, in JavaScript's `v` syntax. */
 export const escapes: Readonly<Record<string, string>> = {
   s: spaceSource,
-  w: wordSource,
+  w: wordClass,
   d: '\\p{Nd}',
   h: '0-9A-Fa-f',
 };
@@ -25,7 +25,7 @@ export const posix: Readonly<Record<string, string>> = {
   digit: '\\p{Nd}',
   graph: `[\\0-\\u{10ffff}]--[${spaceSource}\\p{Cc}\\p{Cn}\\p{Cs}]`,
   lower: '\\p{Lowercase}',
-  print: '[\\0-\\u{10ffff}]--[\\p{Cc}\\p{Cn}\\p{Cs}]',
+  print: '[\\0-\\u{10ffff}]--[\\p{Cc}\\p{Cn}\\p{Cs}\\p{Zl}\\p{Zp}]',
   punct: '\\p{P}\\p{S}',
   space: spaceSource,
   upper: '\\p{Uppercase}',

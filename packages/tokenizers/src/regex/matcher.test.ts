@@ -41,13 +41,21 @@ describe('Matcher', () => {
   it('looks behind over several lengths, characters beyond the BMP too', () => {
     expect(own('(?<=😀|ab)c').matches('😀c abc bc')).toEqual([2, 3, 6, 7]);
     expect(own('(?<!a)b').matches('ab bb')).toEqual([3, 4, 4, 5]);
-    expect(() => own('(?<=a*)b')).toThrow(/looks behind over a length without bound/);
+    expect(own('(?<=xa*)b').matches('xaab ab xb')).toEqual([3, 4, 9, 10]);
+    expect(own('(?<=(a|ab))c').matches('abc bc')).toEqual([2, 3]);
+    // What is behind ends where it is looked from, for possessive repeats too.
+    expect(own('(?<=a++)ab').matches('aab')).toEqual([1, 3]);
+    expect(own('(?<!a*+)ab').matches('aab')).toEqual([]);
   });
 
   it('counts steps, not time, and names the pattern', () => {
     expect(() => own('(?:a|aa)+$').matches(`${'a'.repeat(60)}b`)).toThrow(
       /\[regex\] the pattern "\(\?:a\|aa\)\+\$" takes too many steps/,
     );
+  });
+
+  it('counts the text that a reference compares', () => {
+    expect(() => own('(a*)\\1b').matches('a'.repeat(20_000))).toThrow(/takes too many steps/);
   });
 
   it('never repeats the outcome of one text in another', () => {
@@ -62,7 +70,7 @@ describe('isSafe', () => {
     const safe = (pattern: string) => isSafe(parsePattern(pattern, 'oniguruma'));
     for (const pattern of ['\\p{L}+|\\s+(?!\\S)', 'a++b?', '(?>ab)c*', '(?:abc){3}'])
       expect([pattern, safe(pattern)]).toEqual([pattern, true]);
-    for (const pattern of ['(a+)+', '(a|b)*', '(a)\\1', '(?:a+b){2}'])
+    for (const pattern of ['(a+)+', '(a|b)*', '(a)\\1', '(?:a+b){2}', '(?<=a++)b', '\\Ga', 'a\\Kb'])
       expect([pattern, safe(pattern)]).toEqual([pattern, false]);
   });
 });

@@ -1,6 +1,6 @@
 import { TokenizerError } from '../errors';
 import type { Anchor, Node } from './ast';
-import { wordSource } from './classes';
+import { rustWordSource, wordSource } from './classes';
 
 /** What the machine does; a program is a list of these. */
 type Step =
@@ -10,16 +10,20 @@ type Step =
   | { readonly op: 'save'; readonly slot: number }
   | { readonly op: 'moved'; readonly slot: number }
   | { readonly op: 'anchor'; readonly kind: Anchor }
-  | { readonly op: 'same'; readonly index: number }
+  | { readonly op: 'same'; readonly index: number; readonly fold: boolean }
   | {
       readonly op: 'inner';
       readonly program: readonly Step[];
       readonly kind: 'atomic' | 'ahead' | 'notAhead' | 'behind' | 'notBehind';
-      readonly lengths: readonly number[];
+      /** Of look-behind, in characters; null if there is no bound. */
+      readonly lengths: readonly number[] | null;
     }
   | { readonly op: 'done' };
 
 const word = new RegExp(`^[${wordSource}]$`, 'v');
+const rustWord = new RegExp(`^[${rustWordSource}]$`, 'v');
+/** Where `\K` leaves the beginning of the match; groups are counted from 1. */
+const keepSlot = 0;
 /** Work per text: this much, and this much more per code unit. */
 const baseSteps = 2_000_000;
 const stepsPerUnit = 500;
@@ -39,12 +43,13 @@ function memberTest(source: string): (codePoint: number) => boolean {
   };
 }
 
-/** Lengths in characters that a node can match: look-behind needs them to be few. */
+/** Lengths in characters that a node can match; null if they are many. */
 function lengthsOf(node: Node): number[] | null {
   switch (node.type) {
     case 'set':
       return [1];
     case 'anchor':
+    case 'keep':
     case 'look':
       return [0];
     case 'backreference':
@@ -82,6 +87,7 @@ export class Matcher {
   private slots = 0;
   private steps = 0;
   private limit = 0;
+  private searchStart = 0;
 
   constructor(
     node: Node,
@@ -108,7 +114,10 @@ export class Matcher {
         out.push({ op: 'anchor', kind: node.kind });
         return;
       case 'backreference':
-        out.push({ op: 'same', index: node.index });
+        out.push({ op: 'same', index: node.index, fold: node.fold });
+        return;
+      case 'keep':
+        out.push({ op: 'save', slot: keepSlot });
         return;
       case 'sequence':
         for (const item of node.items) this.emit(item, out);
@@ -123,7 +132,6 @@ export class Matcher {
         return;
       case 'look': {
         const lengths = node.behind ? lengthsOf(node.item) : [];
-        if (lengths === null) throw this.error('looks behind over a length without bound, which is not supported');
         const kind = node.behind ? (node.negative ? 'notBehind' : 'behind') : node.negative ? 'notAhead' : 'ahead';
         out.push({ op: 'inner', program: this.compile(node.item), kind, lengths });
         return;
@@ -186,23 +194,40 @@ export class Matcher {
     this.limit = baseSteps + stepsPerUnit * text.length;
     const out: number[] = [];
     let lastEnd = -1;
+    this.searchStart = 0;
     for (let at = 0; at <= text.length; ) {
-      const end = this.run(this.program, text, at, new Int32Array(this.slots).fill(-1));
-      if (end >= 0 && !(end === at && at === lastEnd)) {
-        out.push(at, end);
-        lastEnd = end;
-        if (end > at) {
-          at = end;
-          continue;
-        }
+      const saved = new Int32Array(this.slots).fill(-1);
+      const end = this.run(this.program, text, at, saved);
+      if (end < 0) {
+        at += widthAt(text, at);
+        continue;
       }
-      at += (text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1;
+      const kept = saved[keepSlot] as number;
+      const start = kept < 0 ? at : kept;
+      // An empty match right behind the last one is none: the search goes on a character later.
+      if (end === start && end === lastEnd) at += widthAt(text, at);
+      else {
+        out.push(start, end);
+        lastEnd = end;
+        at = end;
+      }
+      this.searchStart = at;
     }
     return out;
   }
 
-  /** The end of the first match that begins at `from`, or -1. */
-  private run(program: readonly Step[], text: string, from: number, saved: Int32Array): number {
+  /**
+   * The end of the first match that begins at `from` (and ends at `goal`, if that is not negative), or -1. Nothing from
+   * `bound` on is matched.
+   */
+  private run(
+    program: readonly Step[],
+    text: string,
+    from: number,
+    saved: Int32Array,
+    bound = text.length,
+    goal = -1,
+  ): number {
     // Waiting alternatives as (step, place); restored slots as (-1 - slot, old value).
     const waiting: number[] = [];
     let pc = 0;
@@ -214,9 +239,11 @@ export class Matcher {
       pc++;
       switch (step.op) {
         case 'done':
-          return at;
+          if (goal < 0 || at === goal) return at;
+          ok = false;
+          break;
         case 'set': {
-          const codePoint = text.codePointAt(at);
+          const codePoint = at < bound ? text.codePointAt(at) : undefined;
           ok = codePoint !== undefined && step.test(codePoint);
           if (ok) at += (codePoint as number) > 0xffff ? 2 : 1;
           break;
@@ -238,16 +265,21 @@ export class Matcher {
           if (saved[step.slot] === at) pc++;
           break;
         case 'anchor':
-          ok = holds(step.kind, text, at);
+          ok = step.kind === 'searchStart' ? at === this.searchStart : holds(step.kind, text, at);
           break;
         case 'same': {
           const piece = text.slice(saved[2 * step.index], saved[2 * step.index + 1]);
-          ok = (saved[2 * step.index + 1] as number) >= 0 && text.startsWith(piece, at);
+          // Long texts are compared, so that this is no single step.
+          this.steps += piece.length >> 4;
+          ok =
+            (saved[2 * step.index + 1] as number) >= 0 &&
+            at + piece.length <= bound &&
+            (step.fold ? sameFolded(piece, text.slice(at, at + piece.length)) : text.startsWith(piece, at));
           if (ok) at += piece.length;
           break;
         }
         case 'inner': {
-          const end = this.inner(step, text, at, saved);
+          const end = this.inner(step, text, at, saved, bound);
           if (step.kind === 'atomic') {
             ok = end >= 0;
             if (ok) at = end;
@@ -268,16 +300,29 @@ export class Matcher {
     }
   }
 
-  private inner(step: Step & { op: 'inner' }, text: string, at: number, saved: Int32Array): number {
-    if (step.kind !== 'behind' && step.kind !== 'notBehind') return this.run(step.program, text, at, saved);
-    for (const length of step.lengths) {
-      let from = at;
-      for (let k = 0; k < length && from >= 0; k++)
-        from -= from > 1 && (text.codePointAt(from - 2) ?? 0) > 0xffff ? 2 : 1;
-      if (from >= 0 && this.run(step.program, text, from, saved) === at) return at;
+  private inner(step: Step & { op: 'inner' }, text: string, at: number, saved: Int32Array, bound: number): number {
+    if (step.kind === 'atomic') return this.run(step.program, text, at, saved, bound);
+    if (step.kind === 'ahead' || step.kind === 'notAhead') return this.run(step.program, text, at, saved);
+    const lengths = step.lengths === null ? null : [...step.lengths].sort((a, b) => a - b);
+    let from = at;
+    for (let length = 0, next = 0; from >= 0; length++) {
+      if (lengths === null || lengths[next] === length) {
+        if (this.run(step.program, text, from, saved, at, at) === at) return at;
+        if (++next === lengths?.length) break;
+      }
+      from -= from > 1 && (text.codePointAt(from - 2) ?? 0) > 0xffff ? 2 : 1;
     }
     return -1;
   }
+}
+
+function widthAt(text: string, at: number): number {
+  return (text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1;
+}
+
+/** Whether two texts differ in case at most. */
+function sameFolded(a: string, b: string): boolean {
+  return a.length === b.length && (a.toLowerCase() === b.toLowerCase() || a.toUpperCase() === b.toUpperCase());
 }
 
 function highestCapture(node: Node): number {
@@ -296,12 +341,12 @@ function highestCapture(node: Node): number {
   }
 }
 
-function isWordAt(text: string, at: number): boolean {
+function isWordAt(text: string, at: number, characters: RegExp): boolean {
   const codePoint = text.codePointAt(at);
-  return codePoint !== undefined && word.test(String.fromCodePoint(codePoint));
+  return codePoint !== undefined && characters.test(String.fromCodePoint(codePoint));
 }
 
-function holds(kind: Anchor, text: string, at: number): boolean {
+function holds(kind: Exclude<Anchor, 'searchStart'>, text: string, at: number): boolean {
   switch (kind) {
     case 'textStart':
       return at === 0;
@@ -314,8 +359,10 @@ function holds(kind: Anchor, text: string, at: number): boolean {
     case 'lineEnd':
       return at === text.length || text[at] === '\n';
     default: {
-      const before = at > 0 && isWordAt(text, at > 1 && (text.codePointAt(at - 2) ?? 0) > 0xffff ? at - 2 : at - 1);
-      return (before !== isWordAt(text, at)) === (kind === 'word');
+      const characters = kind === 'rustWord' || kind === 'notRustWord' ? rustWord : word;
+      const last = at > 1 && (text.codePointAt(at - 2) ?? 0) > 0xffff ? at - 2 : at - 1;
+      const before = at > 0 && isWordAt(text, last, characters);
+      return (before !== isWordAt(text, at, characters)) === (kind === 'word' || kind === 'rustWord');
     }
   }
 }

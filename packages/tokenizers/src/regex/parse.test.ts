@@ -25,8 +25,12 @@ describe('parsePattern', () => {
   });
 
   it('reads groups, references and names', () => {
-    expect(parse('(a)(?<n>b)\\k<n>\\1')).toMatchObject({
+    expect(parse('(a)(b)\\k<2>\\1')).toMatchObject({
       items: [{ type: 'capture', index: 1 }, { type: 'capture', index: 2 }, { index: 2 }, { index: 1 }],
+    });
+    // Beside named groups plain ones capture nothing.
+    expect(parse('(a)(?<n>b)\\k<n>')).toMatchObject({
+      items: [{ type: 'set' }, { type: 'capture', index: 1 }, { index: 1 }],
     });
     expect(parse('(?>a)')).toMatchObject({ type: 'atomic' });
     expect(parse('(?<!a)')).toMatchObject({ type: 'look', behind: true, negative: true });

@@ -1,6 +1,8 @@
 import { TokenizerError } from '../errors';
+import { spaceSource } from '../text/unicode';
 import type { Dialect, Node, RepeatMode } from './ast';
 import { escapes, foldClass, posix, quote, rustWordSource, wordSource } from './classes';
+import { graphemePattern } from './grapheme';
 
 interface Flags {
   readonly fold: boolean;
@@ -13,22 +15,32 @@ const any = '[\\0-\\u{10ffff}]';
 const controls: Readonly<Record<string, number>> = { n: 10, r: 13, t: 9, f: 12, v: 11, a: 7, e: 27 };
 /** Counted repeats beyond this are refused: they are written out by the matcher. */
 const mostRepeats = 1000;
+const comment = /\(\?#(?:\\[\s\S]|[^)\\])*\)/y;
+const ignored = new RegExp(`[${spaceSource}]+|#[^\\n]*`, 'uy');
+const counts = /\{(?:(\d+)(,(\d*))?|,(\d+))\}/y;
 
 /** Reads one pattern; `parsePattern` is the way in. */
 class Parser {
   private at = 0;
   private captures = 0;
-  private readonly names = new Map<string, number>();
+  private readonly names = new Map<string, number[]>();
   private depth = 0;
+  /** The largest number of a group that is referred to. */
+  private referred = 0;
+  /** With named groups, Oniguruma's plain ones capture nothing. */
+  private readonly named: boolean;
 
   constructor(
     private readonly pattern: string,
     private readonly dialect: Dialect,
-  ) {}
+  ) {
+    this.named = dialect === 'oniguruma' && /(?<!\\)\(\?(?:<|')[A-Za-z_]/.test(pattern);
+  }
 
   parse(): Node {
     const node = this.choice({ fold: false, dotAll: false, extended: false, lines: this.dialect === 'oniguruma' });
     if (this.at < this.pattern.length) this.fail('an unmatched )');
+    if (this.referred > this.captures) this.fail(`a reference to group ${this.referred}, which there is not,`);
     return node;
   }
 
@@ -66,19 +78,25 @@ class Parser {
         sequence = [];
         continue;
       }
-      if (current.extended && this.match(/\s+|#[^\n]*/y)) continue;
-      if (this.match(/\(\?#[^)]*\)/y)) continue;
+      if (this.skips(current)) continue;
       const set = this.match(/\(\?([a-z]*)(?:-([a-z]*))?\)/y);
       if (set) {
-        // Flags for the rest of the group; an alternative behind them is part of their reach.
         current = this.flags(current, set[1] ?? '', set[2] ?? '');
-        continue;
+        if (this.dialect === 'rust') continue;
+        // In Oniguruma, `a(?i)b|c` is `a(?i:b|c)`; in Rust, flags hold for the rest of the group and leave it as it is.
+        sequence.push(this.choice(current));
+        break;
       }
       sequence.push(this.quantified(this.atom(current), current));
     }
     this.depth--;
     items.push(sequenceOf(sequence));
-    return items.length === 1 ? (items[0] as Node) : { type: 'choice', items };
+    return choiceOf(items);
+  }
+
+  /** Goes over a comment, or over what is ignored in extended patterns. */
+  private skips(flags: Flags): boolean {
+    return this.match(comment) !== null || (flags.extended && this.match(ignored) !== null);
   }
 
   private flags(flags: Flags, on: string, off: string): Flags {
@@ -101,15 +119,17 @@ class Parser {
   private quantified(atom: Node, flags: Flags): Node {
     let node = atom;
     for (;;) {
-      if (flags.extended) this.match(/\s+/y);
+      while (this.skips(flags));
       let min: number;
       let max: number;
+      let mode: RepeatMode = 'greedy';
       let braces = false;
+      let fixed = false;
       if (this.eat('*')) [min, max] = [0, Number.POSITIVE_INFINITY];
       else if (this.eat('+')) [min, max] = [1, Number.POSITIVE_INFINITY];
       else if (this.eat('?')) [min, max] = [0, 1];
       else {
-        const counted = this.match(/\{(?:(\d+)(,(\d*))?|,(\d+))\}/y);
+        const counted = this.match(counts);
         if (!counted) return node;
         braces = true;
         min = Number(counted[1] ?? 0);
@@ -120,15 +140,18 @@ class Parser {
             : counted[3]
               ? Number(counted[3])
               : Number.POSITIVE_INFINITY;
-        if (max < min) this.fail('a repeat whose most is below its least');
+        // In Oniguruma, `{n}?` is optional rather than lazy, and `{3,1}` is `{1,3}` made possessive.
+        fixed = this.dialect === 'oniguruma' && !counted[2] && !counted[4];
+        if (max < min) {
+          if (this.dialect === 'rust') this.fail('a repeat whose most is below its least');
+          [min, max, mode] = [max, min, 'possessive'];
+        }
         if (min > mostRepeats || (max > mostRepeats && max < Number.POSITIVE_INFINITY)) {
           this.fail(`a repeat of more than ${mostRepeats}`, 'unsupported');
         }
       }
-      if (node.type === 'anchor' || (node.type === 'look' && !node.behind))
-        this.fail('a repeated anchor', 'unsupported');
-      let mode: RepeatMode = 'greedy';
-      if (this.eat('?')) mode = 'lazy';
+      if (node.type === 'anchor' || node.type === 'look') this.fail('a repeated anchor', 'unsupported');
+      if (mode === 'greedy' && !fixed && this.eat('?')) mode = 'lazy';
       // In Oniguruma a + behind braces is a second quantifier, in Rust a possessive one.
       else if ((!braces || this.dialect === 'rust') && this.eat('+')) mode = 'possessive';
       node = { type: 'repeat', item: node, min, max, mode };
@@ -140,7 +163,7 @@ class Parser {
     if (c === '(') return this.group(flags);
     if (c === '[') return this.set(this.classSource(flags), flags);
     if (c === '\\') return this.escape(flags);
-    if (c === '*' || c === '+' || c === '?') this.fail('nothing to repeat');
+    if (c === '*' || c === '+' || c === '?' || this.match(counts)) this.fail('nothing to repeat');
     this.at++;
     if (c === '.') return { type: 'set', source: flags.dotAll ? any : '[^\\n]' };
     if (c === '^') return { type: 'anchor', kind: flags.lines ? 'lineStart' : 'textStart' };
@@ -179,12 +202,14 @@ class Parser {
     }
     const set = this.match(/\(\?([a-z]*)(?:-([a-z]*))?:/y);
     if (set) return close(this.choice(this.flags(flags, set[1] ?? '', set[2] ?? '')));
-    const named = this.match(/\(\?P?<([A-Za-z_]\w*)>/y);
+    const named = this.match(/\(\?P?<([A-Za-z_]\w*)>|\(\?'([A-Za-z_]\w*)'/y);
     if (!named && this.pattern.startsWith('(?', this.at))
       this.fail(`the group ${this.pattern.slice(this.at, this.at + 4)}`, 'unsupported');
     if (!named) this.at++;
+    if (!named && this.named) return close(this.choice(flags));
     const index = ++this.captures;
-    if (named) this.names.set(named[1] as string, index);
+    const name = named?.[1] ?? named?.[2];
+    if (name !== undefined) this.names.set(name, [...(this.names.get(name) ?? []), index]);
     return close({ type: 'capture', item: this.choice(flags), index });
   }
 
@@ -192,10 +217,25 @@ class Parser {
     this.at++;
     const c = this.pattern[this.at] ?? this.fail('a trailing backslash');
     if (this.dialect === 'oniguruma' || !/[hZGRX]/.test(c)) {
-      const anchors = { A: 'textStart', z: 'textEnd', Z: 'lastLineEnd', b: 'word', B: 'notWord' } as const;
+      const anchors = {
+        A: 'textStart',
+        z: 'textEnd',
+        Z: 'lastLineEnd',
+        G: 'searchStart',
+        b: this.dialect === 'rust' ? 'rustWord' : 'word',
+        B: this.dialect === 'rust' ? 'notRustWord' : 'notWord',
+      } as const;
       if (Object.hasOwn(anchors, c)) {
         this.at++;
         return { type: 'anchor', kind: anchors[c as keyof typeof anchors] };
+      }
+      if (c === 'K') {
+        this.at++;
+        return { type: 'keep' };
+      }
+      if (c === 'X') {
+        this.at++;
+        return parsePattern(graphemePattern, 'oniguruma');
       }
       if (c === 'R') {
         this.at++;
@@ -212,27 +252,45 @@ class Parser {
         };
       }
     }
-    const number = this.match(/[1-9]\d*/y);
-    if (number) return this.backreference(Number(number[0]));
-    const named = this.match(/k<([A-Za-z_]\w*|[1-9]\d*)>/y);
+    const number = /[1-9]\d*/y;
+    number.lastIndex = this.at;
+    const digits = number.exec(this.pattern)?.[0];
+    // A number above 9 of no group before it is an octal one.
+    if (digits !== undefined && (this.dialect === 'rust' || digits.length === 1 || Number(digits) <= this.captures)) {
+      this.at += digits.length;
+      return this.numbered(Number(digits), flags);
+    }
+    const named = this.match(/k(?:<([A-Za-z_]\w*|-?[1-9]\d*)>|'([A-Za-z_]\w*|-?[1-9]\d*)')/y);
     if (named) {
-      const name = named[1] as string;
-      return this.backreference(
-        this.names.get(name) ?? (/^\d/.test(name) ? Number(name) : this.fail(`the unknown group ${name}`)),
-      );
+      const name = (named[1] ?? named[2]) as string;
+      const groups = this.names.get(name);
+      if (groups !== undefined) return this.backreference(groups, flags);
+      if (!/^-?\d/.test(name)) this.fail(`the unknown group ${name}`);
+      const index = Number(name);
+      return this.numbered(index < 0 ? this.captures + 1 + index : index, flags);
     }
     this.at--;
-    return this.set(`[${this.classEscape()}]`, flags);
+    const source = this.classEscape(false);
+    // Only characters and brackets have other cases: `(?i)\p{Lu}` is upper case.
+    return isClass(source) ? { type: 'set', source: `[${source}]` } : this.set(`[${source}]`, flags);
   }
 
-  private backreference(index: number): Node {
-    if (index > this.captures) this.fail(`a reference to group ${index}, which is not before it,`);
-    return { type: 'backreference', index };
+  private numbered(index: number, flags: Flags): Node {
+    if (this.named) this.fail('a reference by number beside named groups');
+    return this.backreference([index], flags);
+  }
+
+  /** The text of a group again; of groups with one name, the last that has one. */
+  private backreference(indexes: readonly number[], { fold }: Flags): Node {
+    this.referred = Math.max(this.referred, ...indexes);
+    if (indexes.some((index) => index < 1)) this.fail('a reference to a group before the first');
+    return choiceOf(indexes.toReversed().map((index) => ({ type: 'backreference', index, fold })));
   }
 
   /** What stands for an escape inside a `v`-mode class: a class of its own, or one character. */
-  private classEscape(): string {
+  private classEscape(inClass = true): string {
     this.at++;
+    const oniguruma = this.dialect === 'oniguruma';
     const property = this.match(/([pP])\{(\^?)([^}]*)\}|([pP])([A-Z])/y);
     if (property) {
       const name = property[3] ?? property[5] ?? '';
@@ -245,19 +303,28 @@ class Parser {
       if (code > 0x10ffff) this.fail('a character beyond U+10FFFF');
       return quote(code);
     }
+    const octal = oniguruma ? this.match(/o\{([0-7]{1,7})\}|([0-7]{1,3})/y) : null;
+    if (octal) return quote(Number.parseInt(octal[1] ?? octal[2] ?? '0', 8));
+    const control = oniguruma ? this.match(/(?:c|C-)([@-_a-z?])/y)?.[1] : undefined;
+    if (control !== undefined) return quote(control === '?' ? 127 : control.charCodeAt(0) & 31);
     const c = this.pattern[this.at] ?? this.fail('a trailing backslash');
     if (/[A-Za-z0-9]/.test(c)) {
       this.at++;
       if (c === '0') return quote(0);
+      if (c === 'b' && inClass) return quote(8);
       const lower = c.toLowerCase();
       if (Object.hasOwn(escapes, lower) && !(lower === 'h' && this.dialect === 'rust')) {
-        const source = lower === 'w' && this.dialect === 'rust' ? rustWordSource : escapes[lower];
+        const words = oniguruma ? (inClass ? posix.word : wordSource) : rustWordSource;
+        const source = lower === 'w' ? words : escapes[lower];
         return `[${c === lower ? '' : '^'}${source}]`;
       }
-      if (c === 'N' && this.dialect === 'oniguruma') return '[^\\n]';
-      if (c === 'O' && this.dialect === 'oniguruma') return any;
-      const control = Object.hasOwn(controls, c) ? controls[c] : undefined;
-      return control === undefined ? this.fail(`\\${c}`, 'unsupported') : quote(control);
+      if (c === 'N' && oniguruma && !inClass) return '[^\\n]';
+      if (c === 'O' && oniguruma && !inClass) return any;
+      const known = Object.hasOwn(controls, c) ? controls[c] : undefined;
+      if (known !== undefined) return quote(known);
+      // Letters without a meaning stand for themselves in Oniguruma.
+      const plain = inClass ? /[ABE-GI-LNOQRT-VX-Zg-mqyz]/ : /[EFIJLQTUVijlmq]/;
+      return oniguruma && plain.test(c) ? quote(c.charCodeAt(0)) : this.fail(`\\${c}`, 'unsupported');
     }
     return quote(this.character());
   }
@@ -281,7 +348,7 @@ class Parser {
       .split(/[\s_-]+/)
       .map((w) => w.charAt(0).toUpperCase() + w.slice(1).toLowerCase())
       .join('_');
-    for (const candidate of [spelled, `Script=${name}`, camel, `Script=${camel}`]) {
+    for (const candidate of [spelled, name, `Script=${name}`, camel, `Script=${camel}`]) {
       try {
         new RegExp(`\\p{${candidate}}`, 'v');
         return `\\${p}{${candidate}}`;
@@ -327,19 +394,28 @@ class Parser {
   /** One member of a class: a character, a range, or an escape. */
   private range(): string {
     const from = this.pattern[this.at] === '\\' ? this.classEscape() : quote(this.character());
-    if (from.startsWith('[') || /^\\[pP]/.test(from)) return from;
-    if (this.pattern[this.at] !== '-' || this.pattern[this.at + 1] === ']' || this.pattern[this.at + 1] === undefined)
-      return from;
+    if (isClass(from)) return from;
+    const next = this.pattern[this.at + 1];
+    if (this.pattern[this.at] !== '-' || next === ']' || next === '[' || next === undefined) return from;
     this.at++;
     const to = this.pattern[this.at] === '\\' ? this.classEscape() : quote(this.character());
-    if (to.startsWith('[') || /^\\[pP]/.test(to)) return `${from}${quote(45)}${to}`;
+    if (isClass(to)) return `${from}${quote(45)}${to}`;
     if (valueOf(from) > valueOf(to)) this.fail('a range out of order');
     return `${from}-${to}`;
   }
 }
 
+/** Whether the source of a member is a class rather than a character. */
+function isClass(source: string): boolean {
+  return source.startsWith('[') || /^\\[pP]/.test(source);
+}
+
 function valueOf(quoted: string): number {
   return quoted.startsWith('\\u{') ? Number.parseInt(quoted.slice(3, -1), 16) : quoted.charCodeAt(0);
+}
+
+function choiceOf(items: readonly Node[]): Node {
+  return items.length === 1 ? (items[0] as Node) : { type: 'choice', items };
 }
 
 function sequenceOf(items: readonly Node[]): Node {

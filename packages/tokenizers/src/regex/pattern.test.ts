@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { TokenizerError } from '../errors';
+import { splitPattern } from '../pre-tokenizers/split';
+import { AlignedText } from '../text/aligned-text';
 import { compilePattern, literalPattern } from './pattern';
 import { readPattern } from './read';
 
@@ -149,6 +151,64 @@ describe('compilePattern', () => {
   });
 });
 
+describe("Oniguruma's rare syntax", () => {
+  // What Split(Regex(…), 'isolated') of Hugging Face's library (0.23) gives.
+  const cases: readonly (readonly [string, string, readonly string[]])[] = [
+    ['x(?i)a|b', 'xa xB b x', ['xa', ' ', 'xB', ' b x']],
+    ['a(?-m)b|c', 'ac c ab', ['ac', ' c ', 'ab']],
+    ['a{2,1}a', 'aaa a', ['aaa', ' a']],
+    ['a{2}?b', 'b aab', ['b', ' ', 'aab']],
+    ['a(?#note)+', 'baaa', ['b', 'aaa']],
+    ['(?x) a # c\n +', 'baaa', ['b', 'aaa']],
+    ['\\2(a)(b)|ba', 'abab', ['a', 'ba', 'b']],
+    ["(a)\\k<-1>|(b)\\k'2'", 'aabbab', ['aa', 'bb', 'ab']],
+    ['(?<n>a)|(?<n>b)\\k<n>', 'abba', ['a', 'bb', 'a']],
+    ['[\\b\\101\\R\\X\\N]', 'R\bA\nXN', ['R', '\b', 'A', '\n', 'X', 'N']],
+    [
+      '\\X',
+      'e\u0301x\r\n\r\ud83d\udc69\u200d\ud83d\udc69\uac01\u1100\u1161\u11a8\ud83c\udde9\ud83c\uddea\ud83c\udde9',
+      [
+        'e\u0301',
+        'x',
+        '\r\n',
+        '\r',
+        '\ud83d\udc69\u200d\ud83d\udc69',
+        '\uac01',
+        '\u1100\u1161\u11a8',
+        '\ud83c\udde9\ud83c\uddea',
+        '\ud83c\udde9',
+      ],
+    ],
+    ['\\Ga', 'aabaa', ['a', 'a', 'baa']],
+    ['a\\Kb', 'abab', ['a', 'b', 'a', 'b']],
+    ['(?<=(?>a|ab))c', 'abc ac', ['abc a', 'c']],
+    ['(?<=a++)b', 'aab b', ['aa', 'b', ' b']],
+    ['\\p{LC}+', 'aB1', ['aB', '1']],
+    ['$', 'a\ud83d\ude00\n', ['a\ud83d\ude00', '\n']],
+    ['[\\w]', 'a\u00b2', ['a', '\u00b2']],
+    ['[[:print:]]+', 'a\u2028b', ['a', '\u2028', 'b']],
+    ['(?i)\\p{Lu}[\\p{Lu}]', 'Aa aA', ['Aa', ' aA']],
+    ['[a\\d-]+', 'a1-b', ['a1-', 'b']],
+    ['(a)(?<n>b)\\k<n>', 'xabb', ['x', 'abb']],
+    ['(?i)(a)\\1', 'xaA', ['x', 'aA']],
+    ['\\101\\o{102}\\cI', 'ABAB\t', ['AB', 'AB\t']],
+  ];
+
+  it.each(cases)('splits by %j as the reference does: %j', (pattern, source, want) => {
+    expect(
+      splitPattern(pattern)
+        .split(AlignedText.of(source))
+        .map((piece) => piece.text),
+    ).toEqual(want);
+  });
+
+  it("is not Rust's: there flags hold in later alternatives, and joiners are letters", () => {
+    expect(compilePattern('x(?i)a|b', 'rust').matches('xa xB b')).toEqual([0, 2, 4, 5, 6, 7]);
+    expect(compilePattern('\\w\\b', 'rust').matches('a\u200d ²')).toEqual([1, 2]);
+    expect(compilePattern('\\w\\b').matches('a\u200d ²')).toEqual([0, 1, 3, 4]);
+  });
+});
+
 describe('malformed and unsupported patterns', () => {
   it('are refused with the pattern and the place', () => {
     for (const [pattern, message] of [
@@ -156,9 +216,11 @@ describe('malformed and unsupported patterns', () => {
       ['a)', /an unmatched \)/],
       ['[a', /a class without an end/],
       ['*a', /nothing to repeat/],
-      ['a{3,2}', /whose most is below its least/],
+      ['{2}a', /nothing to repeat/],
+      ['(?<=a)*', /a repeated anchor/],
       ['[b-a]', /a range out of order/],
       ['\\2(a)', /a reference to group 2/],
+      ['(?<n>a)\\1', /a reference by number beside named groups/],
       ['(?P=x)', /the group/],
       ['\\p{Nonsense}', /the property "Nonsense"/],
       ['a{5000}', /a repeat of more than 1000/],

@@ -61,7 +61,9 @@ function allMatches(expression: RegExp, text: string, pattern: string): number[]
   try {
     for (let m = expression.exec(text); m !== null; m = expression.exec(text)) {
       const end = m.index + m[0].length;
-      if (end > m.index || m.index !== lastEnd) {
+      // The engine also tries the middle of a pair of surrogates, where only an empty match can be.
+      const inside = end === m.index && end > 0 && (text.codePointAt(end - 1) as number) > 0xffff;
+      if (end > m.index || (m.index !== lastEnd && !inside)) {
         out.push(m.index, end);
         lastEnd = end;
       }

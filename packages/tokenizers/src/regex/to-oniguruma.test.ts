@@ -30,7 +30,7 @@ describe('toOniguruma', () => {
 
   it('matches the same', () => {
     const text = fc.string({ unit: fc.constantFrom('a', 'b', ' ', '\n', '²', '1', '\u200d') });
-    for (const pattern of ['^a|b$', 'a{1,2}+a|b', '\\w+', '[\\w ]+|\\W', '\\s++$|\\s', '(?s:b.)']) {
+    for (const pattern of ['^a|b$', 'a{1,2}+a|b', '\\w+', '[\\w ]+|\\W', '\\s++$|\\s', '(?s:b.)', '\\w+?\\b|\\B.']) {
       fc.assert(
         fc.property(text, (source) => {
           expect(compilePattern(toOniguruma(pattern)).matches(source)).toEqual(

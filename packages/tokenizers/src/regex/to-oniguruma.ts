@@ -7,7 +7,7 @@ function endsAlternative(pattern: string, at: number, depth: number): boolean {
 
 /**
  * A pattern in Rust's syntax (tiktoken's) as Oniguruma writes it (tokenizer.json's): `^` and `$` are the ends of the
- * text, `{1,3}+` is possessive, `\w` lacks the superscripts.
+ * text, `{1,3}+` is possessive, `\w` and so `\b` lack the superscripts and have the joiners.
  */
 export function toOniguruma(pattern: string): string {
   // Rust's `s` lets the dot match newlines; in Oniguruma that is `m`, and lines always count.
@@ -25,6 +25,8 @@ export function toOniguruma(pattern: string): string {
       const [text] = escape.exec(pattern) ?? [c];
       const word = rustWordSource.replaceAll('\\u{', '\\x{');
       if (text === '\\w' || text === '\\W') out += text === '\\w' ? (inClass ? word : `[${word}]`) : `[^${word}]`;
+      else if (text === '\\b' && !inClass) out += `(?:(?<=[${word}])(?![${word}])|(?<![${word}])(?=[${word}]))`;
+      else if (text === '\\B' && !inClass) out += `(?:(?<=[${word}])(?=[${word}])|(?<![${word}])(?![${word}]))`;
       else out += text.replace(/^\\u\{/, '\\x{');
       at += text.length;
       if (!inClass) atom = start;

@@ -1,16 +1,20 @@
 import type { Anchor, Node } from './ast';
-import { wordSource } from './classes';
+import { rustWordSource, wordSource } from './classes';
 
-const word = `[${wordSource}]`;
-const anchors: Readonly<Record<Anchor, string>> = {
+const border = (word: string) => `(?:(?<=[${word}])(?![${word}])|(?<![${word}])(?=[${word}]))`;
+const noBorder = (word: string) => `(?:(?<=[${word}])(?=[${word}])|(?<![${word}])(?![${word}]))`;
+/** `searchStart` has no translation: `isSafe` keeps it out. */
+const anchors: Readonly<Record<Exclude<Anchor, 'searchStart'>, string>> = {
   // Oniguruma has no empty line behind a final newline at its start, but one at its end.
   lineStart: '(?:(?<![\\s\\S])|(?<=\\n)(?=[\\s\\S]))',
   lineEnd: '(?=\\n|(?![\\s\\S]))',
   textStart: '(?<![\\s\\S])',
   textEnd: '(?![\\s\\S])',
   lastLineEnd: '(?=\\n?(?![\\s\\S]))',
-  word: `(?:(?<=${word})(?!${word})|(?<!${word})(?=${word}))`,
-  notWord: `(?:(?<=${word})(?=${word})|(?<!${word})(?!${word}))`,
+  word: border(wordSource),
+  notWord: noBorder(wordSource),
+  rustWord: border(rustWordSource),
+  notRustWord: noBorder(rustWordSource),
 };
 
 /** The pattern as JavaScript's, for the flag `v`. Atomic groups become look-aheads, which never give back. */
@@ -33,7 +37,9 @@ export function translate(node: Node): string {
       case 'look':
         return `(?${n.behind ? '<' : ''}${n.negative ? '!' : '='}${visit(n.item)})`;
       case 'anchor':
-        return anchors[n.kind];
+        return n.kind === 'searchStart' ? '' : anchors[n.kind];
+      case 'keep':
+        return '';
       case 'backreference':
         return `\\k<c${n.index}>`;
       case 'repeat': {
@@ -53,8 +59,10 @@ export function translate(node: Node): string {
 export function isSafe(node: Node): boolean {
   switch (node.type) {
     case 'set':
-    case 'anchor':
       return true;
+    case 'anchor':
+      return node.kind !== 'searchStart';
+    case 'keep':
     case 'backreference':
       return false;
     case 'sequence':
@@ -62,8 +70,10 @@ export function isSafe(node: Node): boolean {
       return node.items.every(isSafe);
     case 'capture':
     case 'atomic':
-    case 'look':
       return isSafe(node.item);
+    case 'look':
+      // Look-behind is matched backwards there, which the translation of atomic groups is not made for.
+      return isSafe(node.item) && !(node.behind && isAtomic(node.item));
     case 'repeat':
       return node.item.type === 'set' || (node.max <= 1 && isSafe(node.item)) || (node.max <= 8 && !repeats(node.item));
   }
@@ -73,6 +83,7 @@ function repeats(node: Node): boolean {
   switch (node.type) {
     case 'set':
     case 'anchor':
+    case 'keep':
       return false;
     case 'repeat':
     case 'backreference':
@@ -82,5 +93,22 @@ function repeats(node: Node): boolean {
       return node.items.some(repeats);
     default:
       return repeats(node.item);
+  }
+}
+
+function isAtomic(node: Node): boolean {
+  switch (node.type) {
+    case 'atomic':
+      return true;
+    case 'repeat':
+      return node.mode === 'possessive' || isAtomic(node.item);
+    case 'sequence':
+    case 'choice':
+      return node.items.some(isAtomic);
+    case 'capture':
+    case 'look':
+      return isAtomic(node.item);
+    default:
+      return false;
   }
 }
