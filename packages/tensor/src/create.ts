@@ -1,6 +1,6 @@
 import type { Backend } from './backend/contract';
 import { defaultBackend } from './backends';
-import { type DType, byteSize } from './dtype';
+import { byteSize, checkDtype, type DType } from './dtype';
 import { TensorError } from './errors';
 import { keyOf } from './random/key';
 import { encodeRaw } from './raw';
@@ -88,6 +88,7 @@ export function tensor(values: Nested | HostArray, options: TensorOptions = {}):
     flat = out;
   }
   const dtype = options.dtype ?? natural;
+  checkDtype('tensor', dtype);
   return fromBytes(encodeRaw(flat, dtype), options.shape ?? inferred, dtype, options);
 }
 
@@ -110,6 +111,7 @@ export function fromBytes<D extends DType>(
   options: { readonly backend?: Backend } = {},
 ): Tensor<D> {
   checkShape('tensor', shape);
+  checkDtype('tensor', dtype);
   const expected = sizeOf(shape) * byteSize[dtype];
   if (bytes.byteLength !== expected) {
     const elements = bytes.byteLength / byteSize[dtype];
@@ -137,6 +139,7 @@ export function full<D extends DType = 'float32'>(
   options: CreateOptions<D> = {},
 ): Tensor<D> {
   checkShape('full', shape);
+  if (options.dtype !== undefined) checkDtype('full', options.dtype);
   const backend = options.backend ?? defaultBackend();
   const dtype = options.dtype ?? ('float32' as D);
   return wrap(backend, kernelsOf(backend).fill([...shape], dtype, value)) as Tensor<D>;
@@ -183,7 +186,10 @@ export function arange<D extends DType = 'float32'>(
   const [from, to] = stop === undefined ? [0, start] : [start, stop];
   const count = Math.max(0, Math.ceil((to - from) / step));
   if (!Number.isFinite(count)) {
-    throw new TensorError('value', `[arange] expected a step other than 0, got ${step}`);
+    throw new TensorError(
+      'value',
+      `[arange] expected finite bounds and a step other than 0, got ${from}, ${to} and ${step}`,
+    );
   }
   const values = Array.from({ length: count }, (_, i) => from + i * step);
   return tensor<D>(values, { ...options, shape: [count] });

@@ -87,10 +87,10 @@ export {
   type LinearCrossEntropyOptions,
   mseLoss,
   nllLoss,
-  type Reduction,
   smoothL1Loss,
   softCrossEntropy,
 } from './losses';
+export type { Reduction } from './loss-settings';
 export { addLowRank, type LowRankOptions } from './low-rank';
 export { linear, matmul, type MatmulOptions } from './matmul';
 export { moe, type MoeExperts, type MoeOptions, type MoeRouting, routeExperts } from './moe';

@@ -1,6 +1,6 @@
 import { record } from '../autograd';
 import { full, tensor } from '../create';
-import type { DType } from '../dtype';
+import { checkDtype, type DType } from '../dtype';
 import { TensorError } from '../errors';
 import { normalizeAxis, sameShape, showShape } from '../shape';
 import { type Tensor, isTensor } from '../tensor';
@@ -13,6 +13,7 @@ import { reshape } from './view';
  * The gradient is converted back.
  */
 export function cast<D extends DType>(x: Tensor, dtype: D): Tensor<D> {
+  checkDtype('cast', dtype);
   const y = like(x, kernelsFor('cast', x).cast(x, dtype)) as Tensor<D>;
   record('cast', [y], [x], [], ([gy]) => [cast(gy as Tensor, x.dtype)]);
   return y;
