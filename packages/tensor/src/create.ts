@@ -12,7 +12,24 @@ import { Storage, Tensor, wrap } from './tensor';
 /** Numbers, nested to any depth; all lists of a level have one length. */
 export type Nested = number | boolean | readonly Nested[];
 
-type HostArray = Float32Array | Int32Array | Uint8Array;
+type HostArray = Float32Array | Float64Array | Int32Array | Uint8Array;
+
+/**
+ * @internal Memory of the process for values that are made on the host.
+ *
+ * @throws TensorError `out_of_memory`
+ */
+export function hostValues<A extends Float32Array | Float64Array>(
+  op: string,
+  kind: new (length: number) => A,
+  n: number,
+): A {
+  try {
+    return new kind(n);
+  } catch (cause) {
+    throw new TensorError('out_of_memory', `[${op}] could not make ${n} values on the host`, { cause });
+  }
+}
 
 function inferShape(values: Nested): number[] {
   const shape: number[] = [];
@@ -191,14 +208,15 @@ export function arange<D extends DType = 'float32'>(
       `[arange] expected finite bounds and a step other than 0, got ${from}, ${to} and ${step}`,
     );
   }
-  const values = Array.from({ length: count }, (_, i) => from + i * step);
+  const values = hostValues('arange', Float64Array, count);
+  for (let i = 0; i < count; i++) values[i] = from + i * step;
   return tensor<D>(values, { ...options, shape: [count] });
 }
 
 /** The identity matrix (n, n), float32. */
 export function eye(n: number, options: { readonly backend?: Backend } = {}): Tensor<'float32'> {
   checkShape('eye', [n]);
-  const values = new Float32Array(n * n);
+  const values = hostValues('eye', Float32Array, n * n);
   for (let i = 0; i < n; i++) values[i * n + i] = 1;
   return tensor(values, { ...options, shape: [n, n], dtype: 'float32' });
 }

@@ -1,5 +1,5 @@
 import { record } from '../autograd';
-import { full, tensor } from '../create';
+import { full, hostValues, tensor } from '../create';
 import { checkDtype, type DType } from '../dtype';
 import { TensorError } from '../errors';
 import { normalizeAxis, sameShape, showShape } from '../shape';
@@ -165,7 +165,7 @@ export function embedding(
 
 /** 1 at each id, else 0: ids of shape S give (…S, classes) float32. */
 export function oneHot(ids: Int32Array, classes: number, options: { readonly like?: Tensor } = {}): Tensor {
-  const values = new Float32Array(ids.length * classes);
+  const values = hostValues('oneHot', Float32Array, ids.length * classes);
   ids.forEach((id, i) => {
     if (id < 0 || id >= classes) {
       throw new TensorError('index_out_of_range', `[oneHot] expected ids from 0 to ${classes - 1}, got ${id}`);
