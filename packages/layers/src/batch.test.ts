@@ -103,6 +103,15 @@ describe('batchFromPadded', () => {
   });
 });
 
+describe('batchFromSequences', () => {
+  it('refuses ids that int32 cannot hold', () => {
+    for (const id of [2 ** 32, 2 ** 31, -(2 ** 40), 1.5, Number.NaN, Number.POSITIVE_INFINITY]) {
+      expect(() => batchFromSequences([[1], [2, id]])).toThrow(`got ${id} at sequence 1, place 1`);
+    }
+    expect([...batchFromSequences([[2 ** 31 - 1, -1]]).ids]).toEqual([2 ** 31 - 1, -1]);
+  });
+});
+
 describe('nextTokenTargets', () => {
   it('shifts within segments only', () => {
     const batch = batchFromSequences([[5, 6, 7], [8], [9, 10]]);

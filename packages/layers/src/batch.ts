@@ -233,10 +233,11 @@ function maskRun(mask: ArrayLike<number> | undefined, width: number, b: number):
 }
 
 function wholeId(id: number | undefined, b: number, t: number): number {
-  if (id === undefined || !Number.isInteger(id)) {
+  // What int32 cannot hold would wrap to another token's id.
+  if (id === undefined || (id | 0) !== id) {
     throw new LayersError(
       'value',
-      `[batch] expected whole numbers as token ids, got ${id} at sequence ${b}, place ${t}`,
+      `[batch] expected whole numbers of 32 bits as token ids, got ${id} at sequence ${b}, place ${t}`,
     );
   }
   return id;

@@ -24,6 +24,25 @@ describe('Rotary', () => {
     got.forEach((value, i) => expect(value).toBeCloseTo(want[i] ?? 0, 6));
   });
 
+  it('knows far positions without a table up to them', () => {
+    const rotary = new Rotary({
+      parameters: { rope_type: 'default', rope_theta: 10000 },
+      headDim: 64,
+      maxPositionEmbeddings: 64,
+    });
+    // PyTorch's, of angles in float32.
+    const want: Record<number, number[]> = {
+      65535: [0.19234402477741241, -0.9277246594429016, -0.5533989667892456],
+      65536: [-0.7218347787857056, -0.4243737757205963, -0.9123302698135376],
+      2147483647: [0.2378161996603012, -0.5256630778312683, 0.9231131076812744],
+    };
+    for (const [position, cos] of Object.entries(want)) {
+      const batch = { ...batchFromSequences([[7]]), positions: Int32Array.of(Number(position)) };
+      const got = cosOf(rotary, batch);
+      cos.forEach((value, i) => expect(got[i]).toBeCloseTo(value, 5));
+    }
+  });
+
   it('rotates the first part of a head only with a partial factor', () => {
     const parameters: RopeParameters = { rope_type: 'default', rope_theta: 100, partial_rotary_factor: 0.5 };
     expect(inverseFrequencies(parameters, context).inverse).toHaveLength(2);

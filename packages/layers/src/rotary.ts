@@ -75,10 +75,7 @@ export class Rotary {
         sin = new Float32Array(rows * half);
       }
       for (let n = offsets[b] ?? 0; n < (offsets[b + 1] ?? 0); n++) {
-        const p = positions[n] ?? 0;
-        table.grow(p + 1);
-        cos.set(table.cos.subarray(p * half, (p + 1) * half), n * half);
-        sin.set(table.sin.subarray(p * half, (p + 1) * half), n * half);
+        table.write(positions[n] ?? 0, cos, sin, n * half);
       }
     }
     const shape = [rows, half];
@@ -124,6 +121,9 @@ export class Rotary {
   }
 }
 
+/** Positions that a table keeps at most; those beyond are rare, and are worked out where they are met. */
+const keptPositions = 2 ** 16;
+
 class HostTable {
   readonly half: number;
   cos = new Float32Array(0); // (P, R/2)
@@ -136,23 +136,36 @@ class HostTable {
     this.half = inverse.length;
   }
 
-  grow(count: number): void {
-    const { half, inverse, factor } = this;
+  /** Puts the row of a position at place `at`. */
+  write(position: number, cos: Float32Array, sin: Float32Array, at: number): void {
+    if (position >= keptPositions) return this.#turn(position, cos, sin, at);
+    const { half } = this;
+    this.#grow(position + 1);
+    cos.set(this.cos.subarray(position * half, (position + 1) * half), at);
+    sin.set(this.sin.subarray(position * half, (position + 1) * half), at);
+  }
+
+  #turn(position: number, cos: Float32Array, sin: Float32Array, at: number): void {
+    const { inverse, factor } = this;
+    // Position and product are rounded to float32 first, as the reference implementations do: far positions agree.
+    const p = Math.fround(position);
+    for (let i = 0; i < inverse.length; i++) {
+      const angle = Math.fround(p * (inverse[i] ?? 0));
+      cos[at + i] = Math.cos(angle) * factor;
+      sin[at + i] = Math.sin(angle) * factor;
+    }
+  }
+
+  #grow(count: number): void {
+    const { half } = this;
     const have = half === 0 ? count : this.cos.length / half;
     if (count <= have) return;
-    const size = Math.max(count, 2 * have, 64);
+    const size = Math.min(Math.max(count, 2 * have, 64), keptPositions);
     const cos = new Float32Array(size * half);
     const sin = new Float32Array(size * half);
     cos.set(this.cos);
     sin.set(this.sin);
-    for (let p = have; p < size; p++) {
-      for (let i = 0; i < half; i++) {
-        // The product is rounded to float32 first, as the reference implementations do: far positions agree.
-        const angle = Math.fround(p * (inverse[i] ?? 0));
-        cos[p * half + i] = Math.cos(angle) * factor;
-        sin[p * half + i] = Math.sin(angle) * factor;
-      }
-    }
+    for (let p = have; p < size; p++) this.#turn(p, cos, sin, p * half);
     this.cos = cos;
     this.sin = sin;
   }

@@ -146,6 +146,7 @@ describe('Optimizer', () => {
     ['nesterov without momentum', () => new SGD(model(), { nesterov: true }), 'invalid_setting'],
     ['an unknown setting', () => createOptimizer('sgd', model(), { learningRate: 1 }), 'invalid_setting'],
     ['a setting of another kind', () => createOptimizer('sgd', model(), { nesterov: 'no' }), 'invalid_setting'],
+    ['betas of null', () => createOptimizer('adamw', model(), { betas: null }), 'invalid_setting'],
     ['an unknown optimizer', () => createOptimizer('adamx' as OptimizerType, model()), 'invalid_setting'],
     ['no parameters', () => new SGD({}), 'invalid_parameters'],
     ['no groups', () => new SGD([]), 'invalid_parameters'],
@@ -171,6 +172,13 @@ describe('Optimizer', () => {
     refused(expect.objectContaining({ code: 'invalid_gradient' }), { a, c: a });
     refused(/gradient of b to be \(2, 2\) float32, got \(3, 4\) float32/, { a, b: a });
     refused(expect.objectContaining({ code: 'invalid_setting' }), { a }, { lrFactor: Number.NaN });
+    refused(/gradient of b to be \(2, 2\) float32, got null/, { a, b: null as unknown as Tensor });
+    expect(() =>
+      optimizer.step([
+        ['a', a],
+        ['a', a],
+      ]),
+    ).toThrow(/each gradient once/);
     refused(/factor to be \(\) float32, got \(1\)/, { a }, { factor: tensor([1]) });
     expect(values(params.a)).toEqual(before);
     expect(optimizer.state().steps).toEqual({});

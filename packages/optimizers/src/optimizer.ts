@@ -1,4 +1,4 @@
-import { copyInPlace, full, keep, mul, noGrad, scope, type Tensor } from '@tessera-llm/tensor';
+import { copyInPlace, full, isTensor, keep, mul, noGrad, scope, type Tensor } from '@tessera-llm/tensor';
 import { checkSetting, OptimizerError, ranges } from './errors.js';
 import { entriesOf, groupsOf, type NamedTensors, type Parameters } from './parameters.js';
 
@@ -114,6 +114,9 @@ export class Optimizer<S extends { readonly lr: number | null }> {
       );
     }
     const work = entriesOf(grads).map(([name, grad]) => ({ slot: this.#slotFor(op, name, grad), grad }));
+    if (new Set(work.map(({ slot }) => slot)).size < work.length) {
+      throw new OptimizerError('invalid_gradient', `[${op}] expected each gradient once, got a name twice`);
+    }
     for (const { slot, grad } of work) {
       const { param, settings } = slot;
       this.#prepare(slot);
@@ -206,7 +209,7 @@ export class Optimizer<S extends { readonly lr: number | null }> {
     if (!slot)
       throw new OptimizerError('invalid_gradient', `[${op}] expected gradients of known parameters, got ${name}`);
     const want = `(${slot.param.shape.join(', ')}) float32`;
-    const got = `(${grad.shape.join(', ')}) ${grad.dtype}`;
+    const got = isTensor(grad) ? `(${grad.shape.join(', ')}) ${grad.dtype}` : String(grad);
     if (want !== got)
       throw new OptimizerError(
         'invalid_gradient',
@@ -238,8 +241,13 @@ export function withDefaults<S extends object>(op: string, defaults: S, given: o
       );
     }
     const [want, got] = [kindOf(known.get(key)), kindOf(value)];
-    if (want !== got && want !== 'null' && got !== 'null') {
-      throw new OptimizerError('invalid_setting', `[${op}] expected ${key} to be a ${want}, got a ${got}`);
+    // Where null means something, other values are numbers or names.
+    const nullable = want === 'number' || want === 'string';
+    if (want !== got && want !== 'null' && !(got === 'null' && nullable)) {
+      throw new OptimizerError(
+        'invalid_setting',
+        `[${op}] expected ${key} to be a ${want}, got ${got === 'null' ? 'null' : `a ${got}`}`,
+      );
     }
     Object.assign(result, { [key]: value });
   }

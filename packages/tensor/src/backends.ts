@@ -95,8 +95,8 @@ export function availableBackends(): string[] {
 
 /** Sets the number of threads that the default backend's kernels use; results do not depend on it. */
 export function setThreads(count: number): void {
-  if (!Number.isInteger(count) || count < 1) {
-    throw new TensorError('value', `[setThreads] expected a positive integer, got ${count}`);
+  if (!Number.isInteger(count) || count < 1 || count > 256) {
+    throw new TensorError('value', `[setThreads] expected a whole number from 1 to 256, got ${count}`);
   }
   defaultBackend().setThreads(count);
 }

@@ -1,6 +1,6 @@
 import type { Backend } from './backend/contract';
 import { defaultBackend } from './backends';
-import { type DType, byteSize } from './dtype';
+import { byteSize, checkDtype, type DType } from './dtype';
 import { TensorError } from './errors';
 import { keyOf } from './random/key';
 import { encodeRaw } from './raw';
@@ -12,7 +12,24 @@ import { Storage, Tensor, wrap } from './tensor';
 /** Numbers, nested to any depth; all lists of a level have one length. */
 export type Nested = number | boolean | readonly Nested[];
 
-type HostArray = Float32Array | Int32Array | Uint8Array;
+type HostArray = Float32Array | Float64Array | Int32Array | Uint8Array;
+
+/**
+ * @internal Memory of the process for values that are made on the host.
+ *
+ * @throws TensorError `out_of_memory`
+ */
+export function hostValues<A extends Float32Array | Float64Array>(
+  op: string,
+  kind: new (length: number) => A,
+  n: number,
+): A {
+  try {
+    return new kind(n);
+  } catch (cause) {
+    throw new TensorError('out_of_memory', `[${op}] could not make ${n} values on the host`, { cause });
+  }
+}
 
 function inferShape(values: Nested): number[] {
   const shape: number[] = [];
@@ -88,6 +105,7 @@ export function tensor(values: Nested | HostArray, options: TensorOptions = {}):
     flat = out;
   }
   const dtype = options.dtype ?? natural;
+  checkDtype('tensor', dtype);
   return fromBytes(encodeRaw(flat, dtype), options.shape ?? inferred, dtype, options);
 }
 
@@ -110,6 +128,7 @@ export function fromBytes<D extends DType>(
   options: { readonly backend?: Backend } = {},
 ): Tensor<D> {
   checkShape('tensor', shape);
+  checkDtype('tensor', dtype);
   const expected = sizeOf(shape) * byteSize[dtype];
   if (bytes.byteLength !== expected) {
     const elements = bytes.byteLength / byteSize[dtype];
@@ -137,6 +156,7 @@ export function full<D extends DType = 'float32'>(
   options: CreateOptions<D> = {},
 ): Tensor<D> {
   checkShape('full', shape);
+  if (options.dtype !== undefined) checkDtype('full', options.dtype);
   const backend = options.backend ?? defaultBackend();
   const dtype = options.dtype ?? ('float32' as D);
   return wrap(backend, kernelsOf(backend).fill([...shape], dtype, value)) as Tensor<D>;
@@ -183,16 +203,20 @@ export function arange<D extends DType = 'float32'>(
   const [from, to] = stop === undefined ? [0, start] : [start, stop];
   const count = Math.max(0, Math.ceil((to - from) / step));
   if (!Number.isFinite(count)) {
-    throw new TensorError('value', `[arange] expected a step other than 0, got ${step}`);
+    throw new TensorError(
+      'value',
+      `[arange] expected finite bounds and a step other than 0, got ${from}, ${to} and ${step}`,
+    );
   }
-  const values = Array.from({ length: count }, (_, i) => from + i * step);
+  const values = hostValues('arange', Float64Array, count);
+  for (let i = 0; i < count; i++) values[i] = from + i * step;
   return tensor<D>(values, { ...options, shape: [count] });
 }
 
 /** The identity matrix (n, n), float32. */
 export function eye(n: number, options: { readonly backend?: Backend } = {}): Tensor<'float32'> {
   checkShape('eye', [n]);
-  const values = new Float32Array(n * n);
+  const values = hostValues('eye', Float32Array, n * n);
   for (let i = 0; i < n; i++) values[i * n + i] = 1;
   return tensor(values, { ...options, shape: [n, n], dtype: 'float32' });
 }

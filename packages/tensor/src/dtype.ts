@@ -1,3 +1,5 @@
+import { TensorError } from './errors';
+
 /** Element types that a tensor can have. Quantised weights are a type of their own, not a dtype. */
 export type DType = 'float32' | 'bfloat16' | 'float16' | 'int32' | 'uint8' | 'bool';
 
@@ -33,6 +35,13 @@ export const byteSize: Readonly<Record<DType, number>> = {
   uint8: 1,
   bool: 1,
 };
+
+/** @internal Throws unless `dtype` is one that tensors can have. */
+export function checkDtype(op: string, dtype: DType): void {
+  if (Object.hasOwn(byteSize, dtype)) return;
+  const known = Object.keys(byteSize).join(', ');
+  throw new TensorError('dtype', `[${op}] expected a dtype of ${known}, got ${String(dtype)}`);
+}
 
 /** True for float32, bfloat16 and float16. */
 export function isFloat(dtype: DType): dtype is FloatDType {

@@ -7,6 +7,7 @@ import {
   anomaly,
   arange,
   attach,
+  eye,
   full,
   hash32,
   isTensor,
@@ -15,6 +16,7 @@ import {
   matmul,
   memory,
   normal,
+  oneHot,
   profile,
   reshape,
   share,
@@ -36,6 +38,19 @@ describe('tensor', () => {
     expect(tensor(new Int32Array([1, 2])).dtype).toBe('int32');
     expect([...tensor([true, false], { dtype: 'bool' }).dataSync()]).toEqual([1, 0]);
     expect(tensor([]).shape).toEqual([0]);
+  });
+
+  it('says what it cannot hold', () => {
+    for (const make of [
+      () => zeros([2 ** 40]),
+      () => arange(2 ** 40),
+      () => eye(2 ** 20),
+      () => oneHot(new Int32Array(1 << 20), 1 << 20),
+    ]) {
+      expect(make).toThrow(expect.objectContaining({ name: 'TensorError', code: 'out_of_memory' }));
+    }
+    expect(() => arange(Number.POSITIVE_INFINITY)).toThrow('finite bounds');
+    expect([...arange(1, 2, { step: 0.25 }).dataSync()]).toEqual([1, 1.25, 1.5, 1.75]);
   });
 
   it('refuses ragged lists and shapes that do not fit', () => {

@@ -4,7 +4,7 @@ import { tensor } from '../create';
 import { TensorError } from '../errors';
 import { showShape } from '../shape';
 import type { Tensor } from '../tensor';
-import { kernelsFor, like, sameDtype, wantFloat, wantShape } from './common';
+import { kernelsFor, like, sameDtype, wantCompute, wantFloat, wantShape, wantSoftcap, wantVector } from './common';
 import { add, div, mul, tanh, where } from './elementwise';
 import { matmul } from './matmul';
 import { broadcastTo, concat, narrow } from './shape';
@@ -77,12 +77,13 @@ function checkLayout(layout: AttentionLayout, queries: number, keys: number): vo
   if (queryOffsets[0] !== 0 || queryOffsets[count] !== queries) {
     fail(`expected query offsets from 0 to ${queries}, got ${queryOffsets[0]} to ${queryOffsets[count]}`);
   }
-  if (!(pageSize >= 1)) fail(`expected a page size of at least 1, got ${pageSize}`);
+  if (!Number.isSafeInteger(pageSize) || pageSize < 1) fail(`expected a page size of 1 row or more, got ${pageSize}`);
   for (let b = 0; b < count; b++) {
     const length = keyLengths[b] as number;
     const first = pageOffsets[b] as number;
     const pages = (pageOffsets[b + 1] as number) - first;
     if ((queryOffsets[b + 1] as number) < (queryOffsets[b] as number)) fail('query offsets decrease');
+    if ((queryStarts[b] as number) < 0) fail(`segment ${b} starts at position ${queryStarts[b]}`);
     if (length < 0 || pages * pageSize < length)
       fail(`segment ${b} has ${length} keys in ${pages} pages of ${pageSize}`);
     for (let p = 0; p * pageSize < length; p++) {
@@ -131,13 +132,12 @@ export function attention(...args: readonly [q: Tensor, k: Tensor, v: Tensor, op
       `[attention] expected q (N, Hq, D) and k (R, Hkv, D) with Hq a multiple of Hkv, got ${showShape(q.shape)} and ${showShape(k.shape)}`,
     );
   }
-  if (sinks !== null) wantShape('attention', sinks, 'sinks', [heads]);
+  if (sinks !== null) wantVector('attention', sinks, 'sinks', heads);
+  wantCompute('attention', compute);
   if (window !== null && !(Number.isInteger(window) && window >= 1)) {
     throw new TensorError('value', `[attention] expected a window of at least 1, got ${window}`);
   }
-  if (softcap !== null && !(softcap > 0)) {
-    throw new TensorError('value', `[attention] expected softcap > 0, got ${softcap}`);
-  }
+  wantSoftcap('attention', softcap);
   checkLayout(layout, queries, keys);
   const attrs = { layout, causal, window, softcap, scale: options.scale ?? 1 / Math.sqrt(width), compute };
   const inputs = sinks === null ? [q, k, v] : [q, k, v, sinks];
@@ -210,6 +210,7 @@ export function scaledDotProductAttention(
 ): Tensor {
   const [q, k, v, options = {}] = args;
   const { mask, softcap = null, sinks } = options;
+  wantSoftcap('attention', softcap);
   for (const [x, name] of [
     [q, 'q'],
     [k, 'k'],
@@ -243,7 +244,7 @@ export function scaledDotProductAttention(
   if (sinks === undefined) {
     weights = softmax(scores);
   } else {
-    wantShape('attention', sinks, 'sinks', [heads]);
+    wantVector('attention', sinks, 'sinks', heads);
     const wide = broadcastTo(reshape(sinks, [1, heads, 1, 1]), [batch, heads, queries, 1]);
     weights = narrow(softmax(concat([scores, wide], { dim: 3 })), { dim: 3, start: 0, length: keys });
   }

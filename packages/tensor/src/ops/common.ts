@@ -1,4 +1,4 @@
-import type { Kernels, NDArray } from '../backend/contract';
+import type { Compute, GateFn, Kernels, NDArray } from '../backend/contract';
 import { type DType, isFloat } from '../dtype';
 import { TensorError } from '../errors';
 import { sameShape, showShape } from '../shape';
@@ -38,8 +38,16 @@ export function sameDtype(op: string, a: Tensor, b: Tensor): void {
   }
 }
 
+/** Throws unless x is a tensor, which code without types may not know. */
+function wantTensor(op: string, x: unknown, name: string): asserts x is Tensor {
+  if (isTensor(x)) return;
+  const got = x === null ? 'null' : Array.isArray(x) ? 'an array' : typeof x;
+  throw new TensorError('value', `[${op}] expected ${name} to be a Tensor, got ${got}; make one with tensor()`);
+}
+
 /** Throws unless x holds floats. */
 export function wantFloat(op: string, x: Tensor, name = 'x'): void {
+  wantTensor(op, x, name);
   if (!isFloat(x.dtype)) {
     throw new TensorError('dtype', `[${op}] expected ${name} of a float dtype, got ${x.dtype}`);
   }
@@ -47,6 +55,7 @@ export function wantFloat(op: string, x: Tensor, name = 'x'): void {
 
 /** Throws unless x has the dtype. */
 export function wantDtype(op: string, x: Tensor, name: string, dtype: DType): void {
+  wantTensor(op, x, name);
   if (x.dtype !== dtype) {
     throw new TensorError('dtype', `[${op}] expected ${name} of dtype ${dtype}, got ${x.dtype}`);
   }
@@ -54,11 +63,53 @@ export function wantDtype(op: string, x: Tensor, name: string, dtype: DType): vo
 
 /** Throws unless x has the shape; null stands for any extent. */
 export function wantShape(op: string, x: Tensor, name: string, shape: readonly (number | null)[]): void {
+  wantTensor(op, x, name);
   const fits = x.rank === shape.length && shape.every((n, i) => n === null || n === x.shape[i]);
   if (!fits) {
     const wanted = shape.map((n) => n ?? '…').join(', ');
     throw new TensorError('shape', `[${op}] expected ${name} of shape (${wanted}), got ${showShape(x.shape)}`);
   }
+}
+
+/** A vector of floats of the given length, as weights of norms and biases are. */
+export function wantVector(op: string, x: Tensor, name: string, length: number): void {
+  wantFloat(op, x, name);
+  wantShape(op, x, name, [length]);
+}
+
+/** Throws unless `value` is one of the names that an option may have. */
+export function wantOneOf(op: string, name: string, value: string, known: readonly string[]): void {
+  if (known.includes(value)) return;
+  throw new TensorError('value', `[${op}] expected ${name} to be one of ${known.join(', ')}, got ${String(value)}`);
+}
+
+const computes: readonly Compute[] = ['float32', 'bfloat16'];
+
+/** Throws unless `compute` is a precision of products. */
+export function wantCompute(op: string, compute: Compute): void {
+  wantOneOf(op, 'compute', compute, computes);
+}
+
+const gates: { readonly [F in GateFn]: true } = {
+  geluErf: true,
+  geluTanh: true,
+  identity: true,
+  quickGelu: true,
+  relu: true,
+  relu2: true,
+  sigmoid: true,
+  silu: true,
+};
+
+/** Throws unless `activation` is one of gated feed-forwards. */
+export function wantGate(op: string, activation: GateFn): void {
+  if (!Object.hasOwn(gates, activation)) wantOneOf(op, 'activation', activation, Object.keys(gates));
+}
+
+/** Throws unless scores can be capped so: c · tanh(x / c). */
+export function wantSoftcap(op: string, softcap: number | null): void {
+  if (softcap === null || (softcap > 0 && softcap < Number.POSITIVE_INFINITY)) return;
+  throw new TensorError('value', `[${op}] expected a finite softcap > 0, or null for none, got ${softcap}`);
 }
 
 /** A number as a scalar tensor with x's dtype and backend; tensors pass through. */

@@ -60,6 +60,7 @@ describe.each(t.availableBackends())('what follows a product on %s', (backend) =
     expect(make({ residual: normal([2, 3, 4], 1) })).toThrow('residual of shape (2, 3, 5), got (2, 3, 4)');
     expect(make({ gate: normal([6, 5], 1) })).toThrow('gate of shape (2, 3, 5), got (6, 5)');
     expect(make({ residual: t.cast(other(), 'bfloat16') })).toThrow('float32');
+    expect(make({ activation: 'tan' as t.GateFn })).toThrow(/activation.*tan/);
     expect(make({ residual: other(), activation: 'silu' })).toThrow('without gate and activation');
     expect(make({ residual: other(), gate: other() })).toThrow('without gate and activation');
   });

@@ -2,7 +2,7 @@ import type { Epilogue, GateFn } from '../backend/contract';
 import { TensorError } from '../errors';
 import { sameShape, showShape, sizeOf } from '../shape';
 import type { Tensor } from '../tensor';
-import { wantDtype } from './common';
+import { wantDtype, wantGate } from './common';
 import { add, unary } from './elementwise';
 import { gated } from './transformer';
 import { reshape } from './view';
@@ -57,6 +57,7 @@ export function checkEpilogue(
         'a product is added to or activated, not both',
     );
   }
+  if (activation !== undefined) wantGate(op, activation);
   const values = rowsOf(op, residual === null ? 'gate' : 'residual', residual ?? gate, shape);
   if (values === null)
     return activation === undefined ? null : { after: { kind: 'activate', activation }, values: null };

@@ -87,10 +87,10 @@ export {
   type LinearCrossEntropyOptions,
   mseLoss,
   nllLoss,
-  type Reduction,
   smoothL1Loss,
   softCrossEntropy,
 } from './losses';
+export type { Reduction } from './loss-settings';
 export { addLowRank, type LowRankOptions } from './low-rank';
 export { type LinearOptions, linear, matmul, type MatmulOptions } from './matmul';
 export { type ProductEpilogue, applyEpilogue } from './epilogue';

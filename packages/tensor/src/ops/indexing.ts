@@ -1,6 +1,6 @@
 import { record } from '../autograd';
-import { full, tensor } from '../create';
-import type { DType } from '../dtype';
+import { full, hostValues, tensor } from '../create';
+import { checkDtype, type DType } from '../dtype';
 import { TensorError } from '../errors';
 import { normalizeAxis, sameShape, showShape } from '../shape';
 import { type Tensor, isTensor } from '../tensor';
@@ -13,6 +13,7 @@ import { reshape } from './view';
  * The gradient is converted back.
  */
 export function cast<D extends DType>(x: Tensor, dtype: D): Tensor<D> {
+  checkDtype('cast', dtype);
   const y = like(x, kernelsFor('cast', x).cast(x, dtype)) as Tensor<D>;
   record('cast', [y], [x], [], ([gy]) => [cast(gy as Tensor, x.dtype)]);
   return y;
@@ -164,7 +165,7 @@ export function embedding(
 
 /** 1 at each id, else 0: ids of shape S give (…S, classes) float32. */
 export function oneHot(ids: Int32Array, classes: number, options: { readonly like?: Tensor } = {}): Tensor {
-  const values = new Float32Array(ids.length * classes);
+  const values = hostValues('oneHot', Float32Array, ids.length * classes);
   ids.forEach((id, i) => {
     if (id < 0 || id >= classes) {
       throw new TensorError('index_out_of_range', `[oneHot] expected ids from 0 to ${classes - 1}, got ${id}`);

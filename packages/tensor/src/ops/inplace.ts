@@ -120,7 +120,11 @@ export function adamwInPlace(
       `[adamwInPlace] expected a finite lr and a step from 1, got ${rest.lr} and ${rest.step}`,
     );
   }
-  kernelsFor('adamwInPlace', param, grad, m, v).adamwInPlace(param, grad, m, v, maxV, factor, { ...rest, decoupled });
+  const others = [maxV, factor].filter((x) => x !== null);
+  kernelsFor('adamwInPlace', param, grad, m, v, ...others).adamwInPlace(param, grad, m, v, maxV, factor, {
+    ...rest,
+    decoupled,
+  });
   for (const x of [param, m, v, maxV]) if (x !== null) written(x);
 }
 

@@ -110,8 +110,45 @@ describe.each(t.availableBackends())('losses on %s', (backend) => {
     checkGradients(([x]) => t.nllLoss(t.logSoftmax(x!), new Int32Array([1, 0, 3])), [random([3, 4], 1)]);
   });
 
+  it('the mean over no targets is NaN, and its gradients are 0', () => {
+    const ids = new Int32Array([-100, -100]);
+    const [x, w, bias, classes] = [random([2, 4], 1), random([5, 4], 2), random([5], 3), t.ones([4])];
+    for (const [loss, wrt] of [
+      [() => t.crossEntropy(x, ids), [x]],
+      [() => t.crossEntropy(x, ids, { weight: classes }), [x]],
+      [() => t.linearCrossEntropy(x, w, ids, { bias, reduction: 'mean' }), [x, w, bias]],
+      [() => t.linearCrossEntropy(x, w, ids, { reduction: 'mean' }), [x]],
+    ] as const) {
+      const { value, grads } = t.valueAndGrad(loss, wrt);
+      expect(value.dataSync()[0]).toBeNaN();
+      for (const g of grads) for (const v of g.dataSync()) expect(Math.abs(v)).toBe(0);
+    }
+  });
+
+  it('smoothL1Loss has a bounded gradient at an infinite difference', () => {
+    const x = t.tensor([Number.POSITIVE_INFINITY, 0.25]);
+    const [g] = t.grad(() => t.smoothL1Loss(x, t.zeros([2]), { reduction: 'sum' }), [x]);
+    expect([...(g?.dataSync() ?? [])]).toEqual([1, 0.25]);
+  });
+
   it('refuses targets outside the classes', () => {
     expect(() => t.crossEntropy(random([1, 3], 1), new Int32Array([3]))).toThrow('targets from 0 to 2');
     expect(() => t.linearCrossEntropy(random([1, 2], 1), random([3, 2], 1), new Int32Array([-1]))).toThrow('got -1');
+    expect(() => t.nllLoss(random([1, 3], 1), new Int32Array([3]))).toThrow('targets from 0 to 2, got 3');
+    const logits = random([2, 3], 1);
+    expect(() => t.crossEntropy(logits, new Int32Array([0, 1, 2]))).toThrow('a target for each of 2 rows, got (3)');
+  });
+
+  it('refuses settings that mean nothing', () => {
+    const [h, w, ids] = [random([1, 2], 1), random([3, 2], 2), new Int32Array([0])];
+    const refused = (options: t.LinearCrossEntropyOptions, text: string) =>
+      expect(() => t.linearCrossEntropy(h, w, ids, options)).toThrow(text);
+    refused({ labelSmoothing: 2 }, 'labelSmoothing from 0 to 1, got 2');
+    refused({ softcap: 0 }, 'finite softcap > 0');
+    refused({ softcap: -1 }, 'finite softcap > 0');
+    refused({ scale: Number.NaN }, 'finite scale');
+    refused({ temperature: 0 }, 'temperature > 0');
+    refused({ reduction: 'average' as t.Reduction }, 'one of mean, none, sum, got average');
+    expect(() => t.crossEntropy(h, ids, { labelSmoothing: -1 })).toThrow('labelSmoothing from 0 to 1, got -1');
   });
 });

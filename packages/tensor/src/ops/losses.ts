@@ -1,42 +1,25 @@
-import type { Compute, CrossEntropyAttrs, NDArray } from '../backend/contract';
+import type { Compute, NDArray } from '../backend/contract';
 import { isTracked, noGrad, record } from '../autograd';
-import { tensor } from '../create';
 import { TensorError } from '../errors';
 import { sizeOf } from '../shape';
-import { type Tensor, isTensor, viewOf } from '../tensor';
-import { kernelsFor, like, sameDtype, wantDtype, wantFloat, wantShape } from './common';
-import { abs, add, div, equal, exp, less, log, mul, neg, softplus, square, sub, where } from './elementwise';
+import { type Tensor, viewOf } from '../tensor';
+import { kernelsFor, like, sameDtype, wantCompute, wantFloat, wantShape, wantVector } from './common';
+import { abs, add, div, equal, exp, less, log, minimum, mul, neg, softplus, square, sub, where } from './elementwise';
 import { cast, gather } from './indexing';
+import { crossEntropyAttrs, type Reduction, targetIndex, wantReduction } from './loss-settings';
 import { mean, sum } from './reduce';
 import { logSoftmax } from './softmax';
 import { reshape } from './view';
 
-/** What becomes of the losses of the elements. */
-export type Reduction = 'mean' | 'none' | 'sum';
-
-function reduced(losses: Tensor, reduction: Reduction): Tensor {
+function reduced(op: string, losses: Tensor, reduction: Reduction): Tensor {
+  wantReduction(op, reduction);
   if (reduction === 'none') return losses;
   return reduction === 'sum' ? sum(losses) : mean(losses);
 }
 
-/** @internal */
-export function asIndex(op: string, targets: Int32Array | Tensor, x: Tensor): Tensor {
-  const index = isTensor(targets) ? targets : tensor(targets, { backend: x.backend });
-  wantDtype(op, index, 'targets', 'int32');
-  return index;
-}
-
-/** @internal Throws for a host-known target that is neither a class nor ignored. */
-export function checkTargets(op: string, targets: Int32Array | Tensor, classes: number, ignoreIndex: number): void {
-  if (isTensor(targets)) return;
-  for (const t of targets) {
-    if (t !== ignoreIndex && (t < 0 || t >= classes)) {
-      throw new TensorError(
-        'index_out_of_range',
-        `[${op}] expected targets from 0 to ${classes - 1}, or ${ignoreIndex} to ignore a row, got ${t}`,
-      );
-    }
-  }
+/** The mean of `count` losses from their sum. Of none it is NaN, as PyTorch's, and its gradient 0. */
+function meanOf(total: Tensor, count: Tensor): Tensor {
+  return where(equal(count, 0), Number.NaN, div(total, where(equal(count, 0), 1, count)));
 }
 
 /** Settings of `crossEntropy`. */
@@ -70,12 +53,12 @@ export function crossEntropy(logits: Tensor, targets: Int32Array | Tensor, optio
   const classes = logits.shape[logits.rank - 1];
   const lead = logits.shape.slice(0, -1);
   if (classes === undefined) throw new TensorError('shape', '[crossEntropy] expected logits (…, V), got a scalar');
-  checkTargets('crossEntropy', targets, classes, ignoreIndex);
+  wantReduction('crossEntropy', reduction);
+  const attrs = crossEntropyAttrs('crossEntropy', { ignoreIndex, labelSmoothing });
   const rows = reshape(logits, [sizeOf(lead), classes]);
-  const index = reshape(asIndex('crossEntropy', targets, logits), [sizeOf(lead)]);
+  const index = targetIndex('crossEntropy', logits, targets, { rows: sizeOf(lead), classes, ignoreIndex });
   const kept = cast(notIgnored(index, ignoreIndex), 'float32');
   if (weight !== undefined) return weightedCrossEntropy({ rows, index, kept, weight, reduction, labelSmoothing, lead });
-  const attrs: CrossEntropyAttrs = { ignoreIndex, labelSmoothing, scale: 1, softcap: null, temperature: 1 };
   const r = kernelsFor('crossEntropy', rows, index).crossEntropy(rows, index, attrs);
   const losses = like(logits, r.losses);
   const lse = like(logits, r.lse);
@@ -83,7 +66,7 @@ export function crossEntropy(logits: Tensor, targets: Int32Array | Tensor, optio
     like(rows, kernelsFor('crossEntropy', rows).crossEntropyGrad(rows, index, lse, gy as Tensor, attrs)),
   ]);
   if (reduction === 'none') return reshape(losses, lead);
-  return reduction === 'sum' ? sum(losses) : div(sum(losses), sum(kept));
+  return reduction === 'sum' ? sum(losses) : meanOf(sum(losses), sum(kept));
 }
 
 function notIgnored(index: Tensor, ignoreIndex: number): Tensor {
@@ -102,7 +85,7 @@ function weightedCrossEntropy(p: {
 }): Tensor {
   const { rows, index, kept, weight, labelSmoothing } = p;
   const classes = rows.shape[1] as number;
-  wantShape('crossEntropy', weight, 'weight', [classes]);
+  wantVector('crossEntropy', weight, 'weight', classes);
   const logs = logSoftmax(rows);
   // Ignored rows look up class 0 and are multiplied by 0.
   const safe = where(equal(kept, 0), kernelZero(index), index);
@@ -112,7 +95,7 @@ function weightedCrossEntropy(p: {
   const smooth = mul(neg(mean(mul(logs, weight), { dims: 1 })), kept);
   const losses = add(mul(nll, 1 - labelSmoothing), mul(smooth, labelSmoothing));
   if (p.reduction === 'none') return reshape(losses, p.lead);
-  return p.reduction === 'sum' ? sum(losses) : div(sum(losses), sum(rowWeights));
+  return p.reduction === 'sum' ? sum(losses) : meanOf(sum(losses), sum(rowWeights));
 }
 
 function kernelZero(index: Tensor): Tensor {
@@ -127,7 +110,11 @@ export function softCrossEntropy(
 ): Tensor {
   sameDtype('softCrossEntropy', logits, targets);
   wantShape('softCrossEntropy', targets, 'targets', logits.shape);
-  return reduced(neg(sum(mul(logSoftmax(logits), targets), { dims: -1 })), options.reduction ?? 'mean');
+  return reduced(
+    'softCrossEntropy',
+    neg(sum(mul(logSoftmax(logits), targets), { dims: -1 })),
+    options.reduction ?? 'mean',
+  );
 }
 
 /** Settings of `linearCrossEntropy`. */
@@ -168,32 +155,24 @@ export function linearCrossEntropy(
   ...args: readonly [hidden: Tensor, weight: Tensor, targets: Int32Array | Tensor, options?: LinearCrossEntropyOptions]
 ): Tensor {
   const [hidden, weight, targets, options = {}] = args;
-  const { bias = null, ignoreIndex = -100, labelSmoothing = 0, compute = 'float32' } = options;
+  const { bias = null, compute = 'float32', reduction = 'none' } = options;
+  const attrs = crossEntropyAttrs('linearCrossEntropy', options);
+  const { ignoreIndex } = attrs;
+  wantReduction('linearCrossEntropy', reduction);
+  wantCompute('linearCrossEntropy', compute);
   wantFloat('linearCrossEntropy', hidden, 'hidden');
+  wantFloat('linearCrossEntropy', weight, 'weight');
   wantShape('linearCrossEntropy', hidden, 'hidden', [null, null]);
   wantShape('linearCrossEntropy', weight, 'weight', [null, hidden.shape[1] as number]);
   const vocabulary = weight.shape[0] as number;
-  if (bias !== null) wantShape('linearCrossEntropy', bias, 'bias', [vocabulary]);
-  checkTargets('linearCrossEntropy', targets, vocabulary, ignoreIndex);
-  const index = asIndex('linearCrossEntropy', targets, hidden);
-  wantShape('linearCrossEntropy', index, 'targets', [hidden.shape[0] as number]);
-  const temperature = options.temperature ?? 1;
-  if (!(temperature > 0)) {
-    throw new TensorError('value', `[linearCrossEntropy] expected temperature > 0, got ${temperature}`);
-  }
-  const attrs: CrossEntropyAttrs = {
-    ignoreIndex,
-    labelSmoothing,
-    scale: options.scale ?? 1,
-    softcap: options.softcap ?? null,
-    temperature,
-  };
+  if (bias !== null) wantVector('linearCrossEntropy', bias, 'bias', vocabulary);
+  const rows = hidden.shape[0] as number;
+  const index = targetIndex('linearCrossEntropy', hidden, targets, { rows, classes: vocabulary, ignoreIndex });
   const inputs = bias === null ? [hidden, weight] : [hidden, weight, bias];
   const kernels = kernelsFor('linearCrossEntropy', ...inputs, index);
-  const reduction = options.reduction ?? 'none';
   if (reduction !== 'none') {
     const total = isTracked(inputs) ? summed() : sum(plain());
-    return reduction === 'sum' ? total : div(total, sum(cast(notIgnored(index, ignoreIndex), 'float32')));
+    return reduction === 'sum' ? total : meanOf(total, sum(cast(notIgnored(index, ignoreIndex), 'float32')));
   }
   return isTracked([hidden]) && !isTracked(inputs.slice(1)) ? frozen() : plain();
 
@@ -254,7 +233,7 @@ export function bceWithLogits(
   options: { readonly reduction?: Reduction } = {},
 ): Tensor {
   sameDtype('bceWithLogits', logits, targets);
-  return reduced(sub(softplus(logits), mul(logits, targets)), options.reduction ?? 'mean');
+  return reduced('bceWithLogits', sub(softplus(logits), mul(logits, targets)), options.reduction ?? 'mean');
 }
 
 /**
@@ -268,23 +247,24 @@ export function klDiv(
 ): Tensor {
   const { reduction = 'mean', logTarget = false } = options;
   wantFloat('klDiv', input, 'input');
+  wantReduction('klDiv', reduction, ['batchmean']);
   sameDtype('klDiv', input, target);
   const present = where(equal(target, 0), 1, target);
   const pointwise = logTarget
     ? mul(exp(target), sub(target, input))
     : where(equal(target, 0), 0, mul(present, sub(log(present), input)));
   if (reduction === 'batchmean') return div(sum(pointwise), input.shape[0] ?? 1);
-  return reduced(pointwise, reduction);
+  return reduced('klDiv', pointwise, reduction);
 }
 
 /** (input - target)². */
 export function mseLoss(input: Tensor, target: Tensor, options: { readonly reduction?: Reduction } = {}): Tensor {
-  return reduced(square(sub(input, target)), options.reduction ?? 'mean');
+  return reduced('mseLoss', square(sub(input, target)), options.reduction ?? 'mean');
 }
 
 /** |input - target|. */
 export function l1Loss(input: Tensor, target: Tensor, options: { readonly reduction?: Reduction } = {}): Tensor {
-  return reduced(abs(sub(input, target)), options.reduction ?? 'mean');
+  return reduced('l1Loss', abs(sub(input, target)), options.reduction ?? 'mean');
 }
 
 /** d² / (2 beta) where d = |input - target| < beta, else d - beta / 2. beta default 1. */
@@ -297,8 +277,10 @@ export function smoothL1Loss(
   if (!(beta >= 0)) throw new TensorError('value', `[smoothL1Loss] expected beta >= 0, got ${beta}`);
   if (beta === 0) return l1Loss(input, target, options);
   const d = abs(sub(input, target));
-  const losses = where(less(d, beta), mul(square(d), 0.5 / beta), sub(d, beta / 2));
-  return reduced(losses, options.reduction ?? 'mean');
+  // Where d is infinite its square's gradient is not wanted, and would be NaN.
+  const near = minimum(d, beta);
+  const losses = where(less(d, beta), mul(square(near), 0.5 / beta), sub(d, beta / 2));
+  return reduced('smoothL1Loss', losses, options.reduction ?? 'mean');
 }
 
 /** Negative log-likelihood of targets (N) under log-probabilities (N, V). */
@@ -307,9 +289,10 @@ export function nllLoss(
   targets: Int32Array,
   options: { readonly reduction?: Reduction } = {},
 ): Tensor {
+  wantFloat('nllLoss', logProbs, 'logProbs');
   wantShape('nllLoss', logProbs, 'logProbs', [targets.length, null]);
-  checkTargets('nllLoss', targets, logProbs.shape[1] as number, Number.NaN);
-  const column = tensor(targets, { shape: [targets.length, 1], backend: logProbs.backend });
+  const [rows, classes] = logProbs.shape as [number, number];
+  const column = reshape(targetIndex('nllLoss', logProbs, targets, { rows, classes }), [rows, 1]);
   const losses = neg(reshape(gather(logProbs, column, { dim: 1 }), [targets.length]));
-  return reduced(losses, options.reduction ?? 'mean');
+  return reduced('nllLoss', losses, options.reduction ?? 'mean');
 }

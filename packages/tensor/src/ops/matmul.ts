@@ -3,7 +3,7 @@ import { isTracked, record } from '../autograd';
 import { TensorError } from '../errors';
 import { broadcastShapes, showShape, sizeOf } from '../shape';
 import type { Tensor } from '../tensor';
-import { kernelsFor, like, sameDtype, unbroadcast, wantFloat, wantShape } from './common';
+import { kernelsFor, like, sameDtype, unbroadcast, wantCompute, wantFloat, wantShape, wantVector } from './common';
 import { type ProductEpilogue, applyEpilogue, checkEpilogue } from './epilogue';
 import { reshape } from './view';
 
@@ -54,6 +54,7 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
   wantFloat('matmul', a, 'a');
   wantFloat('matmul', b, 'b');
   sameDtype('matmul', a, b);
+  wantCompute('matmul', compute);
   if (a.rank === 0 || b.rank === 0) {
     throw new TensorError(
       'shape',
@@ -122,6 +123,7 @@ export function linear(x: Tensor, weight: Tensor, options: LinearOptions = {}): 
   wantFloat('linear', x);
   wantFloat('linear', weight, 'weight');
   wantShape('linear', weight, 'weight', [null, null]);
+  wantCompute('linear', compute);
   const [m, k] = (across ? weight.shape.toReversed() : weight.shape) as [number, number];
   if (x.rank === 0 || x.shape[x.rank - 1] !== k) {
     throw new TensorError(
@@ -129,7 +131,7 @@ export function linear(x: Tensor, weight: Tensor, options: LinearOptions = {}): 
       `[linear] expected x of shape (…, ${k}) for weight ${showShape(weight.shape)}${across ? ' across' : ''}, got ${showShape(x.shape)}`,
     );
   }
-  if (bias !== null) wantShape('linear', bias, 'bias', [m]);
+  if (bias !== null) wantVector('linear', bias, 'bias', m);
   const shape = [...x.shape.slice(0, -1), m];
   const then = checkEpilogue('linear', options, shape);
   const rows = reshape(x, [sizeOf(x.shape.slice(0, -1)), k]);

@@ -4,7 +4,7 @@ import { TensorError } from '../errors';
 import { scope } from '../scope';
 import { showShape } from '../shape';
 import type { Tensor } from '../tensor';
-import { kernelsFor, like, wantFloat, wantShape } from './common';
+import { kernelsFor, like, wantCompute, wantFloat, wantGate, wantOneOf, wantShape, wantVector } from './common';
 import { add, div, equal, mul, sigmoid, where } from './elementwise';
 import { cast, gather, scatterAdd } from './indexing';
 import { max, sum, topk } from './reduce';
@@ -108,10 +108,12 @@ export function routeExperts(logits: Tensor, routing: MoeRouting): { indices: Te
   const experts = logits.shape[1] as number;
   const { numExpertsPerTok: k, scoringFunc = 'softmax', normTopkProb = true, nGroup = 1 } = routing;
   const { eScoreCorrectionBias: bias = null, topkGroup = nGroup, routedScalingFactor = 1 } = routing;
+  wantOneOf('moe', 'scoringFunc', scoringFunc, ['softmax', 'sigmoid']);
+  wantOneOf('moe', 'topkMethod', routing.topkMethod ?? 'noaux_tc', ['noaux_tc', 'group_limited_greedy']);
   wantCount('numExpertsPerTok', k, experts);
   wantCount('nGroup', nGroup, experts);
   wantCount('topkGroup', topkGroup, nGroup);
-  if (bias !== null) wantShape('moe', bias, 'eScoreCorrectionBias', [experts]);
+  if (bias !== null) wantVector('moe', bias, 'eScoreCorrectionBias', experts);
   const x = float32(logits);
   const score = (): Tensor => (scoringFunc === 'sigmoid' ? sigmoid(x) : softmax(x));
   const indices = scope(() =>
@@ -147,8 +149,14 @@ function checkedExperts(width: number, count: number, experts: MoeExperts) {
       `[moe] expected gateUp of shape (${count}, ${2 * inside}, ${width}), or (${count}, ${inside}, ${width}) without gates, for down ${showShape(down.shape)}, got ${showShape(gateUp.shape)}`,
     );
   }
-  if (gateUpBias !== null) wantShape('moe', gateUpBias, 'gateUpBias', [count, rows]);
-  if (downBias !== null) wantShape('moe', downBias, 'downBias', [count, width]);
+  for (const [bias, name, extent] of [
+    [gateUpBias, 'gateUpBias', rows],
+    [downBias, 'downBias', width],
+  ] as const) {
+    if (bias === null) continue;
+    wantFloat('moe', bias, name);
+    wantShape('moe', bias, name, [count, extent]);
+  }
   const matrix = (w: Tensor): Tensor => (w.dtype === 'float16' ? cast(w, 'float32') : w);
   return {
     gateUp: matrix(gateUp),
@@ -180,6 +188,8 @@ function checkedExperts(width: number, count: number, experts: MoeExperts) {
  */
 export function moe(x: Tensor, router: Tensor, experts: MoeExperts, options: MoeOptions): Tensor {
   const { activation = 'silu', compute = 'float32' } = options;
+  wantGate('moe', activation);
+  wantCompute('moe', compute);
   wantFloat('moe', x);
   wantShape('moe', x, 'x', [null, null]);
   const [rows, width] = x.shape as [number, number];

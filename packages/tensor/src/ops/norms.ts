@@ -2,7 +2,7 @@ import { record } from '../autograd';
 import { TensorError } from '../errors';
 import { showShape, sizeOf } from '../shape';
 import type { Tensor } from '../tensor';
-import { kernelsFor, like, wantFloat, wantShape } from './common';
+import { kernelsFor, like, wantFloat, wantVector } from './common';
 import { add, mul } from './elementwise';
 import { reshape } from './view';
 
@@ -36,8 +36,8 @@ export function layerNorm(
   const { weight = null, bias = null, eps = 1e-5 } = options;
   const rows = rowsOf('layerNorm', x);
   const width = rows.shape[1] as number;
-  if (weight !== null) wantShape('layerNorm', weight, 'weight', [width]);
-  if (bias !== null) wantShape('layerNorm', bias, 'bias', [width]);
+  if (weight !== null) wantVector('layerNorm', weight, 'weight', width);
+  if (bias !== null) wantVector('layerNorm', bias, 'bias', width);
   const inputs = present(rows, weight, bias);
   const r = kernelsFor('layerNorm', ...inputs).layerNorm(rows, weight, bias, eps);
   const y = like(x, r.y);
@@ -75,7 +75,7 @@ export function rmsNorm(
 ): Tensor {
   const { weight = null, eps = 1e-6, offset = 0 } = options;
   const rows = rowsOf('rmsNorm', x);
-  if (weight !== null) wantShape('rmsNorm', weight, 'weight', [rows.shape[1] as number]);
+  if (weight !== null) wantVector('rmsNorm', weight, 'weight', rows.shape[1] as number);
   const inputs = present(rows, weight);
   const r = kernelsFor('rmsNorm', ...inputs).rmsNorm(rows, weight, eps, offset);
   const y = like(x, r.y);

@@ -1,12 +1,11 @@
-import type { CrossEntropyAttrs } from '../backend/contract';
 import { record } from '../autograd';
-import { TensorError } from '../errors';
 import { checkActivations, type QuantizedWeight } from '../quantized/weight';
 import { scope } from '../scope';
 import { sizeOf } from '../shape';
 import { type Tensor, viewOf } from '../tensor';
-import { kernelsFor, like, wantFloat, wantShape } from './common';
-import { asIndex, checkTargets, type LinearCrossEntropyOptions } from './losses';
+import { kernelsFor, like, wantShape, wantVector } from './common';
+import { crossEntropyAttrs, targetIndex } from './loss-settings';
+import type { LinearCrossEntropyOptions } from './losses';
 import { checkQuantized, quantizedInputGradient, type QuantizedLinearOptions, quantizedProduct } from './quantized';
 
 /** Rows of logits that stand in memory at a time. Which rows they are changes no result. */
@@ -47,27 +46,16 @@ export function quantizedLinearCrossEntropy(
 ): Tensor {
   const [hidden, weight, targets, options = {}] = args;
   const op = 'quantizedLinearCrossEntropy';
-  const { bias = null, ignoreIndex = -100, labelSmoothing = 0, temperature = 1 } = options;
+  const { bias = null } = options;
+  const attrs = crossEntropyAttrs(op, options);
   checkQuantized(op, hidden, weight);
   wantShape(op, hidden, 'hidden', [null, null]);
   const [rows, width] = hidden.shape as [number, number];
   const vocabulary = weight.shape[0];
   const activations = checkActivations(op, options.activations ?? weight.activations);
-  if (bias !== null) {
-    wantFloat(op, bias, 'bias');
-    wantShape(op, bias, 'bias', [vocabulary]);
-  }
-  checkTargets(op, targets, vocabulary, ignoreIndex);
-  const index = asIndex(op, targets, hidden);
-  wantShape(op, index, 'targets', [rows]);
-  if (!(temperature > 0)) throw new TensorError('value', `[${op}] expected temperature > 0, got ${temperature}`);
-  const attrs: CrossEntropyAttrs = {
-    ignoreIndex,
-    labelSmoothing,
-    scale: options.scale ?? 1,
-    softcap: options.softcap ?? null,
-    temperature,
-  };
+  if (bias !== null) wantVector(op, bias, 'bias', vocabulary);
+  const { ignoreIndex } = attrs;
+  const index = targetIndex(op, hidden, targets, { rows, classes: vocabulary, ignoreIndex });
   const dense = bias === null ? [hidden] : [hidden, bias];
   const kernels = kernelsFor(op, ...dense, weight.packed, index);
 

@@ -6,7 +6,7 @@ import { scope } from '../scope';
 import { showShape, sizeOf } from '../shape';
 import { kernelsOf } from '../state';
 import type { Tensor } from '../tensor';
-import { kernelsFor, like, wantFloat, wantShape } from './common';
+import { kernelsFor, like, wantFloat, wantVector } from './common';
 import { type ProductEpilogue, applyEpilogue, checkEpilogue } from './epilogue';
 import { narrow } from './shape';
 import { reshape } from './view';
@@ -115,10 +115,7 @@ export function quantizedLinear(x: Tensor, weight: QuantizedWeight, options: Qua
   checkQuantized('quantizedLinear', x, weight);
   const [m, k] = weight.shape;
   const activations = checkActivations('quantizedLinear', options.activations ?? weight.activations);
-  if (bias !== null) {
-    wantFloat('quantizedLinear', bias, 'bias');
-    wantShape('quantizedLinear', bias, 'bias', [m]);
-  }
+  if (bias !== null) wantVector('quantizedLinear', bias, 'bias', m);
   const shape = [...x.shape.slice(0, -1), m];
   const then = checkEpilogue('quantizedLinear', options, shape);
   const rows = reshape(x, [sizeOf(x.shape.slice(0, -1)), k]);

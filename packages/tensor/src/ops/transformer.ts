@@ -4,7 +4,7 @@ import { TensorError } from '../errors';
 import { words } from '../random/key';
 import { sameShape, showShape } from '../shape';
 import type { Tensor } from '../tensor';
-import { kernelsFor, like, sameDtype, wantFloat, wantShape } from './common';
+import { kernelsFor, like, sameDtype, wantFloat, wantGate, wantShape } from './common';
 import { reshape } from './view';
 
 /**
@@ -26,6 +26,8 @@ export function rope(x: Tensor, cos: Tensor, sin: Tensor, options: { readonly in
   wantFloat('rope', x);
   wantShape('rope', x, 'x', [null, null, null]);
   const [rows, , width] = x.shape as [number, number, number];
+  wantFloat('rope', cos, 'cos');
+  wantFloat('rope', sin, 'sin');
   wantShape('rope', cos, 'cos', [rows, null]);
   wantShape('rope', sin, 'sin', cos.shape);
   if (2 * (cos.shape[1] as number) > width) {
@@ -55,6 +57,8 @@ export function rope(x: Tensor, cos: Tensor, sin: Tensor, options: { readonly in
 export function gated(gate: Tensor, up: Tensor, options: { readonly activation?: GateFn } = {}): Tensor {
   const { activation = 'silu' } = options;
   wantFloat('gated', gate, 'gate');
+  wantFloat('gated', up, 'up');
+  wantGate('gated', activation);
   sameDtype('gated', gate, up);
   if (!sameShape(gate.shape, up.shape)) {
     throw new TensorError(

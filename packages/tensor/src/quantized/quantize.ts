@@ -22,8 +22,9 @@ function roundEven(x: number): number {
   return low % 2 === 0 ? low : low + 1;
 }
 
+/** The value of largest magnitude, the first of several; of zeros too, whose sign shows in the file. */
 function largest(values: Float32Array, start: number, count: number): number {
-  let most = 0;
+  let most = count > 0 ? (values[start] as number) : 0;
   for (let i = start; i < start + count; i++) {
     const x = values[i] as number;
     if (Math.abs(x) > Math.abs(most)) most = x;
@@ -50,12 +51,15 @@ const q4_0: Encode = (values, start, count, out, at) => {
   const d = fround(largest(values, start, count) / -8);
   const id = inverse(d);
   out.setUint16(at, toFloat16(d), true);
-  nibbles(out, at + 2, (i) => Math.min(15, Math.max(0, Math.trunc((values[start + i] as number) * id + 8.5))));
+  nibbles(out, at + 2, (i) => {
+    const x = fround(fround((values[start + i] as number) * id) + 8.5);
+    return Math.min(15, Math.max(0, Math.trunc(x)));
+  });
 };
 
 const q4_1: Encode = (values, start, count, out, at) => {
   const part = values.subarray(start, start + count);
-  const [low, high] = [part.reduce((a, b) => Math.min(a, b)), part.reduce((a, b) => Math.max(a, b))];
+  const [low, high] = [part.reduce((a, b) => (b < a ? b : a)), part.reduce((a, b) => (b > a ? b : a))];
   const d = fround(fround(high - low) / 15);
   const id = inverse(d);
   out.setUint16(at, toFloat16(d), true);

@@ -1,16 +1,17 @@
 import { dtypeCodes } from '@tessera-llm/native';
 import type { AttentionAttrs, FusedKernels, Kernels, NDArray } from '../contract';
-import type { NativeCalls } from './calls';
+import { allFloat32, type NativeCalls } from './calls';
 
 type Family = Pick<FusedKernels, 'attention' | 'attentionGrad'>;
 
-/** Attention by the addon; float16 goes to the reference kernels on the same memory. */
+/** Attention by the addon; float16, and sinks that are not float32, go to the reference kernels on the same memory. */
 export function attentionKernels(calls: NativeCalls, host: Kernels): Family {
   const { args, memory } = calls;
   const forwardId = calls.kernel('attention');
   const backwardId = calls.kernel('attention_grad');
   const at = (x: NDArray | null): number => (x === null ? 0 : memory.address(x));
-  const supported = (...xs: readonly NDArray[]) => xs.every((x) => x.dtype === 'float32' || x.dtype === 'bfloat16');
+  const supported = (sinks: NDArray | null, ...xs: readonly NDArray[]) =>
+    allFloat32(sinks) && xs.every((x) => x.dtype === 'float32' || x.dtype === 'bfloat16');
 
   /** Places 0 … 22 of the argument record, which both kernels share. */
   function fill(p: {
@@ -61,7 +62,7 @@ export function attentionKernels(calls: NativeCalls, host: Kernels): Family {
 
   return {
     attention(q, k, v, sinks, attrs) {
-      if (!supported(q, k, v)) return host.attention(q, k, v, sinks, attrs);
+      if (!supported(sinks, q, k, v)) return host.attention(q, k, v, sinks, attrs);
       const y = memory.allocate(q.shape, 'float32');
       const lse = memory.allocate(q.shape.slice(0, 2), 'float32');
       fill({ q, k, v, sinks, y, lse, attrs });
@@ -69,7 +70,7 @@ export function attentionKernels(calls: NativeCalls, host: Kernels): Family {
       return { y, lse };
     },
     attentionGrad(q, k, v, sinks, y, lse, gy, attrs) {
-      if (!supported(q, k, v) || gy.dtype !== 'float32' || q.dtype !== 'float32' || k.dtype !== 'float32') {
+      if (!supported(sinks, q, k, v) || gy.dtype !== 'float32' || q.dtype !== 'float32' || k.dtype !== 'float32') {
         return host.attentionGrad(q, k, v, sinks, y, lse, gy, attrs);
       }
       const [gq, gk, gv] = [q, k, v].map((x) => memory.allocate(x.shape, 'float32')) as [NDArray, NDArray, NDArray];

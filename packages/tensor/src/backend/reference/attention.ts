@@ -91,6 +91,8 @@ export function attentionKernels(memory: KernelMemory): Family {
         scoresOf(query, x, y, width, attrs, scores);
         let largest = sink === null ? Number.NEGATIVE_INFINITY : (sink[query.head] as number);
         for (let j = 0; j < count; j++) largest = Math.max(largest, scores[j] as number);
+        // Where every score is -infinity there is nothing to subtract, and the weights are 0.
+        if (largest === Number.NEGATIVE_INFINITY) largest = 0;
         let total = sink === null ? 0 : Math.exp((sink[query.head] as number) - largest);
         for (let j = 0; j < count; j++) {
           scores[j] = Math.exp((scores[j] as number) - largest);
