@@ -176,6 +176,28 @@ TEST(a_weight_across_gives_the_same_bits_kept_or_not) {
   }
 }
 
+TEST(a_row_meets_what_is_not_finite_alone_as_among_others) {
+  const int64_t rows = 5, m = 70, k = 66;
+  const Array<float> x = test::uniform(rows * k, 7);
+  Array<float> w = test::uniform(m * k, 8);
+  w[3] = INFINITY, w[static_cast<size_t>(5 * k + 4)] = -INFINITY, w[static_cast<size_t>(9 * k)] = NAN;
+  for (const ts::Isa isa : test::isas()) {
+    for (const double compute : {0, 1}) {
+      void* block = ts::allocate(static_cast<size_t>(m * k) * 4);
+      std::memcpy(block, w.data(), static_cast<size_t>(m * k) * 4);
+      const double at = double(reinterpret_cast<uintptr_t>(block));
+      Array<float> all(rows * m), one(m);
+      for (int use = 0; use < 3; ++use) {
+        test::run(isa, "linear", {x.address(), at, 0, all.address(), double(rows), double(m), double(k), 0, 0, 0, compute, at});
+        test::run(isa, "linear", {x.address(), at, 0, one.address(), 1, double(m), double(k), 0, 0, 0, compute, at});
+        for (size_t j = 0; j < one.size(); ++j) CHECK(one[j] == all[j] || (one[j] != one[j] && all[j] != all[j]));
+        CHECK(std::isinf(one[0]) && std::isinf(one[5]) && std::isnan(one[9]) && std::isfinite(one[1]));
+      }
+      ts::release(block);
+    }
+  }
+}
+
 // What the kernel behind a product makes of y (n, m): 1 adds values, 2 multiplies by their activation, 3 activates.
 Array<float> followed(ts::Isa isa, const Array<float>& y, const Array<float>& values, int then, double act) {
   Array<float> out(y.size());

@@ -189,14 +189,15 @@ inline void tiles_product(const uint32_t* a, int64_t a_stride, int64_t m, const 
 template <int R, int V>
 struct TileSums {
   static_assert(kLanes == kTileWords);
+  static constexpr uint32_t kEven = 0xffffu, kOdd = 0xffff0000u;
   vf even[R][V] = {}, odd[R][V] = {};
 
   // `a`: the row's pair in every lane, `b`: the pairs of 16 columns; pairs in ascending k.
-  TS_INLINE void add(int r, int v, vu a, vu b) { add_halves(r, v, a & 0xffffu, a & 0xffff0000u, b); }
-  // With the pair's halves apart, each beside a zero.
+  TS_INLINE void add(int r, int v, vu a, vu b) { add_halves(r, v, a & kEven, a & kOdd, b); }
+  // With the pair's halves apart, each beside a zero. b's are set apart too: what is not finite would make NaN of the zero.
   TS_INLINE void add_halves(int r, int v, vu a_even, vu a_odd, vu b) {
-    even[r][v] = (vf)_mm512_dpbf16_ps((__m512)even[r][v], (__m512bh)a_even, (__m512bh)b);
-    odd[r][v] = (vf)_mm512_dpbf16_ps((__m512)odd[r][v], (__m512bh)a_odd, (__m512bh)b);
+    even[r][v] = (vf)_mm512_dpbf16_ps((__m512)even[r][v], (__m512bh)a_even, (__m512bh)(b & kEven));
+    odd[r][v] = (vf)_mm512_dpbf16_ps((__m512)odd[r][v], (__m512bh)a_odd, (__m512bh)(b & kOdd));
   }
   TS_INLINE void into(vf (&acc)[R][V]) const {
 #pragma GCC unroll 4
