@@ -107,6 +107,7 @@ inline Status int8_tiles(const QuantSpec& s, const uint8_t* panels, const float*
           for (int64_t i = from; i < stacks && i < from + block; ++i) {
             const int64_t row = i * kTileRows;
             float* const to = y + row * s.rows + column;
+            after.prefetch(row, column, n - row < kTileRows ? n - row : kTileRows);
             tile_product<F>(weight, stack + i * units, units, n - row, cols, bias == nullptr ? nullptr : bias + column, to, s.rows);
             after.apply(to, s.rows, row, column, n - row < kTileRows ? n - row : kTileRows, cols);
           }
