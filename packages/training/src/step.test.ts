@@ -1,6 +1,6 @@
 import { batchFromSequences, nextTokenTargets } from '@tessera-llm/layers';
 import { AdamW, SGD } from '@tessera-llm/optimizers';
-import { memory, mul } from '@tessera-llm/tensor';
+import { full, memory } from '@tessera-llm/tensor';
 import { describe, expect, it } from 'vitest';
 import { Bigram } from './bigram.test-support';
 import { type MicroBatch, trainStep } from './step';
@@ -73,10 +73,10 @@ describe('trainStep', () => {
     const optimizer = new AdamW(model.namedParameters(), { lr: 0.1 });
     await trainStep(model, [micro([1, 2, 3])], { optimizer });
     const before = [await values(model), JSON.stringify(optimizer.state().steps)];
-    const broken = model.head.weight;
+    const { shape } = model.head.weight;
     const bad: MicroBatch = micro([4, 5]);
-    // A table with infinite entries makes loss and gradient NaN.
-    Object.defineProperty(model, 'head', { get: () => ({ weight: mul(broken, Number.POSITIVE_INFINITY) }) });
+    // Infinite entries of the table make loss and gradient NaN.
+    Object.defineProperty(model, 'head', { get: () => ({ weight: full([...shape], Number.POSITIVE_INFINITY) }) });
     await expect(trainStep(model, [bad], { optimizer })).rejects.toMatchObject({ code: 'non_finite' });
     const result = await trainStep(model, [bad], { optimizer, onNonFinite: 'skip' });
     expect(result.skipped).toBe(true);
