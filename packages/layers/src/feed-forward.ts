@@ -1,4 +1,4 @@
-import type { Compute, GateFn, Tensor } from '@tessera-llm/tensor';
+import { type Compute, type GateFn, type Tensor, gated } from '@tessera-llm/tensor';
 import type { Segments } from './batch';
 import { LayersError } from './errors';
 import type { Init } from './init';
@@ -100,8 +100,10 @@ export class GatedFeedForward extends Module {
 
   /** (N, C) -> (N, C). `segments` as in Linear; `residual` (N, C) is added. */
   forward(x: Tensor, segments?: Segments, residual: Tensor | null = null): Tensor {
-    const gate = this.gate_proj.forward(x, segments);
-    const inner = this.up_proj.forward(x, segments, { gate, activation: this.#activation });
+    // A kernel of its own: in the product's epilogue the gate's rows come from memory in pieces, and a prompt takes longer.
+    const inner = gated(this.gate_proj.forward(x, segments), this.up_proj.forward(x, segments), {
+      activation: this.#activation,
+    });
     return this.down_proj.forward(inner, segments, { residual });
   }
 }
