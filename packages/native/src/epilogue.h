@@ -28,7 +28,7 @@ TS_INLINE void with_activation(Act act, const F& f) {
 struct Epilogue {
   Then then = Then::nothing;
   const float* values = nullptr;  // add: the addend, gate: what is activated; as many rows and columns as the result has
-  int64_t stride = 0;             // between rows of values
+  int64_t stride = 0;             // between rows of values; 0 without them
   Act act = Act::identity;
 
   // Values of a line of the cache.
@@ -38,7 +38,8 @@ struct Epilogue {
 
   // In three places of the record: what, values or 0, activation.
   static Epilogue read(const Args& args, int at, int64_t columns) {
-    return {static_cast<Then>(args.integer(at)), args.ptr<float>(at + 1), columns, static_cast<Act>(args.integer(at + 2))};
+    const float* const values = args.ptr<float>(at + 1);
+    return {static_cast<Then>(args.integer(at)), values, values == nullptr ? 0 : columns, static_cast<Act>(args.integer(at + 2))};
   }
 
   // The same for a result that begins at row i.
@@ -50,7 +51,7 @@ struct Epilogue {
 
   // Rows i … i + m - 1 and columns j … j + n - 1 of the result, which lie at `sums`, rows `ld` floats apart.
   void apply(float* sums, int64_t ld, int64_t i, int64_t j, int64_t m, int64_t n) const {
-    const float* const own = values + i * stride + j;
+    const float* const own = values == nullptr ? nullptr : values + i * stride + j;
     // body(row of the result, row of values, place, count)
     const auto walk = [=, this](const auto& body) {
       for (int64_t r = 0; r < m; ++r) {
