@@ -2,7 +2,8 @@
 //
 // Every element of C is ((s0 + s1) + s2) + …, where s_i is the sum over the i-th block of kBlockK (float32) or kBlockKPairs * 2
 // (bfloat16) values of k, made by fused multiply-adds in ascending k from zero (bfloat16 on processors with the
-// instruction: in ascending pairs). Nothing else (the number of rows, their place, threads, packing, batches) enters.
+// instruction: in ascending pairs; on tiles: gemm_amx.h and gemm_parts.h). Nothing else (the number of rows, their place, threads,
+// packing, batches) enters.
 #pragma once
 
 #include "core/kernel.h"
@@ -12,7 +13,12 @@
 
 namespace ts::TS_ISA {
 
-enum class Compute : int { float32 = 0, bfloat16 = 1 };
+// apart: float32 on tiles where the processor has them (gemm_parts.h), else float32. It is as exact and, from some hundred rows on,
+// faster; one row costs more, and a kept weight half as much memory again. So layers, which multiply the same weight with one row as
+// with thousands and owe both the same bits, multiply in float32, and gradients and products of two results apart.
+enum class Compute : int { float32 = 0, bfloat16 = 1, apart = 2 };
+
+inline Compute apart(Compute compute) { return compute == Compute::float32 ? Compute::apart : compute; }
 
 // A strided matrix of float32 or bfloat16; one of the strides is 1. Strides count elements.
 struct Matrix {
@@ -58,7 +64,7 @@ inline Matrix dense(const void* data, DType dtype, int64_t cols, bool transposed
 }
 
 // One product on this thread with the caller's scratch: for use inside parallel_for.
-size_t multiply_scratch_bytes(int64_t m, int64_t k);
+size_t multiply_scratch_bytes(const Product& product);
 void multiply_serial(const Product& product, void* scratch);
 
 // B packed once for many products.

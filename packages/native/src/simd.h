@@ -45,6 +45,9 @@ TS_INLINE vi lane_numbers() {
   return out;
 }
 
+constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+constexpr int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
+
 // Reinterprets bits; To and From have equal size.
 template <class To, class From>
 TS_INLINE To bits(From x) {

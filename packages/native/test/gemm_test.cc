@@ -95,14 +95,16 @@ void check_bits(int64_t m, int64_t n, int64_t k) {
         test::run(isa, "matmul", {start, b.address(), some.address(), double(rows), double(n), double(k), 0, 0, 0, 0, 0, double(compute), 0});
         CHECK(std::memcmp(some.data(), whole.data() + first * n, static_cast<size_t>(rows * n) * 4) == 0);
       }
-      // Packed weights: the second and later uses.
+      // A layer's rows, from a weight as it lies and from its packed form: the second and later uses.
+      Array<float> layer(m * n);
+      test::run(isa, "linear", {a.address(), bt.address(), 0, layer.address(), double(m), double(n), double(k), 0, 0, 0, double(compute), 0, 0});
       void* weight = ts::allocate(static_cast<size_t>(n * k) * 4);
       std::memcpy(weight, bt.data(), static_cast<size_t>(n * k) * 4);
       const double address = double(reinterpret_cast<uintptr_t>(weight));
       for (const int64_t rows : {10, 10, 10, 1, 2, 3, 4}) {
         Array<float> y(rows * n);
         test::run(isa, "linear", {a.address(), address, 0, y.address(), double(rows), double(n), double(k), 0, 0, 0, double(compute), address, 0});
-        CHECK(std::memcmp(y.data(), whole.data(), y.size() * 4) == 0);
+        CHECK(std::memcmp(y.data(), layer.data(), y.size() * 4) == 0);
       }
       ts::release(weight);
     }
@@ -194,6 +196,70 @@ TEST(a_row_meets_what_is_not_finite_alone_as_among_others) {
         CHECK(std::isinf(one[0]) && std::isinf(one[5]) && std::isnan(one[9]) && std::isfinite(one[1]));
       }
       ts::release(block);
+    }
+  }
+}
+
+// Numbers of either sign whose sizes span forty binary orders.
+Array<float> spread(size_t n, int seed) {
+  const Array<float> mantissa = test::uniform(n, seed), exponent = test::uniform(n, seed + 100);
+  Array<float> out(n);
+  for (size_t i = 0; i < n; ++i) out[i] = std::ldexp(mantissa[i], static_cast<int>(exponent[i] * 20));
+  return out;
+}
+
+TEST(float32_products_are_as_exact_as_float32_whatever_their_operands_sizes) {
+  const int64_t m = 40, n = 70;
+  for (const int64_t k : {1, 31, 600, 1300}) {
+    const Array<float> a = spread(static_cast<size_t>(m * k), 11), b = spread(static_cast<size_t>(k * n), 12);
+    for (const ts::Isa isa : test::isas()) {
+      Array<float> c(m * n);
+      matmul(isa, {{m, n, k}, false, false, 0, false}, a, b, c);
+      // Beside the sum of the products' sizes: a product's own rounding and that of a sum of a block and of blocks.
+      double worst = 0;
+      for (int64_t i = 0; i < m; ++i) {
+        for (int64_t j = 0; j < n; ++j) {
+          double sum = 0, size = 0;
+          for (int64_t l = 0; l < k; ++l) {
+            const double term = double(a[static_cast<size_t>(i * k + l)]) * double(b[static_cast<size_t>(l * n + j)]);
+            sum += term, size += std::fabs(term);
+          }
+          worst = std::fmax(worst, std::fabs(sum - c[static_cast<size_t>(i * n + j)]) / size);
+        }
+      }
+      if (!(worst <= 10 * 0x1p-24)) std::printf("  %s k %d: %g of 2^-24\n", ts::isa_name(isa), int(k), worst * 0x1p24);
+      CHECK(worst <= 10 * 0x1p-24);
+    }
+  }
+}
+
+TEST(what_is_not_finite_stays_in_its_row_and_column) {
+  const int64_t m = 37, n = 45, k = 1100;
+  Array<float> a = test::uniform(m * k, 13), b = test::uniform(k * n, 14);
+  const Array<float> fine_a = test::uniform(m * k, 13), fine_b = test::uniform(k * n, 14);
+  const auto at = [&](int64_t row, int64_t col, int64_t width) { return static_cast<size_t>(row * width + col); };
+  a[at(3, 700, k)] = INFINITY, a[at(4, 2, k)] = -INFINITY, a[at(35, 1, k)] = NAN;
+  b[at(9, 5, n)] = INFINITY, b[at(10, 6, n)] = 0x1.fffffep127f, b[at(600, 44, n)] = NAN;
+  a[at(7, 10, k)] = 0x1.fffffep127f;   // times the one in column 6: an infinity made of finite numbers
+  b[at(700, 8, n)] = 0;                // times the infinity of row 3: no number
+  for (const ts::Isa isa : test::isas()) {
+    for (const int compute : {0, 1}) {
+      Array<float> c(m * n), fine(m * n);
+      matmul(isa, {{m, n, k}, false, false, compute, false}, a, b, c);
+      matmul(isa, {{m, n, k}, false, false, compute, false}, fine_a, fine_b, fine);
+      for (int64_t j = 0; j < n; ++j) {
+        const double by = b[at(700, j, n)];
+        const float x = c[at(3, j, n)];
+        if (j == 44 || j == 8) CHECK(std::isnan(x));
+        else if (j == 5 || j == 6) CHECK(!std::isfinite(x));
+        else CHECK(x == (by > 0 ? INFINITY : -INFINITY));
+        CHECK(std::isnan(c[at(35, j, n)]));
+      }
+      for (int64_t i = 0; i < m; ++i) CHECK(std::isnan(c[at(i, 44, n)]));
+      CHECK(std::isinf(c[at(7, 6, n)]));
+      for (const int64_t i : {0, 1, 2, 5, 6, 20, 36}) {
+        for (const int64_t j : {0, 1, 7, 9, 43}) CHECK(c[at(i, j, n)] == fine[at(i, j, n)]);
+      }
     }
   }
 }

@@ -119,12 +119,12 @@ Status walk(const float* hidden, const Projection& p, const int32_t* targets, in
     if (out.ghidden) {
       // Not from a packed projection: threads share a sum as long as the vocabulary only where its panels are made piece by piece.
       product = {count, width, classes, {logits, grad_type, grad_stride, 1}, across, nullptr, out.ghidden + from * width, width,
-                 DType::float32, nullptr, p.compute};
+                 DType::float32, nullptr, apart(p.compute)};
       if (const Status status = multiply(product); status != Status::ok) return status;
     }
     if (out.gweight) {
       product = {classes, width, count, {logits, grad_type, 1, grad_stride}, dense(own, DType::float32, width, false), nullptr, out.gweight, width,
-                 DType::float32, nullptr, p.compute, from > 0};
+                 DType::float32, nullptr, apart(p.compute), from > 0};
       if (const Status status = multiply(product); status != Status::ok) return status;
     }
     if (out.gbias) {

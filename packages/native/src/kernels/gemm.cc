@@ -4,7 +4,7 @@
 
 #include "core/packed.h"
 #include "core/pool.h"
-#include "kernels/gemm_pack.h"
+#include "kernels/gemm_panels.h"
 #include "kernels/gemm_row.h"
 #include "kernels/gemm_tile.h"
 
@@ -34,8 +34,6 @@ constexpr int64_t kFewRows = 4 * kTileM;
 // Products with fewer multiply-adds stay on one thread: waking another costs more.
 constexpr int64_t kParallelWork = 1 << 16;
 
-constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-constexpr int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
 constexpr int64_t align64(int64_t bytes) { return (bytes + 63) / 64 * 64; }
 
 template <class T>
@@ -45,26 +43,6 @@ int64_t packed_a_bytes(int64_t m, int64_t k) {
 template <class T>
 int64_t packed_bytes(int64_t n, int64_t k) {
   return align64(ceil_div(n, kTileN) * kTileN * words_of<T>(k) * 4);
-}
-
-// An operand from column or row `first` on.
-Matrix columns(const Matrix& x, int64_t first) {
-  const size_t offset = static_cast<size_t>(first * x.col_stride) * dtype_bytes(x.dtype);
-  return {static_cast<const char*>(x.data) + offset, x.dtype, x.row_stride, x.col_stride};
-}
-Matrix rows(const Matrix& x, int64_t first) {
-  const size_t offset = static_cast<size_t>(first * x.row_stride) * dtype_bytes(x.dtype);
-  return {static_cast<const char*>(x.data) + offset, x.dtype, x.row_stride, x.col_stride};
-}
-
-template <class T>
-constexpr Compute compute_of = T::per_word == 1 ? Compute::float32 : Compute::bfloat16;
-
-// Panels [first, last) of B from column j on, n columns, places k0 … k0 + k.
-template <class T>
-void make_b_panels(const Product& p, int64_t j, int64_t n, int64_t k0, int64_t k, int64_t first, int64_t last, void* out) {
-  if (p.source != nullptr) return p.source->fill(p.source->weight, compute_of<T>, j, n, k0, k, first, last, out);
-  pack_b_panels<T>(rows(columns(p.b, j), k0), n, k, first, last, out);
 }
 
 // Where a block of C is summed: the result itself if it is float32, else a float32 scratch that finish() converts.
@@ -138,8 +116,8 @@ void block_packing_b(const Product& p, const void* a, int64_t j, int64_t n, void
   const Sums sums = sums_of(p, 0, j, n, sums_scratch);
   for (int64_t w = 0; w < words; w += T::block) {
     const int64_t count = min64(T::block, words - w);
-    const int64_t k0 = w * T::per_word;
-    const int64_t k = min64(count * T::per_word, p.k - k0);
+    const int64_t k0 = w / T::step * T::places;
+    const int64_t k = min64(count / T::step * T::places, p.k - k0);
     make_b_panels<T>(p, j, n, k0, k, 0, ceil_div(n, kTileN), b_scratch);
     block_product<T>(static_cast<const Word*>(a) + w * T::a_rows * T::a_words, words * T::a_rows * T::a_words, p.m,
                      static_cast<const Word*>(b_scratch), count * kTileN, n, count, sums.data, sums.ld, w == 0 && !p.accumulate,
@@ -196,12 +174,16 @@ Status multiply_few_rows(const Product& p) {
 // Longest k of one go over the panels: a longer one would make pieces of few rows and columns, which are packed over and
 // over and give the threads nothing to share. A multiple of every block of the sum.
 constexpr int64_t kGoK = 8192;
-static_assert(kGoK % (Float32::block * Float32::per_word) == 0 && kGoK % (BFloat16::block * BFloat16::per_word) == 0);
+template <class T>
+constexpr bool kWholeBlocks = kGoK % (T::block / T::step * T::places) == 0;
 
-// Columns of a task: fewer where there would be too few tasks for the threads to end together.
+// Columns of a task: fewer where there would be too few tasks for the threads to end together. Tiles are sooner done with a panel of A
+// than vectors, and each task reads its own.
+template <class T>
 int64_t task_columns(int64_t task_rows, int64_t n) {
+  constexpr int64_t kTasks = T::step > 1 ? 6 : 16;  // for each thread, at the least
   int64_t columns = kTaskN;
-  while (columns > 2 * kTileN && task_rows * ceil_div(n, columns) < 16 * threads()) columns /= 2;
+  while (columns > 2 * kTileN && task_rows * ceil_div(n, columns) < kTasks * threads()) columns /= 2;
   return columns;
 }
 
@@ -270,7 +252,7 @@ Status multiply_pieces(const Product& p) {
         if (end > from_a) make_b_panels<T>(p, j0, n, 0, p.k, begin < from_a ? 0 : begin - from_a, end - from_a, packed_b);
       });
       const void* bp = p.packed_b == nullptr ? packed_b : static_cast<const typename T::Word*>(p.packed_b) + j0 * words;
-      const int64_t task_rows = ceil_div(m, kTaskM<T>), task_n = task_columns(task_rows, n);
+      const int64_t task_rows = ceil_div(m, kTaskM<T>), task_n = task_columns<T>(task_rows, n);
       parallel_for(task_rows * ceil_div(n, task_n), 1, [&](int64_t begin, int64_t end, int slot) {
         for (int64_t task = begin; task < end; ++task) {
           const int64_t i = task % task_rows * kTaskM<T>, j = task / task_rows * task_n;
@@ -292,6 +274,7 @@ Status multiply_go(const Product& p) {
 
 template <class T>
 Status multiply_many_rows(const Product& p) {
+  static_assert(kWholeBlocks<T>);
   // Sums go on in C, so it has to hold them whole.
   const bool split = p.k > kGoK && p.out == DType::float32 && p.packed_b == nullptr && p.source == nullptr;
   if (!split) return multiply_go<T>(p);
@@ -334,6 +317,16 @@ void serial_as(const Product& p, char* scratch) {
   }
 }
 
+// f<T>() for what p's operands consist of.
+template <class F>
+auto with_operands(const Product& p, const F& f) {
+  if (p.compute == Compute::bfloat16) return f.template operator()<BFloat16>();
+#if defined(TS_TILES)
+  if (p.compute == Compute::apart) return f.template operator()<Float32Parts>();
+#endif
+  return f.template operator()<Float32>();
+}
+
 }  // namespace
 
 Status multiply(const Product& p) {
@@ -342,7 +335,7 @@ Status multiply(const Product& p) {
     if (!p.accumulate) fill_without_k(p);
     return Status::ok;
   }
-  return p.compute == Compute::bfloat16 ? multiply_as<BFloat16>(p) : multiply_as<Float32>(p);
+  return with_operands(p, [&]<class T>() { return multiply_as<T>(p); });
 }
 
 // The most rows for which a packed weight is worth its memory: with more, packing is a small part of the product.
@@ -366,19 +359,16 @@ Status multiply_kept(Product p, void* block) {
   return status;
 }
 
-size_t multiply_scratch_bytes(int64_t m, int64_t k) {
-  const auto bytes = [=]<class T>() {
-    return packed_a_bytes<T>(min64(m, kTaskM<T>), k) + thread_b_bytes<T>() + align64(kTaskM<T> * kTaskN * 4);
-  };
-  const int64_t single = bytes.template operator()<Float32>(), half = bytes.template operator()<BFloat16>();
-  return static_cast<size_t>(single > half ? single : half);
+size_t multiply_scratch_bytes(const Product& p) {
+  return with_operands(p, [&]<class T>() {
+    return static_cast<size_t>(packed_a_bytes<T>(min64(p.m, kTaskM<T>), p.k) + thread_b_bytes<T>() + align64(kTaskM<T> * kTaskN * 4));
+  });
 }
 
 void multiply_serial(const Product& p, void* scratch) {
   if (p.m <= 0 || p.n <= 0) return;
   if (p.k <= 0) return fill_without_k(p);
-  if (p.compute == Compute::bfloat16) return serial_as<BFloat16>(p, static_cast<char*>(scratch));
-  serial_as<Float32>(p, static_cast<char*>(scratch));
+  with_operands(p, [&]<class T>() { serial_as<T>(p, static_cast<char*>(scratch)); });
 }
 
 size_t packed_b_bytes(int64_t n, int64_t k, Compute compute) {
@@ -403,6 +393,7 @@ Status matmul(Args& args) {
   const int64_t m = args.size(3), n = args.size(4), k = args.size(5);
   const bool ta = args.flag(6), tb = args.flag(7);
   const DType da = args.dtype(8), db = args.dtype(9), dc = args.dtype(10);
+  const Compute compute = apart(static_cast<Compute>(args.integer(11)));
   const int axes = args.integer(12);
   int64_t batch = 1;
   for (int axis = 0; axis < axes; ++axis) batch *= args.size(13 + 3 * axis);
@@ -418,8 +409,7 @@ Status matmul(Args& args) {
     const char* a = args.ptr<const char>(0) + static_cast<size_t>(ia * m * k) * dtype_bytes(da);
     const char* b = args.ptr<const char>(1) + static_cast<size_t>(ib * k * n) * dtype_bytes(db);
     char* c = args.ptr<char>(2) + static_cast<size_t>(index * m * n) * dtype_bytes(dc);
-    return Product{m,       n, k, dense(a, da, ta ? m : k, ta), dense(b, db, tb ? k : n, tb), nullptr, c, n, dc,
-                   nullptr, static_cast<Compute>(args.integer(11))};
+    return Product{m, n, k, dense(a, da, ta ? m : k, ta), dense(b, db, tb ? k : n, tb), nullptr, c, n, dc, nullptr, compute};
   };
   // Many small products: one thread each. Few large ones: all threads in each.
   const bool split_batch = batch >= 2 * threads() || (batch > 1 && m * n * k < kParallelWork);
@@ -430,7 +420,7 @@ Status matmul(Args& args) {
     }
     return Status::ok;
   }
-  const size_t per_thread = multiply_scratch_bytes(m, k);
+  const size_t per_thread = multiply_scratch_bytes(one(0));
   Scratch scratch(per_thread * static_cast<size_t>(threads()));
   if (!scratch) return fail(Status::out_of_memory, "[matmul] no memory for %zu scratch bytes", per_thread);
   const int64_t grain = m * n * k >= kParallelWork ? 1 : ceil_div(kParallelWork, m * n * k + 1);

@@ -1,4 +1,4 @@
-// Products on AMX, of bfloat16 and of int8: the register file of eight tiles, 16 rows of 64 bytes each.
+// Products on AMX, of bfloat16, of float32 taken apart, and of int8: the register file of eight tiles, 16 rows of 64 bytes each.
 //
 // One step (tdpbf16ps) adds to each sum the products of 32 consecutive k: those of even k in one fused chain from zero,
 // those of odd k in another, then sum += even + odd. So an element of C is one chain over k in steps of 32, whatever the
@@ -8,6 +8,7 @@
 #include "simd.h"
 
 namespace ts::TS_ISA {
+
 
 // Rows of a tile, and words (pairs of k) of a step.
 constexpr int kTileRows = 16, kTileWords = 16;
@@ -43,6 +44,24 @@ class Tiles {
 // How far ahead of its use a stream is asked for, in bytes.
 constexpr int64_t kStreamAhead = 4096;
 
+// What follows in memory and is wanted soon, asked for into the second-level cache while tiles are multiplied: they are done before the
+// processor has seen by itself where reading goes on.
+struct Ahead {
+  const char* at = nullptr;
+  int64_t lines = 0;  // for each step
+
+  TS_INLINE void step() {
+    for (int64_t l = 0; l < lines; ++l) __builtin_prefetch(at + l * 64, 0, 2);
+    skip(1);
+  }
+  TS_INLINE void skip(int64_t steps) { at += steps * lines * 64; }
+};
+
+// The next panel of A, while the one before meets panels of B with n columns. Its steps have `lines` lines of the cache.
+TS_INLINE Ahead next_panel(const void* panel, int64_t lines, bool exists, int64_t n) {
+  return {static_cast<const char*>(panel), exists ? ceil_div(lines, ceil_div(n, 2 * kTileWords)) : 0};
+}
+
 // How a product of tiles walks its operands: strides between rows of a tile in bytes, what a step advances in words.
 struct TileWalk {
   int64_t a_stride, a_step, b_stride, b_step;
@@ -51,7 +70,8 @@ struct TileWalk {
 // C (16 R, 16 V) = (first ? 0 : C) + A B over `steps` steps of k. a: rows of pairs of k; b: pairs of k by columns.
 // kStream: B comes from memory, once, and is asked for ahead of its use.
 template <int R, int V, bool kStream = false>
-TS_INLINE void tiles_block(const TileWalk& walk, const uint32_t* a, const uint32_t* b, int64_t steps, float* c, int64_t ldc, bool first) {
+TS_INLINE void tiles_block(const TileWalk& walk, const uint32_t* a, const uint32_t* b, int64_t steps, float* c, int64_t ldc, bool first,
+                           Ahead ahead = {}) {
   const int64_t a_stride = walk.a_stride, b_stride = walk.b_stride, c_stride = ldc * 4;
   const uint32_t* a_below = a + kTileRows * a_stride / 4;
   float* const below = c + kTileRows * ldc;
@@ -68,9 +88,10 @@ TS_INLINE void tiles_block(const TileWalk& walk, const uint32_t* a, const uint32
   }
   for (int64_t i = 0; i < steps; ++i) {
     if constexpr (kStream) {
-      const char* ahead = reinterpret_cast<const char*>(b) + kStreamAhead;
-      for (int64_t line = 0; line < V * kTileRows; ++line) __builtin_prefetch(ahead + line * 64);
+      const char* next = reinterpret_cast<const char*>(b) + kStreamAhead;
+      for (int64_t line = 0; line < V * kTileRows; ++line) __builtin_prefetch(next + line * 64);
     }
+    ahead.step();
     TS_TILE_LOAD(4, a, a_stride);
     TS_TILE_LOAD(6, b, b_stride);
     TS_TILE_DOT(0, 4, 6);
@@ -112,6 +133,63 @@ inline void tiles_grid(const TileWalk& walk, const uint32_t* a, int64_t rows, co
   }
 }
 
+// Words of one of the three parts of a float32 panel's step (gemm_parts.h).
+constexpr int64_t kPartWords = 2 * kTileRows * kTileWords;
+
+// sums (16 R, 32) = A B, where A and B are sums of three bfloat16 each, of falling size: the six products that float32 can tell,
+// those of the small parts first. A step: for each part all rows of A (16 words each), all words of B (32 columns each).
+template <int R>
+TS_INLINE void tiles_parts_block(const uint32_t* a, const uint32_t* b, int64_t steps, float* sums, Ahead ahead) {
+  constexpr int64_t kBelow = kTileRows * kTileWords, kARow = kTileWords * 4, kBRow = 2 * kTileWords * 4;
+  TS_TILE_ZERO(0);
+  TS_TILE_ZERO(1);
+  if constexpr (R == 2) {
+    TS_TILE_ZERO(2);
+    TS_TILE_ZERO(3);
+  }
+  const auto load_a = [](const uint32_t* part) __attribute__((always_inline)) {
+    TS_TILE_LOAD(4, part, kARow);
+    if constexpr (R == 2) TS_TILE_LOAD(5, part + kBelow, kARow);
+  };
+  const auto load_b = [](const uint32_t* part) __attribute__((always_inline)) {
+    TS_TILE_LOAD(6, part, kBRow);
+    TS_TILE_LOAD(7, part + kTileWords, kBRow);
+  };
+  const auto dot = []() __attribute__((always_inline)) {
+    TS_TILE_DOT(0, 4, 6);
+    TS_TILE_DOT(1, 4, 7);
+    if constexpr (R == 2) {
+      TS_TILE_DOT(2, 5, 6);
+      TS_TILE_DOT(3, 5, 7);
+    }
+  };
+  for (int64_t i = 0; i < steps; ++i) {
+    ahead.step();
+    // Each product keeps one operand of the one before it.
+    load_a(a + 2 * kPartWords);
+    load_b(b);
+    dot();
+    load_a(a + kPartWords);
+    dot();
+    load_b(b + kPartWords);
+    dot();
+    load_a(a);
+    dot();
+    load_b(b + 2 * kPartWords);
+    dot();
+    load_b(b);
+    dot();
+    a += 3 * kPartWords;
+    b += 3 * kPartWords;
+  }
+  TS_TILE_STORE(0, sums, kBRow);
+  TS_TILE_STORE(1, sums + kTileWords, kBRow);
+  if constexpr (R == 2) {
+    TS_TILE_STORE(2, sums + 2 * kBelow, kBRow);
+    TS_TILE_STORE(3, sums + 2 * kBelow + kTileWords, kBRow);
+  }
+}
+
 // `steps` times four independent products of whole tiles, in registers only. Numbers of every mantissa and both signs: tiles
 // of zeros cost so little power that the processor runs them at a clock which it never holds. Needs Tiles.
 inline void tiles_peak(int64_t steps) {
@@ -148,8 +226,8 @@ TS_INLINE void tiles_int8(const void* a, int64_t a_stride, const uint32_t* b, in
 #undef TS_TILE_DOT
 #undef TS_TILE_DOT_INT8
 
-// What block_product is for other types: C (m, n) over one block of k, panels of 32 rows and 32 columns.
-inline void tiles_product(const uint32_t* a, int64_t a_stride, int64_t m, const uint32_t* b, int64_t b_stride, int64_t n, int64_t count,
+// C (m, n) over `steps` steps of k: panels of 32 rows and 32 columns, a_stride and b_stride words apart.
+inline void tiles_product(const uint32_t* a, int64_t a_stride, int64_t m, const uint32_t* b, int64_t b_stride, int64_t n, int64_t steps,
                           float* c, int64_t ldc, bool first, const float* bias) {
   constexpr int64_t kRows = 2 * kTileRows, kCols = 2 * kTileWords;
   constexpr TileWalk walk{kTileWords * 4, kRows * kTileWords, kCols * 4, kCols * kTileWords};
@@ -158,7 +236,8 @@ inline void tiles_product(const uint32_t* a, int64_t a_stride, int64_t m, const 
   for (int64_t i = 0; i < m; i += kRows, a += a_stride) {
     const int64_t rows = m - i < kRows ? m - i : kRows;
     const uint32_t* bp = b;
-    for (int64_t j = 0; j < n; j += kCols, bp += b_stride) {
+    Ahead ahead = next_panel(a + a_stride, kRows, i + kRows < m, n);
+    for (int64_t j = 0; j < n; j += kCols, bp += b_stride, ahead.skip(steps)) {
       const int64_t cols = n - j < kCols ? n - j : kCols;
       const bool whole = cols == kCols && (rows == kRows || rows == kTileRows);
       float* const at = c + i * ldc + j;
@@ -168,9 +247,9 @@ inline void tiles_product(const uint32_t* a, int64_t a_stride, int64_t m, const 
         for (int64_t r = 0; r < rows; ++r) std::memcpy(edge + r * kCols, at + r * ldc, static_cast<size_t>(cols) * 4);
       }
       if (rows > kTileRows) {
-        tiles_block<2, 2>(walk, a, bp, count / kTileWords, sums, ld, first);
+        tiles_block<2, 2>(walk, a, bp, steps, sums, ld, first, ahead);
       } else {
-        tiles_block<1, 2, true>(walk, a, bp, count / kTileWords, sums, ld, first);
+        tiles_block<1, 2, true>(walk, a, bp, steps, sums, ld, first, ahead);
       }
       if (whole && bias == nullptr) continue;
       for (int64_t r = 0; r < rows; ++r) {

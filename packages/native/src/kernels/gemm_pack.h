@@ -64,7 +64,7 @@ TS_INLINE vf load_values(const void* data, int64_t at, int n) {
 // The bits of values as panels of whole words keep them: float32 as it is, bfloat16 in the upper half of the word.
 template <class T, DType D>
 TS_INLINE vu rounded(vf x) {
-  if constexpr (T::per_word == 2 && D == DType::float32) return bits<vu>(round_bf16(x));
+  if constexpr (T::compute == Compute::bfloat16 && D == DType::float32) return bits<vu>(round_bf16(x));
   return bits<vu>(x);
 }
 
@@ -222,11 +222,11 @@ inline void pack_along(const PackSource& s, int64_t lane0, int64_t lanes, int64_
 }
 
 #if defined(TS_TILES)
-// One step of k of a panel: `count` places from `at` on.
+// One step of k of a panel: `count` places from `at` on. A tile of rows that aren't there is not written: nobody reads it.
 template <int W, DType D>
-inline void pack_tile_step(const PackSource& s, int64_t lane0, int64_t lanes, int64_t at, int count, uint32_t* out) {
+inline void pack_pairs_step(const PackSource& s, int64_t lane0, int64_t lanes, int64_t at, int count, uint32_t* out) {
   static_assert(kTileWords == kLanes && W % kLanes == 0);
-  for (int g = 0; g < W; g += kLanes) {
+  for (int g = 0; g < W && g < lanes; g += kLanes) {
     const int n = real_lanes(lanes - g);
     vu block[kLanes];
     if (s.lane_stride == 1) {
@@ -245,15 +245,47 @@ inline void pack_tile_step(const PackSource& s, int64_t lane0, int64_t lanes, in
 }
 
 template <int W, DType D>
+inline void pack_parts_step(const PackSource& s, int64_t lane0, int64_t lanes, int64_t at, int count, uint32_t* out) {
+  for (int g = 0; g < W && g < lanes; g += kLanes) {
+    const int n = real_lanes(lanes - g);
+    alignas(64) float values[kLanes][2 * kLanes];
+    for (int half = 0; half < 2 * kLanes; half += kLanes) {
+      const int left = real_lanes(count - half);
+      vu block[kLanes];
+      if (s.lane_stride == 1) {
+#pragma GCC unroll 16
+        for (int i = 0; i < kLanes; ++i) {
+          block[i] = i < left ? bits<vu>(load_values<D>(s.data, (at + half + i) * s.k_stride + lane0 + g, n)) : vu{};
+        }
+        transpose(block);
+      } else {
+#pragma GCC unroll 16
+        for (int l = 0; l < kLanes; ++l) {
+          block[l] = l < n ? bits<vu>(load_values<D>(s.data, (lane0 + g + l) * s.lane_stride + at + half, left)) : vu{};
+        }
+      }
+#pragma GCC unroll 16
+      for (int l = 0; l < kLanes; ++l) store(values[l] + half, bits<vf>(block[l]));
+    }
+    for (int l = 0; l < kLanes; ++l) split_row(load(values[l]), load(values[l] + kLanes), out + (g + l) * kTileWords);
+  }
+}
+
+template <class T, int W, DType D>
 inline void pack_tiles(const PackSource& s, int64_t first, int64_t last, int64_t lanes, int64_t k, uint32_t* out, int64_t panel_words) {
-  constexpr int64_t places = 2 * kTileWords;
+  constexpr int64_t places = T::places, step_words = int64_t{W} * T::step;
   const int64_t abreast = s.lane_stride == 1 ? kAbreast : 1;
   for (int64_t begin = first; begin < last; begin += abreast) {
     const int64_t end = begin + abreast < last ? begin + abreast : last;
     for (int64_t at = 0; at < k; at += places) {
       const int count = k - at < places ? static_cast<int>(k - at) : static_cast<int>(places);
       for (int64_t panel = begin; panel < end; ++panel) {
-        pack_tile_step<W, D>(s, panel * W, lanes - panel * W, at, count, out + panel * panel_words + at / places * W * kTileWords);
+        uint32_t* const step = out + panel * panel_words + at / places * step_words;
+        if constexpr (T::compute == Compute::apart) {
+          pack_parts_step<W, D>(s, panel * W, lanes - panel * W, at, count, step);
+        } else {
+          pack_pairs_step<W, D>(s, panel * W, lanes - panel * W, at, count, step);
+        }
       }
     }
   }
@@ -263,7 +295,7 @@ inline void pack_tiles(const PackSource& s, int64_t first, int64_t last, int64_t
 template <class T, Words kWords, int W, DType D>
 inline void pack_as(const PackSource& s, int64_t first, int64_t last, int64_t lanes, int64_t k, uint32_t* out, int64_t panel_words) {
 #if defined(TS_TILES)
-  if constexpr (kWords == Words::tiles) return pack_tiles<W, D>(s, first, last, lanes, k, out, panel_words);
+  if constexpr (kWords == Words::tiles) return pack_tiles<T, W, D>(s, first, last, lanes, k, out, panel_words);
 #endif
   if (s.lane_stride == 1) return pack_across<T, kWords, W, D>(s, first, last, lanes, k, out, panel_words);
   for (int64_t panel = first; panel < last; ++panel) {
@@ -278,9 +310,9 @@ inline void pack(const PackSource& s, int64_t first, int64_t last, int64_t lanes
 }
 
 template <class T>
-constexpr Words a_words_kind = T::per_word == 1 ? Words::single : T::step > 1 ? Words::tiles : T::a_words == 2 ? Words::split : Words::pairs;
+constexpr Words a_words_kind = T::step > 1 ? Words::tiles : T::places == 1 ? Words::single : T::a_words == 2 ? Words::split : Words::pairs;
 template <class T>
-constexpr Words b_words_kind = T::per_word == 1 ? Words::single : Words::pairs;
+constexpr Words b_words_kind = T::compute == Compute::float32 ? Words::single : Words::pairs;
 
 // Panels [first, last) of A: rows are lanes. out is the whole of packed A.
 template <class T>

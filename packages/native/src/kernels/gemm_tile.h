@@ -4,7 +4,7 @@
 #include "gemm.h"
 #if defined(TS_ISA_amx)
 #define TS_TILES 1
-#include "kernels/gemm_amx.h"
+#include "kernels/gemm_parts.h"
 #endif
 
 namespace ts::TS_ISA {
@@ -52,6 +52,7 @@ TS_INLINE vf dot_bf16(vf acc, vu a, vu b) {
 // What panels consist of, for each compute type.
 struct Float32 {
   using Word = float;
+  static constexpr Compute compute = Compute::float32;
   static constexpr int per_word = 1;           // values of k per word
   static constexpr int64_t block = kBlockK;    // words per block of k
   static constexpr int64_t sum_words = block;  // words per block of the sum
@@ -59,9 +60,11 @@ struct Float32 {
   static constexpr int task_panels = 16;       // panels of A of a task
   static constexpr int a_words = 1;            // words of A's panel per word of B's
   static constexpr int step = 1;               // panels are padded with zeros to whole steps of words
+  static constexpr int places = 1;             // values of k of a step
 };
 struct BFloat16 {
   using Word = uint32_t;
+  static constexpr Compute compute = Compute::bfloat16;
   static constexpr int per_word = 2;
 #if defined(TS_TILES)
   static constexpr int64_t block = 2 * kBlockKPairs;  // tiles read the second-level cache fast enough; C is the slower
@@ -70,6 +73,7 @@ struct BFloat16 {
   static constexpr int task_panels = 8;
   static constexpr int a_words = 1;
   static constexpr int step = kTileWords;
+  static constexpr int places = 2 * kTileWords;
 #else
   static constexpr int64_t block = kBlockKPairs;
   static constexpr int64_t sum_words = block;
@@ -81,13 +85,28 @@ struct BFloat16 {
   static constexpr int a_words = 2;  // A is kept as rounded float32, ready to be spread over a vector
 #endif
   static constexpr int step = 1;
+  static constexpr int places = 2;
 #endif
 };
 
+#if defined(TS_TILES)
+// float32 taken apart (gemm_parts.h).
+struct Float32Parts {
+  using Word = uint32_t;
+  static constexpr Compute compute = Compute::apart;
+  static constexpr int64_t block = 16 * kParts * kTileWords;  // 512 values of k
+  static constexpr int64_t sum_words = block;
+  static constexpr int a_rows = 2 * kTileRows;
+  static constexpr int task_panels = 8;
+  static constexpr int a_words = 1;
+  static constexpr int step = kParts * kTileWords;
+  static constexpr int places = 2 * kTileWords;
+};
+#endif
+
 template <class T>
 constexpr int64_t words_of(int64_t k) {
-  constexpr int64_t places = int64_t{T::per_word} * T::step;
-  return (k + places - 1) / places * T::step;
+  return (k + T::places - 1) / T::places * T::step;
 }
 
 // acc[r][v] += sum over `count` words. a: one panel of A (kTileM wide); b: panels of kTileN columns, `b_stride` words apart.
@@ -199,9 +218,6 @@ TS_INLINE void tile_rows(const typename T::Word* a, const typename T::Word* b, i
 template <class T>
 inline void block_product(const typename T::Word* a, int64_t a_stride, int64_t m, const typename T::Word* b, int64_t b_stride,
                           int64_t n, int64_t count, float* c, int64_t ldc, bool first, const float* bias) {
-#if defined(TS_TILES)
-  if constexpr (T::per_word == 2) return tiles_product(a, a_stride, m, b, b_stride, n, count, c, ldc, first, bias);
-#endif
   constexpr int kWide = 2;
   // Panels of B outside, of A inside: B's block stays in the first-level cache.
   for (int64_t j = 0; j < n;) {
@@ -222,5 +238,18 @@ inline void block_product(const typename T::Word* a, int64_t a_stride, int64_t m
     j += cols;
   }
 }
+
+#if defined(TS_TILES)
+template <>
+inline void block_product<BFloat16>(const uint32_t* a, int64_t a_stride, int64_t m, const uint32_t* b, int64_t b_stride, int64_t n,
+                                    int64_t count, float* c, int64_t ldc, bool first, const float* bias) {
+  tiles_product(a, a_stride, m, b, b_stride, n, count / BFloat16::step, c, ldc, first, bias);
+}
+template <>
+inline void block_product<Float32Parts>(const uint32_t* a, int64_t a_stride, int64_t m, const uint32_t* b, int64_t b_stride, int64_t n,
+                                        int64_t count, float* c, int64_t ldc, bool first, const float* bias) {
+  parts_product(a, a_stride, m, b, b_stride, n, count / Float32Parts::step, c, ldc, first, bias);
+}
+#endif
 
 }  // namespace ts::TS_ISA

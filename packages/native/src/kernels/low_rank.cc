@@ -17,7 +17,6 @@ constexpr int kRankTile = 4;
 constexpr int kVectorTile = TS_VBYTES == 64 ? 4 : 2;
 constexpr int64_t kPanel = kVectorTile * kLanes;
 
-constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 constexpr int64_t padded(int64_t rank) { return ceil_div(rank, kLanes) * kLanes; }
 TS_INLINE int lanes_left(int64_t end, int64_t at) { return end - at < kLanes ? static_cast<int>(end - at) : kLanes; }
 

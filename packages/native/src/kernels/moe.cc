@@ -243,12 +243,12 @@ Status moe_grad(Args& args) {
     gather(gy, places, count, c.k, c.width, upstream);
     activate_rows(c, inner, count, hidden);
     status = multiply({count, c.inside, c.width, plain(upstream, c.width, false), c.down_of(e, false), nullptr, back, c.inside,
-                       DType::float32, nullptr, c.compute});
+                       DType::float32, nullptr, apart(c.compute)});
     if (status != Status::ok) return status;
     row_gradients(c, e, places, count, inner, hidden, back, upstream, ginner, gweights);
     if (gdown != nullptr) {
       status = multiply({c.width, c.inside, count, plain(upstream, c.width, true), plain(hidden, c.inside, false), nullptr,
-                         gdown + e * c.width * c.inside, c.inside, DType::float32, nullptr, c.compute});
+                         gdown + e * c.width * c.inside, c.inside, DType::float32, nullptr, apart(c.compute)});
       if (status != Status::ok) return status;
     }
     if (gdown_bias != nullptr) sum_columns(upstream, count, c.width, gdown_bias + e * c.width);
@@ -256,12 +256,12 @@ Status moe_grad(Args& args) {
     if (ggate_up != nullptr) {
       gather(c.x, places, count, c.k, c.width, in);
       status = multiply({c.gate_rows, c.width, count, plain(ginner, c.gate_rows, true), plain(in, c.width, false), nullptr,
-                         ggate_up + e * c.gate_rows * c.width, c.width, DType::float32, nullptr, c.compute});
+                         ggate_up + e * c.gate_rows * c.width, c.width, DType::float32, nullptr, apart(c.compute)});
       if (status != Status::ok) return status;
     }
     if (gx != nullptr) {
       status = multiply({count, c.width, c.gate_rows, plain(ginner, c.gate_rows, false), c.gate_up_of(e, false), nullptr, in, c.width,
-                         DType::float32, nullptr, c.compute});
+                         DType::float32, nullptr, apart(c.compute)});
       if (status != Status::ok) return status;
       add_rows(gx, places, count, c.k, c.width, in, [](int64_t) { return 1.0f; });
     }

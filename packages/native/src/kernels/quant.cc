@@ -15,7 +15,6 @@
 namespace ts::TS_ISA {
 namespace {
 
-constexpr int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
 
 struct Weight {
   QuantSpec spec;
