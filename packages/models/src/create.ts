@@ -1,5 +1,6 @@
 import { initializer } from '@tessera-llm/layers';
 import type { ComputeOptions, Model } from './architecture';
+import { expectChoice } from './errors';
 import type { Gpt2ConfigInput } from './gpt2';
 import type { LlamaConfigInput } from './llama';
 import { architectureOf } from './registry';
@@ -17,7 +18,7 @@ export interface CreateModelOptions extends ComputeOptions {
  * A new model with random weights: normal with standard deviation `initializer_range`, biases 0, norms 1, and GPT-2's
  * smaller start of the residual branches, as transformers does.
  *
- * @throws ModelsError `invalid_config`, `unsupported_architecture`
+ * @throws ModelsError `invalid_config`, `unsupported_architecture`, `invalid_option`
  *
  * @example
  * ```ts
@@ -38,6 +39,8 @@ export interface CreateModelOptions extends ComputeOptions {
  * ```
  */
 export function createModel(config: ModelConfigInput, { seed, ...options }: CreateModelOptions): Model {
+  expectChoice('compute', options.compute, ['float32', 'bfloat16']);
+  expectChoice('compat', options.compat, ['hf']);
   const blueprint = architectureOf(config.model_type).blueprint(config);
   const std = blueprint.config.initializer_range;
   const init = initializer({ seed, ...(typeof std === 'number' ? { std } : {}) });

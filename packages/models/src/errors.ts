@@ -10,7 +10,7 @@ export type ModelsErrorCode =
   | 'invalid_checkpoint'
   /** Weights stored in a dtype that can't be loaded. */
   | 'unsupported_dtype'
-  /** Options that contradict each other, or that a file's format lacks. */
+  /** Options with unknown values, that contradict each other, or that a file's format lacks. */
   | 'invalid_option';
 
 /**
@@ -35,4 +35,15 @@ export class ModelsError extends Error {
     this.name = 'ModelsError';
     this.code = code;
   }
+}
+
+/**
+ * That an option has one of its values, for callers without types: an unknown one would be ignored, or fail in the middle of a step.
+ *
+ * @throws ModelsError `invalid_option`
+ */
+export function expectChoice(option: string, value: unknown, choices: readonly unknown[]): void {
+  if (value === undefined || choices.includes(value)) return;
+  const expected = choices.map((choice) => `'${choice}'`).join(' or ');
+  throw new ModelsError('invalid_option', `[models] expected ${option} ${expected}, got ${JSON.stringify(value)}`);
 }

@@ -54,6 +54,12 @@ describe('createModel', () => {
     expect(bits(1)).not.toEqual(bits(2));
   });
 
+  it('refuses options that it does not know', () => {
+    const make = (options: object) => () => createModel(llama, Object({ seed: 1, ...options }));
+    expect(make({ compute: 'float16' })).toThrow("expected compute 'float32' or 'bfloat16', got \"float16\"");
+    expect(make({ compat: 'HF' })).toThrow('expected compat \'hf\', got "HF"');
+  });
+
   it('starts as transformers does: normal weights, ones in norms, zeros in biases, smaller residual branches', () => {
     const parameters = createModel({ ...gpt2, n_embd: 64, initializer_range: 0.1 }, { seed: 1 }).namedParameters();
     const std = (key: string) => {

@@ -13,7 +13,7 @@ import {
   quantize,
   quantizedWeight,
 } from '@tessera-llm/tensor';
-import { ModelsError } from './errors';
+import { ModelsError, expectChoice } from './errors';
 import type { Weight } from './weight-source';
 import type { WeightKind, WeightsOptions } from './weights';
 
@@ -27,8 +27,11 @@ export interface Storage {
   readonly packed: { readonly activations: Activations; readonly format: QuantizeFormat | null } | null;
 }
 
-/** @throws ModelsError `invalid_option` for options that contradict each other. */
-export function storageOf({ weights = 'float32', compute = 'float32', format }: WeightsOptions): Storage {
+/** @throws ModelsError `invalid_option` for options with unknown values, or that contradict each other. */
+export function storageOf({ weights = 'float32', compute = 'float32', format, compat }: WeightsOptions): Storage {
+  expectChoice('weights', weights, ['float32', 'bfloat16', 'packed']);
+  expectChoice('compute', compute, ['float32', 'bfloat16', 'int8']);
+  expectChoice('compat', compat, ['hf']);
   if (weights !== 'packed') {
     if (compute === 'int8') throw contradiction("weights 'packed' with compute 'int8'", weights);
     if (format !== undefined) throw contradiction(`weights 'packed' with format '${format}'`, weights);
