@@ -40,6 +40,9 @@ function matmulRaw(a: Tensor, b: Tensor, attrs: MatmulAttrs): Tensor {
  * Matrix product a (…, M, K) · b (…, K, N) → (…, M, N), as torch.matmul: leading axes broadcast, operands of rank 1
  * are contracted, K = 0 gives zeros. float32 sums in an order that depends on K alone.
  *
+ * On AMX the native backend makes float32 products of three bfloat16 parts of each value: as exact, but with other last bits than
+ * `linear` has, and values below 2^-102 lose low bits.
+ *
  * @throws TensorError `shape`, `dtype`
  *
  * @example
