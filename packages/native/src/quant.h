@@ -40,16 +40,15 @@ constexpr BlockShape kBlockShapes[kFormatCount - 1] = {
     {256, 210, 1, 208, 52, 0}  // Q6_K: 32 words of low bits, 16 of high bits, 4 of scales
 };
 
-constexpr int64_t div_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
-inline int64_t units_of(const QuantSpec& s) { return div_up(s.cols, kUnit); }
-inline int64_t panels_of(const QuantSpec& s) { return div_up(s.rows, kPanelRows); }
+inline int64_t units_of(const QuantSpec& s) { return ceil_div(s.cols, kUnit); }
+inline int64_t panels_of(const QuantSpec& s) { return ceil_div(s.rows, kPanelRows); }
 
 // What follows a product, for the columns that panels [begin, end) gave n rows of y (…, rows) from row i on.
 inline void after_panels(const QuantSpec& s, int64_t begin, int64_t end, int64_t i, int64_t n, float* y, const Epilogue& after) {
   const int64_t first = begin * kPanelRows, past = end * kPanelRows < s.rows ? end * kPanelRows : s.rows;
   after.apply(y + i * s.rows + first, s.rows, i, first, n, past - first);
 }
-inline int64_t groups_of(const QuantSpec& s) { return div_up(s.cols, s.group); }
+inline int64_t groups_of(const QuantSpec& s) { return ceil_div(s.cols, s.group); }
 inline int64_t panel_bytes(const QuantSpec& s) {
   if (s.format == Format::int8) return (groups_of(s) + units_of(s) * 8) * 4 * kPanelRows;
   const BlockShape& b = kBlockShapes[static_cast<int>(s.format)];
@@ -191,7 +190,7 @@ struct Int8 : Signed {
   uint64_t inverse;  // of the units per group: (u * inverse) >> 32 is the quotient while u and the divisor are below 2^16
   TS_INLINE Int8(const uint8_t* p, const QuantSpec& s)
       : scales_at(p), codes_at(p + groups_of(s) * 4 * kPanelRows),
-        inverse((uint64_t{1} << 32) / static_cast<uint64_t>(div_up(s.group, kUnit)) + 1) {}
+        inverse((uint64_t{1} << 32) / static_cast<uint64_t>(ceil_div(s.group, kUnit)) + 1) {}
   TS_INLINE void scales(int64_t u, int lane, vf (&scale)[1], vf&) const {
     scale[0] = bits<vf>(words_at(scales_at, static_cast<int64_t>((static_cast<uint64_t>(u) * inverse) >> 32), lane));
   }

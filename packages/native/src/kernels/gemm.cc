@@ -174,8 +174,6 @@ Status multiply_few_rows(const Product& p) {
 // Longest k of one go over the panels: a longer one would make pieces of few rows and columns, which are packed over and
 // over and give the threads nothing to share. A multiple of every block of the sum.
 constexpr int64_t kGoK = 8192;
-template <class T>
-constexpr bool kWholeBlocks = kGoK % (T::block / T::step * T::places) == 0;
 
 // Columns of a task: fewer where there would be too few tasks for the threads to end together. Tiles are sooner done with a panel of A
 // than vectors, and each task reads its own.
@@ -274,7 +272,7 @@ Status multiply_go(const Product& p) {
 
 template <class T>
 Status multiply_many_rows(const Product& p) {
-  static_assert(kWholeBlocks<T>);
+  static_assert(kGoK % (T::block / T::step * T::places) == 0);
   // Sums go on in C, so it has to hold them whole.
   const bool split = p.k > kGoK && p.out == DType::float32 && p.packed_b == nullptr && p.source == nullptr;
   if (!split) return multiply_go<T>(p);

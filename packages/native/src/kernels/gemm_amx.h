@@ -52,9 +52,9 @@ struct Ahead {
 
   TS_INLINE void step() {
     for (int64_t l = 0; l < lines; ++l) __builtin_prefetch(at + l * 64, 0, 2);
-    skip(1);
+    advance(1);
   }
-  TS_INLINE void skip(int64_t steps) { at += steps * lines * 64; }
+  TS_INLINE void advance(int64_t steps) { at += steps * lines * 64; }
 };
 
 // The next panel of A, while the one before meets panels of B with n columns. Its steps have `lines` lines of the cache.
@@ -133,7 +133,8 @@ inline void tiles_grid(const TileWalk& walk, const uint32_t* a, int64_t rows, co
   }
 }
 
-// Words of one of the three parts of a float32 panel's step (gemm_parts.h).
+// Parts of a float32 (gemm_parts.h), and words of one of them in a panel's step.
+constexpr int kParts = 3;
 constexpr int64_t kPartWords = 2 * kTileRows * kTileWords;
 
 // sums (16 R, 32) = A B, where A and B are sums of three bfloat16 each, of falling size: the six products that float32 can tell,
@@ -179,8 +180,8 @@ TS_INLINE void tiles_parts_block(const uint32_t* a, const uint32_t* b, int64_t s
     dot();
     load_b(b);
     dot();
-    a += 3 * kPartWords;
-    b += 3 * kPartWords;
+    a += kParts * kPartWords;
+    b += kParts * kPartWords;
   }
   TS_TILE_STORE(0, sums, kBRow);
   TS_TILE_STORE(1, sums + kTileWords, kBRow);
@@ -234,11 +235,11 @@ inline void tiles_product(const uint32_t* a, int64_t a_stride, int64_t m, const 
   alignas(64) float edge[kRows * kCols];
   const Tiles<> tiles;
   for (int64_t i = 0; i < m; i += kRows, a += a_stride) {
-    const int64_t rows = m - i < kRows ? m - i : kRows;
+    const int64_t rows = min64(kRows, m - i);
     const uint32_t* bp = b;
     Ahead ahead = next_panel(a + a_stride, kRows, i + kRows < m, n);
-    for (int64_t j = 0; j < n; j += kCols, bp += b_stride, ahead.skip(steps)) {
-      const int64_t cols = n - j < kCols ? n - j : kCols;
+    for (int64_t j = 0; j < n; j += kCols, bp += b_stride, ahead.advance(steps)) {
+      const int64_t cols = min64(kCols, n - j);
       const bool whole = cols == kCols && (rows == kRows || rows == kTileRows);
       float* const at = c + i * ldc + j;
       float* const sums = whole ? at : edge;

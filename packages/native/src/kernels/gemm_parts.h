@@ -10,8 +10,6 @@
 
 namespace ts::TS_ISA {
 
-constexpr int kParts = 3;
-
 // A vector's parts, each in the upper half of the word. Of an infinity the first part is one and the others are NaN.
 struct Parts {
   static constexpr uint32_t kUpper = 0xffff0000u;
@@ -100,7 +98,7 @@ inline void parts_product(const uint32_t* a, int64_t a_stride, int64_t m, const 
     const int64_t rows = min64(kRows, m - i);
     const uint32_t* bp = b;
     Ahead ahead = next_panel(a + a_stride, kParts * kRows, i + kRows < m, n);
-    for (int64_t j = 0; j < n; j += kCols, bp += b_stride, ahead.skip(steps)) {
+    for (int64_t j = 0; j < n; j += kCols, bp += b_stride, ahead.advance(steps)) {
       if (rows > kTileRows) {
         tiles_parts_block<2>(a, bp, steps, sums, ahead);
       } else {

@@ -74,9 +74,9 @@ inline Status multiply_row(const Product& p, bool parallel) {
     const int64_t first = begin * kTileN, past = end * kTileN < p.n ? end * kTileN : p.n;
     p.after.apply(static_cast<float*>(p.c) + first, p.ldc, 0, first, 1, past - first);
   };
-  const int64_t panels = (p.n + kTileN - 1) / kTileN;
+  const int64_t panels = ceil_div(p.n, kTileN);
   if (parallel) {
-    parallel_for(panels, (kFewRowsBytes + panel_words * 4 - 1) / (panel_words * 4), body);
+    parallel_for(panels, ceil_div(kFewRowsBytes, panel_words * 4), body);
   } else {
     body(0, panels, 0);
   }

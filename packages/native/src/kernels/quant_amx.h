@@ -83,7 +83,7 @@ inline void tile_product(const TileUnit<F>* weight, const TileActivation* x, int
 
 // y (n, rows) = x (n, cols) weightᵀ + bias and what follows, x rounded to int8.
 inline Status int8_tiles(const QuantSpec& s, const uint8_t* panels, const float* x, const float* bias, float* y, int64_t n, const Epilogue& after) {
-  const int64_t units = units_of(s), stacks = div_up(n, kTileRows);
+  const int64_t units = units_of(s), stacks = ceil_div(n, kTileRows);
   const Scratch rounded(static_cast<size_t>(stacks * units) * sizeof(TileActivation));
   const size_t own_bytes = static_cast<size_t>(units) * sizeof(TileUnit<Q6_K>);  // the largest
   const Scratch scratch(own_bytes * static_cast<size_t>(threads()));
@@ -93,7 +93,7 @@ inline Status int8_tiles(const QuantSpec& s, const uint8_t* panels, const float*
     for (int64_t i = begin; i < end; ++i) quantize_tile(x, i * kTileRows, n, s.cols, stack + i * units);
   });
   // Stacks in blocks that stay in the second-level cache while the panels pass by.
-  const int64_t block = div_up(int64_t{1} << 20, units * static_cast<int64_t>(sizeof(TileActivation)) + 1);
+  const int64_t block = ceil_div(int64_t{1} << 20, units * static_cast<int64_t>(sizeof(TileActivation)) + 1);
   parallel_for(panels_of(s), 1, [&](int64_t begin, int64_t end, int slot) {
     const Tiles<kUnit> tiles;
     with_format(s.format, [&]<class F>() {

@@ -302,7 +302,7 @@ inline Status int8_product(const QuantSpec& s, const uint8_t* panels, const floa
     for (int64_t i = begin; i < end; ++i) quantize_row(x + i * s.cols, s.cols, rounded + i * units);
   };
   // Rows of x in blocks that stay in the second-level cache while the panels pass by.
-  const int64_t block = div_up(int64_t{1} << 18, units * static_cast<int64_t>(sizeof(Activation)) + 1) * 4;
+  const int64_t block = ceil_div(int64_t{1} << 18, units * static_cast<int64_t>(sizeof(Activation)) + 1) * 4;
   const auto multiply_panels = [&](int64_t begin, int64_t end, int) {
     with_format(s.format, [&]<class F>() {
       for (int64_t i = 0; i < n; i += block) {
@@ -317,7 +317,7 @@ inline Status int8_product(const QuantSpec& s, const uint8_t* panels, const floa
   if (n == 1) {
     round_rows(0, 1, 0);
   } else {
-    parallel_for(n, div_up(4096, s.cols + 1), round_rows);
+    parallel_for(n, ceil_div(4096, s.cols + 1), round_rows);
   }
   if (n * count * panel_bytes(s) < kInt8Parallel) {
     multiply_panels(0, count, 0);

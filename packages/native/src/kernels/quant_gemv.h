@@ -25,7 +25,7 @@ constexpr int kUnitWords = kUnit;
 // A row of x as those words, zeros past its end to whole units.
 template <class T>
 inline void gemv_words(const void* x, DType dtype, int64_t row, int64_t cols, uint32_t* out) {
-  const int64_t padded = div_up(cols, kUnit) * kUnit;
+  const int64_t padded = ceil_div(cols, kUnit) * kUnit;
   for (int64_t k = 0; k < padded; ++k) {
     float value = 0.0f;
     if (k < cols) {
