@@ -21,7 +21,8 @@ const avx512 = [
   '-mbmi2',
   '-mprefer-vector-width=512',
 ];
-const avx512bf16 = [...avx512, '-mavx512bf16', '-mavx512vnni'];
+const avx512vnni = [...avx512, '-mavx512vnni'];
+const avx512bf16 = [...avx512vnni, '-mavx512bf16'];
 
 // Flags of each instruction family. `extra` families are built only for kernel files that ask for them in a line
 // `// isa: NAME …`, because their instructions matter to products alone.
@@ -30,6 +31,7 @@ export const families = {
     baseline: { flags: [] },
     avx2: { flags: avx2 },
     avx512: { flags: avx512 },
+    avx512vnni: { extra: true, flags: avx512vnni },
     avx512bf16: { extra: true, flags: avx512bf16 },
     amx: { extra: true, flags: [...avx512bf16, '-mamx-tile', '-mamx-bf16'] },
   },

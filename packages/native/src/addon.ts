@@ -5,7 +5,7 @@
 export interface NativeAddon {
   /** Version of this interface; the loader checks it. */
   readonly abi: number;
-  /** Instruction family that the kernels were chosen for: baseline, avx2, avx512, avx512bf16, amx or neon. */
+  /** Instruction family that the kernels were chosen for: baseline, avx2, avx512, avx512vnni, avx512bf16, amx or neon. */
   readonly isa: string;
   /** The argument record of this thread: fill it, then `run`. Each kernel's comment in C++ lists its places. */
   readonly args: Float64Array;

@@ -17,7 +17,7 @@
 
 // Bytes per vector. TS_ISA_wide is a test build: 64-byte vectors lowered to AVX2, to run the AVX-512 sources' logic on
 // machines without AVX-512.
-#if defined(TS_ISA_avx512) || defined(TS_ISA_avx512bf16) || defined(TS_ISA_amx) || defined(TS_ISA_wide)
+#if defined(TS_ISA_avx512) || defined(TS_ISA_avx512vnni) || defined(TS_ISA_avx512bf16) || defined(TS_ISA_amx) || defined(TS_ISA_wide)
 #define TS_VBYTES 64
 #elif defined(TS_ISA_avx2)
 #define TS_VBYTES 32

@@ -43,7 +43,7 @@ bool tiles_granted() {
 }
 
 struct Features {
-  bool avx2 = false, avx512 = false, avx512bf16 = false, amx = false;
+  bool avx2 = false, avx512 = false, avx512vnni = false, avx512bf16 = false, amx = false;
 };
 
 Features detect() {
@@ -59,7 +59,8 @@ Features detect() {
   const bool avx = bit(one.c, 28), fma = bit(one.c, 12), f16c = bit(one.c, 29);
   f.avx2 = ymm && avx && fma && f16c && bit(seven.b, 5) && bit(seven.b, 8);  // AVX2, BMI2
   f.avx512 = f.avx2 && zmm && bit(seven.b, 16) && bit(seven.b, 17) && bit(seven.b, 30) && bit(seven.b, 31);  // F DQ BW VL
-  f.avx512bf16 = f.avx512 && bit(seven_one.a, 5) && bit(seven.c, 11);  // BF16, VNNI
+  f.avx512vnni = f.avx512 && bit(seven.c, 11);
+  f.avx512bf16 = f.avx512vnni && bit(seven_one.a, 5);
   const bool tiles = (states & 0x60000) == 0x60000;
   f.amx = f.avx512bf16 && tiles && bit(seven.d, 22) && bit(seven.d, 24) && bit(seven.d, 25) && tiles_granted();  // BF16, TILE, INT8
   return f;
@@ -78,6 +79,7 @@ const char* isa_name(Isa isa) {
     case Isa::baseline: return "baseline";
     case Isa::avx2: return "avx2";
     case Isa::avx512: return "avx512";
+    case Isa::avx512vnni: return "avx512vnni";
     case Isa::avx512bf16: return "avx512bf16";
     case Isa::amx: return "amx";
     case Isa::neon: return "neon";
@@ -92,6 +94,7 @@ bool isa_supported(Isa isa) {
     case Isa::baseline: return true;
     case Isa::avx2: return features().avx2;
     case Isa::avx512: return features().avx512;
+    case Isa::avx512vnni: return features().avx512vnni;
     case Isa::avx512bf16: return features().avx512bf16;
     case Isa::amx: return features().amx;
     case Isa::neon: return false;
@@ -109,7 +112,7 @@ Isa best_isa() {
 #if defined(__aarch64__)
   return Isa::neon;
 #else
-  for (Isa isa : {Isa::amx, Isa::avx512bf16, Isa::avx512, Isa::avx2}) {
+  for (Isa isa : {Isa::amx, Isa::avx512bf16, Isa::avx512vnni, Isa::avx512, Isa::avx2}) {
     if (isa_supported(isa)) return isa;
   }
   return Isa::baseline;

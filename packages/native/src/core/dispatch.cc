@@ -33,8 +33,8 @@ std::vector<const KernelEntry*> collect(Isa isa) {
   // In the order of families.inc, so that a kernel has one number whatever the instruction family.
   std::vector<const Compiled*> chosen;
   for (const Compiled& candidate : compiled) {
-    // AVX-512 BF16 and AMX are built for some families only: the others have what they extend.
-    const bool extended = (isa == Isa::avx512bf16 || isa == Isa::amx) && candidate.isa >= Isa::avx512 && candidate.isa <= isa;
+    // What extends AVX-512 is built for some families only: the others have what it extends.
+    const bool extended = isa > Isa::avx512 && isa <= Isa::amx && candidate.isa >= Isa::avx512 && candidate.isa <= isa;
     const bool allowed = candidate.isa == isa || extended;
     if (!allowed) continue;
     bool known = false;

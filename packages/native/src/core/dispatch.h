@@ -6,7 +6,7 @@
 
 namespace ts {
 
-// A family of kernels that has no build for AVX-512 BF16 comes from AVX-512.
+// A family of kernels that has no build for an extension of AVX-512 comes from what it extends.
 int kernel_count(Isa isa);
 const KernelEntry& kernel(Isa isa, int id);
 // -1 where there is none.

@@ -1,4 +1,4 @@
-// isa: avx512bf16 amx
+// isa: avx512vnni avx512bf16 amx
 // Matrix products: the drivers over packed panels, and the kernels matmul and linear.
 #include "gemm.h"
 

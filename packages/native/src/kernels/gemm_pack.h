@@ -2,7 +2,7 @@
 // A panel holds W rows (of A) or columns (of B), "lanes" here: for each word of k, W words. Lanes past the end are zeros.
 #pragma once
 
-#include "kernels/gemm_tile.h"
+#include "kernels/gemm_layout.h"
 
 namespace ts::TS_ISA {
 

@@ -1,146 +1,54 @@
 // The register tile of matrix products and how its loops run over packed panels.
 #pragma once
 
-#include "gemm.h"
-#if defined(TS_ISA_amx)
-#define TS_TILES 1
-#include "kernels/gemm_parts.h"
-#endif
+#include "kernels/gemm_layout.h"
 
 namespace ts::TS_ISA {
 
-#if defined(TS_TILES)
-constexpr bool kHaveTiles = true;
-#else
-constexpr bool kHaveTiles = false;
-#endif
-
-// Rows and columns of the register tile: as many accumulators as registers allow beside two vectors of B and one of A,
-// and at least 2 x 4 of them, the latency of a fused multiply-add times its throughput.
-#if TS_VBYTES == 64
-constexpr int kTileM = 14, kTileV = 2;  // 28 of 32 registers
-#elif TS_VBYTES == 32
-constexpr int kTileM = 6, kTileV = 2;  // 12 of 16
-#elif defined(__aarch64__)
-constexpr int kTileM = 8, kTileV = 3;  // 24 of 32
-#else
-constexpr int kTileM = 4, kTileV = 2;  // 8 of 16; without fused multiply-add each needs a temporary
-#endif
-constexpr int kTileN = kTileV * kLanes;
-
-// The length of one block of the sum. A block of a panel of B (32 columns: 32 KB) stays in the first-level cache while
-// the rows pass by. bfloat16 has twice the values in the same bytes.
-constexpr int64_t kBlockK = 256;
-constexpr int64_t kBlockKPairs = 256;
-
-// bfloat16 panels hold pairs of consecutive k as one word (low half: even k), what vdpbf16ps takes; other families split
-// the word with a shift and a mask.
-#if defined(__AVX512BF16__)
-#define TS_DOT_BF16 1
-TS_INLINE vf dot_bf16(vf acc, vu a, vu b) {
-  return (vf)_mm512_dpbf16_ps((__m512)acc, (__m512bh)a, (__m512bh)b);
-}
-#elif defined(TS_ISA_wide)
-#define TS_DOT_BF16 1
-// The instruction's arithmetic: the odd product first, each step fused.
-TS_INLINE vf dot_bf16(vf acc, vu a, vu b) {
-  acc = fma(bits<vf>(a & 0xffff0000u), bits<vf>(b & 0xffff0000u), acc);
-  return fma(bits<vf>(a << 16), bits<vf>(b << 16), acc);
-}
-#endif
-
-// What panels consist of, for each compute type.
-struct Float32 {
-  using Word = float;
-  static constexpr Compute compute = Compute::float32;
-  static constexpr int per_word = 1;           // values of k per word
-  static constexpr int64_t block = kBlockK;    // words per block of k
-  static constexpr int64_t sum_words = block;  // words per block of the sum
-  static constexpr int a_rows = kTileM;        // rows of a panel of A
-  static constexpr int task_panels = 16;       // panels of A of a task
-  static constexpr int a_words = 1;            // words of A's panel per word of B's
-  static constexpr int step = 1;               // panels are padded with zeros to whole steps of words
-  static constexpr int places = 1;             // values of k of a step
-};
-struct BFloat16 {
-  using Word = uint32_t;
-  static constexpr Compute compute = Compute::bfloat16;
-  static constexpr int per_word = 2;
-#if defined(TS_TILES)
-  static constexpr int64_t block = 2 * kBlockKPairs;  // tiles read the second-level cache fast enough; C is the slower
-  static constexpr int64_t sum_words = int64_t{1} << 40;  // one chain: blocks go on with the sum
-  static constexpr int a_rows = 2 * kTileRows;
-  static constexpr int task_panels = 8;
-  static constexpr int a_words = 1;
-  static constexpr int step = kTileWords;
-  static constexpr int places = 2 * kTileWords;
-#else
-  static constexpr int64_t block = kBlockKPairs;
-  static constexpr int64_t sum_words = block;
-  static constexpr int a_rows = kTileM;
-  static constexpr int task_panels = 16;
-#if defined(TS_DOT_BF16)
-  static constexpr int a_words = 1;
-#else
-  static constexpr int a_words = 2;  // A is kept as rounded float32, ready to be spread over a vector
-#endif
-  static constexpr int step = 1;
-  static constexpr int places = 2;
-#endif
+// What is read after a tile, asked for while it is made, a little with each word of k.
+struct Following {
+  const char* a;    // the panel of A behind this one, into the first-level cache
+  const char* b;    // a part of the panel of B behind this one, into the second-level one
+  int64_t b_bytes;  // with each word: a line, or nothing
 };
 
-#if defined(TS_TILES)
-// float32 taken apart (gemm_parts.h).
-struct Float32Parts {
-  using Word = uint32_t;
-  static constexpr Compute compute = Compute::apart;
-  static constexpr int64_t block = 16 * kParts * kTileWords;  // 512 values of k
-  static constexpr int64_t sum_words = block;
-  static constexpr int a_rows = 2 * kTileRows;
-  static constexpr int task_panels = 8;
-  static constexpr int a_words = 1;
-  static constexpr int step = kParts * kTileWords;
-  static constexpr int places = 2 * kTileWords;
-};
-#endif
-
-template <class T>
-constexpr int64_t words_of(int64_t k) {
-  return (k + T::places - 1) / T::places * T::step;
-}
-
-// acc[r][v] += sum over `count` words. a: one panel of A (kTileM wide); b: panels of kTileN columns, `b_stride` words apart.
-template <class T, int R, int P>
-TS_INLINE void accumulate(const typename T::Word* a, const typename T::Word* b, int64_t b_stride, int64_t count,
-                          vf (&acc)[R][P * kTileV]) {
+// acc[r][v] += sum over `count` words. a: one panel of A (kTileM wide); b: V vectors of panels of kTileN columns, `b_stride` words
+// apart.
+template <class T, int R, int V>
+TS_INLINE void accumulate(const typename T::Word* a, const typename T::Word* b, int64_t b_stride, int64_t count, Following next,
+                          vf (&acc)[R][V]) {
   for (int64_t i = 0; i < count; ++i) {
+    __builtin_prefetch(next.a);
+    next.a += kTileM * T::a_words * 4;
+    __builtin_prefetch(next.b, 0, 2);
+    next.b += next.b_bytes;
     if constexpr (T::per_word == 1) {
-      vf column[P * kTileV];
+      vf column[V];
 #pragma GCC unroll 16
-      for (int v = 0; v < P * kTileV; ++v) column[v] = load(b + (v / kTileV) * b_stride + (v % kTileV) * kLanes);
+      for (int v = 0; v < V; ++v) column[v] = load(b + (v / kTileV) * b_stride + (v % kTileV) * kLanes);
 #pragma GCC unroll 16
       for (int r = 0; r < R; ++r) {
         const vf row = splat(a[r]);
 #pragma GCC unroll 16
-        for (int v = 0; v < P * kTileV; ++v) acc[r][v] = fma(row, column[v], acc[r][v]);
+        for (int v = 0; v < V; ++v) acc[r][v] = fma(row, column[v], acc[r][v]);
       }
     } else {
 #if defined(TS_DOT_BF16)
-      vu column[P * kTileV];
+      vu column[V];
 #pragma GCC unroll 16
-      for (int v = 0; v < P * kTileV; ++v) std::memcpy(&column[v], b + (v / kTileV) * b_stride + (v % kTileV) * kLanes, sizeof(vu));
+      for (int v = 0; v < V; ++v) std::memcpy(&column[v], b + (v / kTileV) * b_stride + (v % kTileV) * kLanes, sizeof(vu));
 #pragma GCC unroll 16
       for (int r = 0; r < R; ++r) {
         const vu row = splat_u(a[r]);
 #pragma GCC unroll 16
-        for (int v = 0; v < P * kTileV; ++v) acc[r][v] = dot_bf16(acc[r][v], row, column[v]);
+        for (int v = 0; v < V; ++v) acc[r][v] = dot_bf16(acc[r][v], row, column[v]);
       }
 #else
 #pragma GCC unroll 2
       for (int half = 0; half < 2; ++half) {
-        vf column[P * kTileV];
+        vf column[V];
 #pragma GCC unroll 16
-        for (int v = 0; v < P * kTileV; ++v) {
+        for (int v = 0; v < V; ++v) {
           vu pair;
           std::memcpy(&pair, b + (v / kTileV) * b_stride + (v % kTileV) * kLanes, sizeof pair);
           column[v] = bits<vf>(half == 0 ? pair << 16 : pair & 0xffff0000u);
@@ -150,13 +58,26 @@ TS_INLINE void accumulate(const typename T::Word* a, const typename T::Word* b, 
         for (int r = 0; r < R; ++r) {
           const vf row = splat(values[r]);
 #pragma GCC unroll 16
-          for (int v = 0; v < P * kTileV; ++v) acc[r][v] = fma(row, column[v], acc[r][v]);
+          for (int v = 0; v < V; ++v) acc[r][v] = fma(row, column[v], acc[r][v]);
         }
       }
 #endif
     }
     a += kTileM * T::a_words;
     b += kTileN;
+  }
+}
+
+// A block of a panel of pairs as float32, first and second of a pair one after the other.
+inline void unpack_pairs(const uint32_t* pairs, int64_t count, float* out) {
+  for (int64_t i = 0; i < count; ++i, pairs += kTileN, out += 2 * kTileN) {
+#pragma GCC unroll 4
+    for (int v = 0; v < kTileV; ++v) {
+      vu pair;
+      std::memcpy(&pair, pairs + v * kLanes, sizeof pair);
+      store(out + v * kLanes, bits<vf>(pair << 16));
+      store(out + kTileN + v * kLanes, bits<vf>(pair & 0xffff0000u));
+    }
   }
 }
 
@@ -169,18 +90,22 @@ struct TileTarget {
   const float* bias;
 };
 
-template <class T, int R, int P>
+template <class T, int R, int V>
 __attribute__((noinline)) void tile(const typename T::Word* a, const typename T::Word* b, int64_t b_stride, int64_t count,
-                                    const TileTarget& target) {
-  vf acc[R][P * kTileV] = {};
-  accumulate<T, R, P>(a, b, b_stride, count, acc);
-  const bool whole = target.rows == R && target.cols == P * kTileN;
+                                    const TileTarget& target, const Following& next) {
+  // C comes from memory at first, and from the second-level cache later; it is wanted at the end.
+  for (int64_t r = 0; r < min64(R, target.rows); ++r) {
+    for (int64_t v = 0; v < target.cols; v += kLanes) __builtin_prefetch(target.c + r * target.ldc + v, 1);
+  }
+  vf acc[R][V] = {};
+  accumulate<T, R, V>(a, b, b_stride, count, next, acc);
+  const bool whole = target.rows == R && target.cols == V * kLanes;
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
     if (!whole && r >= target.rows) break;
     float* row = target.c + r * target.ldc;
 #pragma GCC unroll 16
-    for (int v = 0; v < P * kTileV; ++v) {
+    for (int v = 0; v < V; ++v) {
       vf sum = acc[r][v];
       if (whole) {
         if (!target.first) sum = load(row + v * kLanes) + sum;
@@ -198,19 +123,47 @@ __attribute__((noinline)) void tile(const typename T::Word* a, const typename T:
   }
 }
 
-// One panel of A against P panels of B, with the smallest tile that covers the rows: short tiles skip work on padding and,
-// being narrower in rows, take more columns at once to keep enough sums in flight.
-template <class T, int P>
-TS_INLINE void tile_rows(const typename T::Word* a, const typename T::Word* b, int64_t b_stride, int64_t count,
-                         const TileTarget& target) {
-  if constexpr (P == 1) {
-    if (target.rows > kTileM / 2 + 1) return tile<T, kTileM, 1>(a, b, b_stride, count, target);
-    if (target.rows > 2) return tile<T, (kTileM / 2 + 1), 1>(a, b, b_stride, count, target);
-    if (target.rows == 2) return tile<T, 2, 1>(a, b, b_stride, count, target);
-    return tile<T, 1, 1>(a, b, b_stride, count, target);
-  } else {
-    if (target.rows == 2) return tile<T, 2, P>(a, b, b_stride, count, target);
-    return tile<T, 1, P>(a, b, b_stride, count, target);
+// One panel of A against V vectors of panels of B, with the smallest tile that covers the rows.
+template <class T, int V>
+TS_INLINE void tile_rows(const typename T::Word* a, const typename T::Word* b, int64_t b_stride, int64_t count, const TileTarget& target,
+                         const Following& next) {
+  if constexpr (V <= kTileV) {
+    if (target.rows > kTileM / 2 + 1) return tile<T, kTileM, V>(a, b, b_stride, count, target, next);
+    if (target.rows > 2) return tile<T, (kTileM / 2 + 1), V>(a, b, b_stride, count, target, next);
+  }
+  if (target.rows == 2) return tile<T, 2, V>(a, b, b_stride, count, target, next);
+  tile<T, 1, V>(a, b, b_stride, count, target, next);
+}
+
+// Where the sums of a panel of B go, `cols` columns of C for all rows, and what is read next: `next_bytes` bytes.
+struct PanelTarget {
+  float* c;
+  int64_t ldc, cols;
+  bool first;
+  const float* bias;
+  const void* next;
+  int64_t next_bytes;
+};
+
+// m rows of A against one panel of B, or two where there are more columns.
+template <class T>
+inline void panel_product(const typename T::Word* a, int64_t a_stride, int64_t m, const typename T::Word* b, int64_t b_stride, int64_t count,
+                          const PanelTarget& to) {
+  constexpr int64_t kLine = 64;
+  const char* ahead = static_cast<const char*>(to.next);
+  const char* const end = ahead + to.next_bytes;
+  for (int64_t i = 0; i < m; i += kTileM, a += a_stride, ahead += count * kLine) {
+    const TileTarget target{to.c + i * to.ldc, to.ldc, min64(m - i, kTileM), to.cols, to.first, to.bias};
+    const Following next{reinterpret_cast<const char*>(a + (i + kTileM < m ? a_stride : 0)), ahead, ahead < end ? kLine : 0};
+    if (to.cols > kTileN) {
+      tile_rows<T, 2 * kTileV>(a, b, b_stride, count, target, next);
+    } else if (to.cols <= kLanes) {
+      tile_rows<T, 1>(a, b, b_stride, count, target, next);
+    } else if (to.cols <= 2 * kLanes) {
+      tile_rows<T, 2>(a, b, b_stride, count, target, next);
+    } else {
+      tile_rows<T, kTileV>(a, b, b_stride, count, target, next);
+    }
   }
 }
 
@@ -218,23 +171,23 @@ TS_INLINE void tile_rows(const typename T::Word* a, const typename T::Word* b, i
 template <class T>
 inline void block_product(const typename T::Word* a, int64_t a_stride, int64_t m, const typename T::Word* b, int64_t b_stride,
                           int64_t n, int64_t count, float* c, int64_t ldc, bool first, const float* bias) {
-  constexpr int kWide = 2;
+  // Pairs that no instruction multiplies are taken apart once for many rows of A, whose words are float32 already.
+  constexpr bool kUnpacks = T::a_words == 2;
+  alignas(64) float whole[kUnpacks ? 2 * T::block * kTileN : 1];
   // Panels of B outside, of A inside: B's block stays in the first-level cache.
   for (int64_t j = 0; j < n;) {
-    const bool wide = m <= 2 && n - j > kTileN;
-    const int64_t width = wide ? kWide * kTileN : kTileN;
-    const int64_t cols = n - j < width ? n - j : width;
-    const typename T::Word* bp = b + j / kTileN * b_stride;
-    for (int64_t i = 0; i < m; i += kTileM) {
-      const int64_t rows = m - i < kTileM ? m - i : kTileM;
-      const TileTarget target{c + i * ldc + j, ldc, rows, cols, first, bias == nullptr ? nullptr : bias + j};
-      const typename T::Word* ap = a + i / kTileM * a_stride;
-      if (wide) {
-        tile_rows<T, kWide>(ap, bp, b_stride, count, target);
-      } else {
-        tile_rows<T, 1>(ap, bp, b_stride, count, target);
+    // Two panels at once keep enough sums in flight where one or two rows of one do not.
+    const int64_t cols = min64(n - j, m <= 2 ? 2 * kTileN : kTileN);
+    const PanelTarget target{c + j, ldc, cols, first, bias == nullptr ? nullptr : bias + j, b + b_stride, j + cols < n ? count * kTileN * 4 : 0};
+    if (kUnpacks && m > 2 * kTileM) {
+      if constexpr (kUnpacks) {
+        unpack_pairs(b, count, whole);
+        panel_product<Float32>(reinterpret_cast<const float*>(a), a_stride, m, whole, 0, 2 * count, target);
       }
+    } else {
+      panel_product<T>(a, a_stride, m, b, b_stride, count, target);
     }
+    b += ceil_div(cols, kTileN) * b_stride;
     j += cols;
   }
 }

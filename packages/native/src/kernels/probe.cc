@@ -2,7 +2,7 @@
 // Kernels that only tests, the loader and benchmarks use: what the machine can do at most.
 #include "core/kernel.h"
 #include "core/pool.h"
-#include "gemm_tile.h"
+#include "kernels/gemm_layout.h"
 #include "simd.h"
 
 namespace ts::TS_ISA {

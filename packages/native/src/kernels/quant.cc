@@ -1,11 +1,11 @@
-// isa: avx512bf16 amx
+// isa: avx512vnni avx512bf16 amx
 // Quantised weights: packing, rows, and products straight from the packed form.
 #include "quant.h"
 
 #include "core/memory.h"
 #include "core/pool.h"
 #include "gemm.h"
-#include "kernels/gemm_tile.h"
+#include "kernels/gemm_layout.h"
 #include "kernels/quant_dot.h"
 #include "kernels/quant_gemv.h"
 #if defined(TS_TILES)

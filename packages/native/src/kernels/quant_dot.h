@@ -9,138 +9,169 @@
 
 namespace ts::TS_ISA {
 
-// One unit of a row of activations.
+// One unit of a row of activations, for one format of weights.
 struct Activation {
-  uint32_t q[8];   // 32 int8
+  uint32_t q[8];     // 32 int8
   float scale;
-  int32_t sum[2];  // of q, first and second half
-  int32_t unused;
+  float shift;       // scale · Σ q, what an offset is multiplied by
+  int32_t start[2];  // what takes the bias of the codes out of Σ code · q, for each scale of the unit
 };
 
-// dot[r] = Σ code · q over words [kFirst, kLast) of unit u of kLanes weight rows, for R rows of x (x_stride units apart), exact
-// in 32-bit integers. Codes are taken as they are stored, or with kSignedBias added to signed ones.
+// V vectors of weight rows: from `lane` of the panels f[0], f[1], …, kPerPanel vectors of each.
+template <int kPerPanel, class F>
+TS_INLINE vu codes_of(const F* f, int64_t u, int w, int lane, int v) {
+  return f[v / kPerPanel].codes(u, w, lane + v % kPerPanel * kLanes);
+}
+
+// dot[r][v] += Σ code · q over words [kFirst, kLast) of unit u of V vectors of weight rows, for R rows of x (x_stride units apart),
+// exact in 32-bit integers. Codes are taken as they are stored, or with kSignedBias added to signed ones.
 #if defined(__AVX512VNNI__)
 constexpr int kSignedBias = 128;  // vpdpbusd takes unsigned codes
-template <class F, int R, int kFirst, int kLast>
-TS_INLINE void dot_words(const F& f, int64_t u, int lane, const Activation* x, int64_t x_stride, vi (&dot)[R]) {
+template <class F, int R, int V, int kPerPanel, int kFirst, int kLast>
+TS_INLINE void dot_words(const F* f, int64_t u, int lane, const Activation* x, int64_t x_stride, vi (&dot)[R][V]) {
 #pragma GCC unroll 8
   for (int w = kFirst; w < kLast; ++w) {
-    const vu stored = f.codes(u, w, lane), codes = F::kSigned ? stored ^ 0x80808080u : stored;
+    vu codes[V];
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) {
+      const vu stored = codes_of<kPerPanel>(f, u, w, lane, v);
+      codes[v] = F::kSigned ? stored ^ 0x80808080u : stored;
+    }
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
-      dot[r] = (vi)_mm512_dpbusd_epi32((__m512i)dot[r], (__m512i)codes, _mm512_set1_epi32(static_cast<int>(x[r * x_stride].q[w])));
+      const __m512i q = _mm512_set1_epi32(static_cast<int>(x[r * x_stride].q[w]));
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v) dot[r][v] = (vi)_mm512_dpbusd_epi32((__m512i)dot[r][v], (__m512i)codes[v], q);
     }
   }
 }
 #elif defined(TS_ISA_avx2)
 constexpr int kSignedBias = 0;
-template <class F, int R, int kFirst, int kLast>
-TS_INLINE void dot_words(const F& f, int64_t u, int lane, const Activation* x, int64_t x_stride, vi (&dot)[R]) {
+template <class F, int R, int V, int kPerPanel, int kFirst, int kLast>
+TS_INLINE void dot_words(const F* f, int64_t u, int lane, const Activation* x, int64_t x_stride, vi (&dot)[R][V]) {
   const __m256i ones = _mm256_set1_epi16(1);
-  if constexpr (F::kSigned) {
-#pragma GCC unroll 8
-    for (int w = kFirst; w < kLast; ++w) {
-      // maddubs wants one unsigned operand: |code| and q with the code's sign. 128 * 127 * 2 fits in 16 bits.
-      const __m256i code = (__m256i)f.codes(u, w, lane), size = _mm256_abs_epi8(code);
-#pragma GCC unroll 8
-      for (int r = 0; r < R; ++r) {
-        const __m256i q = _mm256_set1_epi32(static_cast<int>(x[r * x_stride].q[w]));
-        dot[r] += (vi)_mm256_madd_epi16(_mm256_maddubs_epi16(size, _mm256_sign_epi8(q, code)), ones);
-      }
-    }
-  } else {
-    // Codes below 16: eight words of pairs fit in 16 bits (8 * 2 * 15 * 127); codes below 64: two do.
-    constexpr int kRun = F::kBias == 32 ? 2 : kLast - kFirst;
+#pragma GCC unroll 4
+  for (int v = 0; v < V; ++v) {
     __m256i codes[kLast - kFirst];
 #pragma GCC unroll 8
-    for (int w = kFirst; w < kLast; ++w) codes[w - kFirst] = (__m256i)f.codes(u, w, lane);
+    for (int w = kFirst; w < kLast; ++w) codes[w - kFirst] = (__m256i)codes_of<kPerPanel>(f, u, w, lane, v);
+    const auto q = [=](int r, int w) { return _mm256_set1_epi32(static_cast<int>(x[r * x_stride].q[w])); };
+    if constexpr (F::kSigned) {
 #pragma GCC unroll 8
-    for (int r = 0; r < R; ++r) {
-#pragma GCC unroll 4
-      for (int start = kFirst; start < kLast; start += kRun) {
-        __m256i pairs = _mm256_setzero_si256();
+      for (int w = kFirst; w < kLast; ++w) {
+        // maddubs wants one unsigned operand: |code| and q with the code's sign. 128 * 127 * 2 fits in 16 bits.
+        const __m256i code = codes[w - kFirst], size = _mm256_abs_epi8(code);
 #pragma GCC unroll 8
-        for (int w = start; w < start + kRun; ++w) {
-          const __m256i q = _mm256_set1_epi32(static_cast<int>(x[r * x_stride].q[w]));
-          pairs = _mm256_add_epi16(pairs, _mm256_maddubs_epi16(codes[w - kFirst], q));
+        for (int r = 0; r < R; ++r) {
+          dot[r][v] += (vi)_mm256_madd_epi16(_mm256_maddubs_epi16(size, _mm256_sign_epi8(q(r, w), code)), ones);
         }
-        dot[r] += (vi)_mm256_madd_epi16(pairs, ones);
+      }
+    } else {
+      // Codes below 16: eight words of pairs fit in 16 bits (8 * 2 * 15 * 127); codes below 64: two do.
+      constexpr int kRun = F::kBias == 32 ? 2 : kLast - kFirst;
+#pragma GCC unroll 8
+      for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 4
+        for (int start = kFirst; start < kLast; start += kRun) {
+          __m256i pairs = _mm256_setzero_si256();
+#pragma GCC unroll 8
+          for (int w = start; w < start + kRun; ++w) pairs = _mm256_add_epi16(pairs, _mm256_maddubs_epi16(codes[w - kFirst], q(r, w)));
+          dot[r][v] += (vi)_mm256_madd_epi16(pairs, ones);
+        }
       }
     }
   }
 }
 #elif defined(__AVX512BW__)
 constexpr int kSignedBias = 0;
-template <class F, int R, int kFirst, int kLast>
-TS_INLINE void dot_words(const F& f, int64_t u, int lane, const Activation* x, int64_t x_stride, vi (&dot)[R]) {
+template <class F, int R, int V, int kPerPanel, int kFirst, int kLast>
+TS_INLINE void dot_words(const F* f, int64_t u, int lane, const Activation* x, int64_t x_stride, vi (&dot)[R][V]) {
   const __m512i ones = _mm512_set1_epi16(1);
 #pragma GCC unroll 8
   for (int w = kFirst; w < kLast; ++w) {
-    const __m512i code = (__m512i)f.codes(u, w, lane);
-    const __m512i size = F::kSigned ? _mm512_abs_epi8(code) : code;
-    const __mmask64 negative = F::kSigned ? _mm512_movepi8_mask(code) : 0;
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) {
+      const __m512i code = (__m512i)codes_of<kPerPanel>(f, u, w, lane, v);
+      const __m512i size = F::kSigned ? _mm512_abs_epi8(code) : code;
+      const __mmask64 negative = F::kSigned ? _mm512_movepi8_mask(code) : 0;
 #pragma GCC unroll 8
-    for (int r = 0; r < R; ++r) {
-      __m512i q = _mm512_set1_epi32(static_cast<int>(x[r * x_stride].q[w]));
-      if constexpr (F::kSigned) q = _mm512_mask_sub_epi8(q, negative, _mm512_setzero_si512(), q);
-      dot[r] += (vi)_mm512_madd_epi16(_mm512_maddubs_epi16(size, q), ones);
+      for (int r = 0; r < R; ++r) {
+        __m512i q = _mm512_set1_epi32(static_cast<int>(x[r * x_stride].q[w]));
+        if constexpr (F::kSigned) q = _mm512_mask_sub_epi8(q, negative, _mm512_setzero_si512(), q);
+        dot[r][v] += (vi)_mm512_madd_epi16(_mm512_maddubs_epi16(size, q), ones);
+      }
     }
   }
 }
 #elif defined(__aarch64__)
 constexpr int kSignedBias = 0;
-template <class F, int R, int kFirst, int kLast>
-TS_INLINE void dot_words(const F& f, int64_t u, int lane, const Activation* x, int64_t x_stride, vi (&dot)[R]) {
+template <class F, int R, int V, int kPerPanel, int kFirst, int kLast>
+TS_INLINE void dot_words(const F* f, int64_t u, int lane, const Activation* x, int64_t x_stride, vi (&dot)[R][V]) {
 #pragma GCC unroll 8
   for (int w = kFirst; w < kLast; ++w) {
-    const int8x16_t code = vreinterpretq_s8_u32((uint32x4_t)f.codes(u, w, lane));
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) {
+      const int8x16_t code = vreinterpretq_s8_u32((uint32x4_t)codes_of<kPerPanel>(f, u, w, lane, v));
 #pragma GCC unroll 8
-    for (int r = 0; r < R; ++r) {
-      const int8x16_t q = vreinterpretq_s8_u32(vdupq_n_u32(x[r * x_stride].q[w]));
-      const int16x8_t low = vmull_s8(vget_low_s8(code), vget_low_s8(q)), high = vmull_high_s8(code, q);
-      dot[r] = (vi)vpadalq_s16((int32x4_t)dot[r], vpaddq_s16(low, high));
+      for (int r = 0; r < R; ++r) {
+        const int8x16_t q = vreinterpretq_s8_u32(vdupq_n_u32(x[r * x_stride].q[w]));
+        const int16x8_t low = vmull_s8(vget_low_s8(code), vget_low_s8(q)), high = vmull_high_s8(code, q);
+        dot[r][v] = (vi)vpadalq_s16((int32x4_t)dot[r][v], vpaddq_s16(low, high));
+      }
     }
   }
 }
 #else
 constexpr int kSignedBias = 0;
-template <class F, int R, int kFirst, int kLast>
-TS_INLINE void dot_words(const F& f, int64_t u, int lane, const Activation* x, int64_t x_stride, vi (&dot)[R]) {
+template <class F, int R, int V, int kPerPanel, int kFirst, int kLast>
+TS_INLINE void dot_words(const F* f, int64_t u, int lane, const Activation* x, int64_t x_stride, vi (&dot)[R][V]) {
   for (int w = kFirst; w < kLast; ++w) {
-    const vu codes = f.codes(u, w, lane);
-    for (int i = 0; i < 4; ++i) {
-      const vu top = codes << (24 - 8 * i);
-      const vi code = F::kSigned ? bits<vi>(top) >> 24 : bits<vi>(top >> 24);
-      for (int r = 0; r < R; ++r) dot[r] += code * static_cast<int8_t>(x[r * x_stride].q[w] >> (8 * i));
+    for (int v = 0; v < V; ++v) {
+      const vu codes = codes_of<kPerPanel>(f, u, w, lane, v);
+      for (int i = 0; i < 4; ++i) {
+        const vu top = codes << (24 - 8 * i);
+        const vi code = F::kSigned ? bits<vi>(top) >> 24 : bits<vi>(top >> 24);
+        for (int r = 0; r < R; ++r) dot[r][v] += code * static_cast<int8_t>(x[r * x_stride].q[w] >> (8 * i));
+      }
     }
   }
 }
 #endif
 
+// What dot_words takes codes of a format for beyond their values.
+template <class F>
+constexpr int stored_bias = F::kSigned ? kSignedBias : F::kBias;
+
 // acc[r][v] += unit u of R rows of x against V vectors of weight rows.
-template <class F, int R, int V>
-TS_INLINE void add_unit(const F& f, int64_t u, int lane, const Activation* x, int64_t x_stride, vf (&acc)[R][V]) {
-  constexpr int kBias = F::kSigned ? kSignedBias : F::kBias;
+template <class F, int R, int V, int kPerPanel>
+TS_INLINE void add_unit(const F* f, int64_t u, int lane, const Activation* x, int64_t x_stride, vf (&acc)[R][V]) {
+  vf scale[V][F::kScales], offset[V] = {};
 #pragma GCC unroll 4
-  for (int v = 0; v < V; ++v) {
-    const int at = lane + v * kLanes;
-    vf scale[F::kScales], offset{};
-    f.scales(u, at, scale, offset);
-    vi dot[F::kScales][R] = {};
-    dot_words<F, R, 0, 8 / F::kScales>(f, u, at, x, x_stride, dot[0]);
-    if constexpr (F::kScales == 2) dot_words<F, R, 4, 8>(f, u, at, x, x_stride, dot[1]);
+  for (int v = 0; v < V; ++v) f[v / kPerPanel].scales(u, lane + v % kPerPanel * kLanes, scale[v], offset[v]);
+  const auto part = [&]<int kPart>() __attribute__((always_inline)) {
+    constexpr int kWords = 8 / F::kScales;
+    vi dot[R][V];
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
-      const Activation& a = x[r * x_stride];
-#pragma GCC unroll 2
-      for (int part = 0; part < F::kScales; ++part) {
-        vi sum = dot[part][r];
-        if constexpr (kBias != 0) sum -= kBias * (F::kScales == 2 ? a.sum[part] : a.sum[0] + a.sum[1]);
-        acc[r][v] = fma(__builtin_convertvector(sum, vf), scale[part] * a.scale, acc[r][v]);
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v) dot[r][v] = stored_bias<F> == 0 ? vi{} : splat_i(x[r * x_stride].start[kPart]);
+    }
+    dot_words<F, R, V, kPerPanel, kPart * kWords, (kPart + 1) * kWords>(f, u, lane, x, x_stride, dot);
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v) {
+        acc[r][v] = fma(__builtin_convertvector(dot[r][v], vf), scale[v][kPart] * x[r * x_stride].scale, acc[r][v]);
       }
-      if constexpr (F::kOffset) {
-        acc[r][v] = fma(offset, splat(a.scale * static_cast<float>(a.sum[0] + a.sum[1])), acc[r][v]);
-      }
+    }
+  };
+  part.template operator()<0>();
+  if constexpr (F::kScales == 2) part.template operator()<1>();
+  if constexpr (F::kOffset) {
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v) acc[r][v] = fma(offset[v], splat(x[r * x_stride].shift), acc[r][v]);
     }
   }
 }
@@ -148,23 +179,15 @@ TS_INLINE void add_unit(const F& f, int64_t u, int lane, const Activation* x, in
 // How far ahead of its use a panel is asked for: the processor's own look-ahead starts anew on every page.
 constexpr int64_t kAheadBytes = 3072;
 
-// y[r][…] for R rows of x and V vectors of weight rows; `cols` of them are real. With one row, which waits for
-// memory, the panel is asked for ahead of its use, and the beginning of the next one with its end.
-template <class F, int R, int V>
-__attribute__((noinline)) void int8_tile(const F& f, const uint8_t* panel, int64_t unit_bytes, int64_t units, int lane, int64_t cols,
-                                         const Activation* x, const float* bias, float* y, int64_t ldy) {
-  vf acc[R][V] = {};
-  for (int64_t u = 0; u < units; ++u) {
-    if constexpr (R == 1) {
-      const uint8_t* ahead = panel + u * unit_bytes + kAheadBytes;
-      for (int64_t at = 0; at < unit_bytes; at += 64) __builtin_prefetch(ahead + at);
-    }
-    add_unit<F, R, V>(f, u, lane, x + u, units, acc);
-  }
+// acc + bias into R rows of y, the first `cols` of V vectors.
+template <int R, int V>
+TS_INLINE void store_sums(const vf (&acc)[R][V], int64_t cols, const float* bias, float* y, int64_t ldy) {
+#pragma GCC unroll 4
   for (int v = 0; v < V; ++v) {
     const int64_t left = cols - v * kLanes;
     if (left <= 0) break;
     const int n = left < kLanes ? static_cast<int>(left) : kLanes;
+#pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
       const vf sum = bias == nullptr ? acc[r][v] : acc[r][v] + load_n(bias + v * kLanes, n);
       store_n(y + r * ldy + v * kLanes, sum, n);
@@ -172,33 +195,82 @@ __attribute__((noinline)) void int8_tile(const F& f, const uint8_t* panel, int64
   }
 }
 
-// One panel against n rows of x. One row takes all vectors of the panel at once, which reads it straight on; several rows
-// take one vector at a time, so that its codes are unpacked once for all of them.
+// One row of x against a panel of `bytes` bytes, of which `cols` rows are real. It waits for memory: the panel is read straight on and
+// asked for ahead of its use, and the beginning of the next one with its end.
 template <class F>
-TS_INLINE void int8_panel(const uint8_t* data, const QuantSpec& s, int64_t panel, int64_t n, const Activation* x, const float* bias,
-                          float* y) {
-  const F f(data, s);
+__attribute__((noinline)) void int8_row(const F& f, const uint8_t* panel, int64_t bytes, int64_t units, int64_t cols, const Activation* x,
+                                        const float* bias, float* y) {
   constexpr int kVectors = kPanelRows / kLanes;
-  const int64_t units = units_of(s), first = panel * kPanelRows, cols = s.rows - first, unit_bytes = units == 0 ? 0 : panel_bytes(s) / units;
-  const float* shift = bias == nullptr ? nullptr : bias + first;
-  if (n == 1) return int8_tile<F, 1, kVectors>(f, data, unit_bytes, units, 0, cols, x, shift, y + first, s.rows);
-  for (int v = 0; v < kVectors && v * kLanes < cols; ++v) {
-    const int lane = v * kLanes;
-    const float* b = shift == nullptr ? nullptr : shift + lane;
-    for (int64_t i = 0; i < n;) {
-      const Activation* at = x + i * units;
-      float* out = y + i * s.rows + first + lane;
-      if (n - i >= 4) {
-        int8_tile<F, 4, 1>(f, data, unit_bytes, units, lane, cols - lane, at, b, out, s.rows);
-        i += 4;
-      } else if (n - i >= 2) {
-        int8_tile<F, 2, 1>(f, data, unit_bytes, units, lane, cols - lane, at, b, out, s.rows);
-        i += 2;
-      } else {
-        int8_tile<F, 1, 1>(f, data, unit_bytes, units, lane, cols - lane, at, b, out, s.rows);
-        i += 1;
+  const int64_t unit_bytes = units == 0 ? 0 : bytes / units;
+  vf acc[1][kVectors] = {};
+  for (int64_t u = 0; u < units; ++u) {
+    const uint8_t* ahead = panel + u * unit_bytes + kAheadBytes;
+    for (int64_t at = 0; at < unit_bytes; at += 64) __builtin_prefetch(ahead + at);
+    add_unit<F, 1, kVectors, kVectors>(&f, u, 0, x + u, units, acc);
+  }
+  store_sums(acc, cols, bias, y, 0);
+}
+
+// R rows of x against one vector of each of P panels.
+template <class F, int R, int P>
+__attribute__((noinline)) void int8_tile(const F* f, int64_t units, int lane, int64_t cols, const Activation* x, const float* bias, float* y,
+                                         int64_t ldy) {
+  vf acc[R][P] = {};
+  for (int r = 0; r < R; ++r) {
+    for (int p = 0; p < P; ++p) __builtin_prefetch(y + r * ldy + p * kPanelRows, 1);
+  }
+  for (int64_t u = 0; u < units; ++u) add_unit<F, R, P, 1>(f, u, lane, x + u, units, acc);
+  store_sums(acc, cols, bias, y, ldy);
+}
+
+// What a tile for several rows of x takes: codes are unpacked once for all its rows, activations spread over a vector once for all its
+// panels. Where codes are not multiplied by one instruction, registers are short.
+#if defined(__AVX512VNNI__)
+constexpr int kRowsAtOnce = 6, kPanelsAtOnce = 2;  // 24 of 32 registers are sums
+static_assert(kPanelRows == kLanes);
+#else
+constexpr int kRowsAtOnce = 4, kPanelsAtOnce = 1;
+#endif
+
+// n rows of x against P panels, of which `cols` rows are real.
+template <class F, int P>
+TS_INLINE void int8_panels(const F (&f)[P], int64_t units, int64_t cols, int64_t n, const Activation* x, const float* bias, float* y,
+                           int64_t ldy) {
+  for (int lane = 0; lane < kPanelRows && lane < cols; lane += kLanes) {
+    int64_t i = 0;
+    const auto rows = [&]<int R>() {
+      for (; i + R <= n; i += R) {
+        int8_tile<F, R, P>(f, units, lane, cols - lane, x + i * units, bias == nullptr ? nullptr : bias + lane, y + i * ldy + lane, ldy);
       }
+    };
+    rows.template operator()<kRowsAtOnce>();
+    if constexpr (kRowsAtOnce > 4) rows.template operator()<4>();
+    rows.template operator()<2>();
+    rows.template operator()<1>();
+  }
+}
+
+// The same for panels [begin, end) of a weight, whose results begin at y.
+template <class F>
+inline void int8_block(const QuantSpec& s, const uint8_t* panels, int64_t begin, int64_t end, int64_t n, const Activation* x, const float* bias,
+                       float* y) {
+  const int64_t units = units_of(s), bytes = panel_bytes(s);
+  const auto from = [&](int64_t p) { return p * kPanelRows; };
+  const auto shift = [&](int64_t p) { return bias == nullptr ? nullptr : bias + from(p); };
+  int64_t p = begin;
+  if (n == 1) {
+    for (; p < end; ++p) int8_row(F(panels + p * bytes, s), panels + p * bytes, bytes, units, s.rows - from(p), x, shift(p), y + from(p));
+    return;
+  }
+  if constexpr (kPanelsAtOnce == 2) {
+    for (; p + 2 <= end; p += 2) {
+      const F f[2] = {F(panels + p * bytes, s), F(panels + (p + 1) * bytes, s)};
+      int8_panels(f, units, s.rows - from(p), n, x, shift(p), y + from(p), s.rows);
     }
+  }
+  for (; p < end; ++p) {
+    const F f[1] = {F(panels + p * bytes, s)};
+    int8_panels(f, units, s.rows - from(p), n, x, shift(p), y + from(p), s.rows);
   }
 }
 
@@ -270,15 +342,17 @@ TS_INLINE void quantize_units(const float* x, int64_t stride, int count, int64_t
   }
 }
 
-// A row of x, unit by unit.
+// A row of x, unit by unit, for weights of format F.
+template <class F>
 inline void quantize_row(const float* x, int64_t cols, Activation* out) {
   struct Out {
     Activation* at;
     int8_t* q(int i) const { return reinterpret_cast<int8_t*>(at[i].q); }
     void rest(int i, float scale, vi first, vi second) const {
+      const int32_t sum[2] = {sum_of_lanes(first), sum_of_lanes(second)}, all = sum[0] + sum[1];
       at[i].scale = scale;
-      at[i].sum[0] = sum_of_lanes(first);
-      at[i].sum[1] = sum_of_lanes(second);
+      at[i].shift = scale * static_cast<float>(all);
+      for (int part = 0; part < 2; ++part) at[i].start[part] = -stored_bias<F> * (F::kScales == 2 ? sum[part] : all);
     }
   };
   const int64_t whole = cols / kUnit;
@@ -299,17 +373,17 @@ inline Status int8_product(const QuantSpec& s, const uint8_t* panels, const floa
   if (!scratch) return fail(Status::out_of_memory, "[quant_linear] no memory for %lld rows as int8", static_cast<long long>(n));
   Activation* rounded = scratch.as<Activation>();
   const auto round_rows = [&](int64_t begin, int64_t end, int) {
-    for (int64_t i = begin; i < end; ++i) quantize_row(x + i * s.cols, s.cols, rounded + i * units);
+    with_format(s.format, [&]<class F>() {
+      for (int64_t i = begin; i < end; ++i) quantize_row<F>(x + i * s.cols, s.cols, rounded + i * units);
+    });
   };
   // Rows of x in blocks that stay in the second-level cache while the panels pass by.
-  const int64_t block = ceil_div(int64_t{1} << 18, units * static_cast<int64_t>(sizeof(Activation)) + 1) * 4;
+  const int64_t block = ceil_div(int64_t{1} << 16, units * static_cast<int64_t>(sizeof(Activation)) + 1) * kRowsAtOnce;
   const auto multiply_panels = [&](int64_t begin, int64_t end, int) {
     with_format(s.format, [&]<class F>() {
       for (int64_t i = 0; i < n; i += block) {
         const int64_t rows = n - i < block ? n - i : block;
-        for (int64_t p = begin; p < end; ++p) {
-          int8_panel<F>(panels + p * panel_bytes(s), s, p, rows, rounded + i * units, bias, y + i * s.rows);
-        }
+        int8_block<F>(s, panels, begin, end, rows, rounded + i * units, bias, y + i * s.rows);
         after_panels(s, begin, end, i, rows, y, after);
       }
     });
@@ -322,7 +396,7 @@ inline Status int8_product(const QuantSpec& s, const uint8_t* panels, const floa
   if (n * count * panel_bytes(s) < kInt8Parallel) {
     multiply_panels(0, count, 0);
   } else {
-    parallel_for(count, 1, multiply_panels);
+    parallel_for(count, n == 1 ? 1 : kPanelsAtOnce, multiply_panels);
   }
   return Status::ok;
 }

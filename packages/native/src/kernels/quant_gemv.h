@@ -4,7 +4,7 @@
 
 #include "core/memory.h"
 #include "core/pool.h"
-#include "kernels/gemm_tile.h"
+#include "kernels/gemm_layout.h"
 #include "quant.h"
 
 namespace ts::TS_ISA {
