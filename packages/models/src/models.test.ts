@@ -47,6 +47,20 @@ async function thrown(run: () => Promise<unknown>): Promise<{ code?: unknown; me
   throw new Error('expected an error, got none');
 }
 
+describe('a pass with a key-value cache', () => {
+  it('refuses gradients, which it would lose, and is usable afterwards', () => {
+    const model = createModel(llama, { seed: 1 });
+    const cache = model.createCache(64);
+    const slots = Int32Array.of(cache.allocate(8));
+    const batch = batchFromSequences([[1, 2, 3]], { cache: { store: cache, slots } });
+    const loss = () => languageModelLoss(model, batch, { targets: Int32Array.of(2, 3, 4), normalizer: 3 });
+    expect(() => valueAndGrad(loss, model.parameters())).toThrow(expect.objectContaining({ code: 'autograd' }));
+    expect(scope(loss).dataSync()[0]).toBeGreaterThan(0);
+    cache.dispose();
+    model.dispose();
+  });
+});
+
 describe('createModel', () => {
   it('makes the same weights from a seed, others from another', () => {
     const bits = (seed: number) => logitBytes(createModel(llama, { seed }));

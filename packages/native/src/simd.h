@@ -48,6 +48,9 @@ TS_INLINE vi lane_numbers() {
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 constexpr int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
 
+// How far ahead of its use what comes from memory is asked for, in bytes: the processor's own look-ahead ends with each page.
+constexpr int64_t kStreamAhead = 4096;
+
 // Reinterprets bits; To and From have equal size.
 template <class To, class From>
 TS_INLINE To bits(From x) {

@@ -9,7 +9,6 @@
 
 namespace ts::TS_ISA {
 
-
 // Rows of a tile, and words (pairs of k) of a step.
 constexpr int kTileRows = 16, kTileWords = 16;
 
@@ -40,9 +39,6 @@ class Tiles {
 #define TS_TILE_ZERO(tile) asm volatile("tilezero %%tmm" #tile : :)
 #define TS_TILE_DOT(sum, a, b) asm volatile("tdpbf16ps %%tmm" #b ", %%tmm" #a ", %%tmm" #sum : :)
 #define TS_TILE_DOT_INT8(sum, a, b) asm volatile("tdpbssd %%tmm" #b ", %%tmm" #a ", %%tmm" #sum : :)
-
-// How far ahead of its use a stream is asked for, in bytes.
-constexpr int64_t kStreamAhead = 4096;
 
 // What follows in memory and is wanted soon, asked for into the second-level cache while tiles are multiplied: they are done before the
 // processor has seen by itself where reading goes on.

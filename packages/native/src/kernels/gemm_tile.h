@@ -13,15 +13,22 @@ struct Following {
 };
 
 // acc[r][v] += sum over `count` words. a: one panel of A (kTileM wide); b: V vectors of panels of kTileN columns, `b_stride` words
-// apart.
+// apart. A whole tile is one of many over the same B; fewer rows are mostly all there are, and B comes from memory.
 template <class T, int R, int V>
 TS_INLINE void accumulate(const typename T::Word* a, const typename T::Word* b, int64_t b_stride, int64_t count, Following next,
                           vf (&acc)[R][V]) {
   for (int64_t i = 0; i < count; ++i) {
-    __builtin_prefetch(next.a);
-    next.a += kTileM * T::a_words * 4;
-    __builtin_prefetch(next.b, 0, 2);
-    next.b += next.b_bytes;
+    if constexpr (R < kTileM) {
+#pragma GCC unroll 16
+      for (int v = 0; v < V; ++v) {
+        __builtin_prefetch(reinterpret_cast<const char*>(b + (v / kTileV) * b_stride + (v % kTileV) * kLanes) + kStreamAhead);
+      }
+    } else {
+      __builtin_prefetch(next.a);
+      next.a += kTileM * T::a_words * 4;
+      __builtin_prefetch(next.b, 0, 2);
+      next.b += next.b_bytes;
+    }
     if constexpr (T::per_word == 1) {
       vf column[V];
 #pragma GCC unroll 16

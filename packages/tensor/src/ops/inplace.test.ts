@@ -31,6 +31,31 @@ describe.each(t.availableBackends())('in-place ops on %s', (backend) => {
     expect(() => t.writeRowsInPlace(cache, new Int32Array([3]), t.ones([1, 2]))).toThrow('rows from 0 to 2');
   });
 
+  it('refuse a source whose gradient would be lost', () => {
+    const w = t.ones([1, 2]);
+    const into = t.zeros([1, 2]);
+    const writes: ((source: t.Tensor) => void)[] = [
+      (x) => t.addInPlace(into, x),
+      (x) => t.copyInPlace(into, x),
+      (x) => t.writeRowsInPlace(into, new Int32Array([0]), x),
+    ];
+    for (const write of writes) {
+      const loss = (): t.Tensor => {
+        write(t.mul(w, w));
+        return t.sum(into);
+      };
+      expect(() => t.grad(loss, [w])).toThrow(expect.objectContaining({ code: 'autograd' }));
+      expect([...into.dataSync()]).toEqual([0, 0]);
+    }
+    const [g] = t.grad(() => {
+      const y = t.mul(w, w);
+      t.noGrad(() => t.copyInPlace(into, y));
+      return t.sum(y);
+    }, [w]);
+    expect([...(g as t.Tensor).dataSync()]).toEqual([2, 2]);
+    expect([...into.dataSync()]).toEqual([1, 1]);
+  });
+
   it('a product after an in-place write uses the new weight', () => {
     const w = t.ones([2, 2]);
     const x = t.ones([1, 2]);

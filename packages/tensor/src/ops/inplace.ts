@@ -1,3 +1,4 @@
+import { isTracked } from '../autograd';
 import type { AdamWAttrs } from '../backend/contract';
 import { TensorError } from '../errors';
 import { sameShape, showShape } from '../shape';
@@ -19,8 +20,20 @@ function wantSame(op: string, target: Tensor, source: Tensor): void {
   }
 }
 
+/** Writing is not recorded: a gradient that should flow through it would be lost without a word. */
+function wantUntracked(op: string, source: Tensor): void {
+  if (!isTracked([source])) return;
+  throw new TensorError(
+    'autograd',
+    `[${op}] expected a source that no gradient flows to, because writing in place is not recorded; use an op that gives ` +
+      'a new tensor, or noGrad where the gradient is not wanted (a pass over a key-value cache is for inference)',
+  );
+}
+
 /**
  * target += source, in the target's memory.
+ *
+ * @throws TensorError `shape`, `dtype`; `autograd` where a gradient flows to the source.
  *
  * @example
  * ```ts
@@ -32,6 +45,7 @@ function wantSame(op: string, target: Tensor, source: Tensor): void {
  */
 export function addInPlace(target: Tensor, source: Tensor): void {
   wantSame('addInPlace', target, source);
+  wantUntracked('addInPlace', source);
   wantDtype('addInPlace', source, 'source', target.dtype);
   kernelsFor('addInPlace', target, source).addInPlace(target, source);
   written(target);
@@ -45,17 +59,27 @@ export function scaleInPlace(target: Tensor, factor: Tensor): void {
   written(target);
 }
 
-/** The target's memory takes the source's values, converted to the target's dtype. */
+/**
+ * The target's memory takes the source's values, converted to the target's dtype.
+ *
+ * @throws TensorError `shape`; `autograd` where a gradient flows to the source.
+ */
 export function copyInPlace(target: Tensor, source: Tensor): void {
   wantSame('copyInPlace', target, source);
+  wantUntracked('copyInPlace', source);
   kernelsFor('copyInPlace', target, source).copyInPlace(target, source);
   written(target);
 }
 
-/** Row rows[i] of target (R, …) becomes row i of source (N, …), converted to the target's dtype. */
+/**
+ * Row rows[i] of target (R, …) becomes row i of source (N, …), converted to the target's dtype.
+ *
+ * @throws TensorError `shape`, `index_out_of_range`; `autograd` where a gradient flows to the source.
+ */
 export function writeRowsInPlace(target: Tensor, rows: Int32Array, source: Tensor): void {
   const count = target.shape[0] as number;
   wantShape('writeRowsInPlace', source, 'source', [rows.length, ...target.shape.slice(1)]);
+  wantUntracked('writeRowsInPlace', source);
   for (const row of rows) {
     if (row < 0 || row >= count) {
       throw new TensorError(
