@@ -6,15 +6,14 @@
 #include "core/pool.h"
 #include "gemm.h"
 #include "kernels/gemm_layout.h"
-#include "kernels/quant_dot.h"
 #include "kernels/quant_gemv.h"
+#include "kernels/quant_int8.h"
 #if defined(TS_TILES)
 #include "kernels/quant_amx.h"
 #endif
 
 namespace ts::TS_ISA {
 namespace {
-
 
 struct Weight {
   QuantSpec spec;

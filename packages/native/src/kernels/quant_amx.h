@@ -2,8 +2,10 @@
 // that vectors give.
 #pragma once
 
+#include "core/memory.h"
+#include "core/pool.h"
 #include "kernels/gemm_amx.h"
-#include "kernels/quant_dot.h"
+#include "kernels/quant_round.h"
 
 namespace ts::TS_ISA {
 
