@@ -148,13 +148,32 @@ TS_INLINE vh load_words_n(const uint16_t* p, int n) {
 TS_INLINE void store_words(uint16_t* p, vh x) { std::memcpy(p, &x, sizeof x); }
 TS_INLINE void store_words_n(uint16_t* p, vh x, int n) { std::memcpy(p, &x, static_cast<size_t>(n) * 2); }
 
+// ---- Words and halves of words. GCC takes a whole vector apart where one instruction would do.
+TS_INLINE vu widen(vh x) {
+#if defined(__AVX512F__)
+  return (vu)_mm512_maskz_cvtepu16_epi32(0xffff, (__m256i)x);  // GCC warns of what the plain form leaves undefined
+#elif TS_VBYTES == 32
+  return (vu)_mm256_cvtepu16_epi32((__m128i)x);
+#else
+  return __builtin_convertvector(x, vu);
+#endif
+}
+// The lower halves.
+TS_INLINE vh lower_halves(vu x) {
+#if defined(__AVX512F__)
+  return (vh)_mm512_maskz_cvtepi32_epi16(0xffff, (__m512i)x);
+#else
+  return __builtin_convertvector(x, vh);
+#endif
+}
+
 // ---- 16-bit floats. To bfloat16: round to nearest, ties to even; NaN stays NaN.
-TS_INLINE vf from_bf16(vh x) { return bits<vf>(__builtin_convertvector(x, vu) << 16); }
+TS_INLINE vf from_bf16(vh x) { return bits<vf>(widen(x) << 16); }
 TS_INLINE vh to_bf16(vf x) {
   const vu u = bits<vu>(x);
   const vu rounded = u + 0x7fffu + ((u >> 16) & 1u);
   const vu nan = (u & 0xffff0000u) | 0x00400000u;
-  return __builtin_convertvector((x != x ? nan : rounded) >> 16, vh);
+  return lower_halves((x != x ? nan : rounded) >> 16);
 }
 // The nearest bfloat16, still as float32.
 TS_INLINE vf round_bf16(vf x) {

@@ -11,6 +11,7 @@
 #include "core/pool.h"
 #include "math.h"
 
+#include "kernels/attention_query.h"
 #include "kernels/attention_tiles.h"
 
 namespace ts::TS_ISA {
@@ -57,6 +58,7 @@ void add_chunk(const AttentionCall& c, const Task& t, int64_t chunk, const State
     return;
   }
 #endif
+  if (t.count == 1 && key_heads_of_query<T>(c) > 0) return each_block([&](int64_t block) { add_block_to_query<T>(c, t, block, state, s); });
   each_block([&](int64_t block) { add_block<T>(c, t, block, state, s); });
 }
 
@@ -95,22 +97,34 @@ void finish(const AttentionCall& c, const Task& t, const State& total, int64_t p
   }
 }
 
-// Tasks of about kRows rows, written out so that threads can share them. A group of more heads than that is cut.
-int64_t list_tasks(const AttentionCall& c, Task* out) {
+// Tasks of about kRows rows, written out so that threads can share them. A group of more heads than that is cut; a single query
+// takes so many key heads together.
+int64_t list_tasks(const AttentionCall& c, int64_t together, Task* out) {
   const int64_t groups = c.groups(), heads = groups < kRows ? groups : kRows, queries = kRows / heads;
   int64_t count = 0;
   for (int64_t b = 0; b < c.segments; ++b) {
+    const int64_t key_heads = c.queries(b) == 1 ? together : 1;
     for (int64_t head = 0; head < c.heads;) {
-      const int64_t end = (head / groups + 1) * groups, own = end - head < heads ? end - head : heads;
+      const int64_t end = key_heads > 1 ? (head / groups + key_heads) * groups : (head / groups + 1) * groups, most = key_heads > 1 ? end - head : heads;
+      const int64_t left_heads = (end < c.heads ? end : c.heads) - head, own = left_heads < most ? left_heads : most;
       for (int64_t r = c.query_offsets[b]; r < c.query_offsets[b + 1]; r += queries) {
         const int64_t left = c.query_offsets[b + 1] - r;
-        if (out != nullptr) out[count] = {b, head / groups, head, own, r, left < queries ? left : queries};
+        if (out != nullptr) out[count] = {b, head / groups, key_heads > 1 ? own / groups : 1, head, own, r, left < queries ? left : queries};
         ++count;
       }
       head += own;
     }
   }
   return count;
+}
+
+// Key heads of a single query's task: all that it can take, if every thread finds several chunks even then.
+template <class T>
+int64_t key_heads_together(const AttentionCall& c) {
+  int64_t chunks = 0;
+  for (int64_t b = 0; b < c.segments; ++b) chunks += c.queries(b) == 1 ? ceil_div(c.key_lengths[b], kChunk) : 0;
+  const int64_t most = key_heads_of_query<T>(c);
+  return chunks >= 4 * threads() && most > 1 ? most : 1;
 }
 
 Status no_memory() { return fail(Status::out_of_memory, "[attention] could not allocate its scratch memory"); }
@@ -198,12 +212,12 @@ Status run_chunks(const AttentionCall& c, const Task* tasks, int64_t count, int6
 
 template <class T>
 Status run(const AttentionCall& c) {
-  const int64_t count = list_tasks(c, nullptr);
+  const int64_t together = key_heads_together<T>(c), count = list_tasks(c, together, nullptr);
   const Scratch list(static_cast<size_t>(count + 1) * sizeof(Task));
   const Spaces<T> spaces(c);
   if (!list || !spaces) return no_memory();
   Task* const tasks = list.as<Task>();
-  list_tasks(c, tasks);
+  list_tasks(c, together, tasks);
   // Few tasks over long rows are shared out by their chunks.
   int64_t units = 0, rows = 0;
   for (int64_t i = 0; i < count && count < 4 * threads(); ++i) {

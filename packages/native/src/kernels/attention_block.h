@@ -24,9 +24,10 @@ static_assert(kKeys % kKeyStrip == 0 && kRows % kRowGroup == 0 && kRowGroup % kS
 template <class T>
 constexpr bool kByTiles = kHaveTiles && T::per_word == 2;
 
-// Queries begin … begin + count - 1 of the batch, heads head … head + heads - 1, which share a key head.
+// Queries begin … begin + count - 1 of the batch, heads head … head + heads - 1 of the key heads from key_head on: one of these,
+// but for a single query (attention_query.h).
 struct Task {
-  int64_t segment, key_head, head, heads, begin, count;
+  int64_t segment, key_head, key_heads, head, heads, begin, count;
   int64_t rows() const { return count * heads; }
   int64_t position(const AttentionCall& c) const { return c.query_starts[segment] + begin - c.query_offsets[segment]; }
   // Rows are query by query; slot is the row of (N, Hq).
@@ -181,17 +182,18 @@ TS_INLINE void weigh(const AttentionCall& c, const Space<T>& s, const State& sta
   store(state.total + r0, fma(load(state.total + r0), shrink, total));
 }
 
-// Asks for the rows of a block of keys and values: they lie apart, beyond the processor's own guesses.
+// Asks for a block's rows of keys or values: they lie apart, beyond the processor's own guesses.
+inline void prefetch_rows(const Rows& rows, const BlockRows& at) {
+  const int64_t size = static_cast<int64_t>(dtype_bytes(rows.type));
+  for (int64_t j = 0; j < at.count; ++j) {
+    for (int64_t byte = 0; byte < rows.width * size; byte += 64) __builtin_prefetch(static_cast<const char*>(rows.data) + at(j) * size + byte);
+  }
+}
 inline void prefetch_block(const AttentionCall& c, const Task& t, int64_t from) {
   if (from >= c.key_lengths[t.segment]) return;
   const BlockRows at(c, t.segment, t.key_head, from);
-  const int64_t size = static_cast<int64_t>(dtype_bytes(c.kv_type));
-  for (int64_t j = 0; j < at.count; ++j) {
-    for (int64_t byte = 0; byte < c.width * size; byte += 64) {
-      __builtin_prefetch(static_cast<const char*>(c.k) + at(j) * size + byte);
-      __builtin_prefetch(static_cast<const char*>(c.v) + at(j) * size + byte);
-    }
-  }
+  prefetch_rows(c.keys(), at);
+  prefetch_rows(c.values(), at);
 }
 
 // Gives values that were taken out of the block's rows back to the rows of the task that see them; weight(r, j).

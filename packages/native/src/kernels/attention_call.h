@@ -73,8 +73,10 @@ struct AttentionCall {
 // Where the rows of a block of keys begin, page by page.
 struct BlockRows {
   int64_t starts[kKeys];
-  int64_t count;
-  int64_t operator()(int64_t j) const { return starts[j]; }
+  int64_t count, offset = 0;
+  int64_t operator()(int64_t j) const { return starts[j] + offset; }
+  // Whether they lie `step` values apart.
+  bool evenly(int64_t step) const { return starts[count - 1] - starts[0] == (count - 1) * step; }
 
   BlockRows(const AttentionCall& c, int64_t segment, int64_t key_head, int64_t from) {
     const int64_t left = c.key_lengths[segment] - from;

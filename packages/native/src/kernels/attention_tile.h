@@ -21,19 +21,35 @@ constexpr int kStrip = 6;
 constexpr int kStrip = 4;
 #endif
 
+// Rows that are few enough for tiles of four vectors, whose sums would else be too few to hide an addition's latency.
+constexpr int kFewRows = kStrip == 12 ? 4 : 2;
+
 // What operands consist of: float32 values, or pairs of bfloat16 along the inner dimension for the dot product instruction.
 struct Singles {
   using Word = float;
+  using Column = Word;  // what b's rows consist of
   using Vector = vf;
   static constexpr int per_word = 1;
+  static TS_INLINE Vector columns(const Column* p) { return load(p); }
   static TS_INLINE Vector spread(Word x) { return splat(x); }
   static TS_INLINE vf step(Vector a, Vector b, vf sum) { return fma(a, b, sum); }
+};
+// The same with b in bfloat16, as it lies in a cache.
+struct Halves : Singles {
+  using Column = uint16_t;
+  static TS_INLINE Vector columns(const Column* p) { return from_bf16(load_words(p)); }
 };
 #if defined(TS_DOT_BF16)
 struct Pairs {
   using Word = uint32_t;
+  using Column = Word;
   using Vector = vu;
   static constexpr int per_word = 2;
+  static TS_INLINE Vector columns(const Column* p) {
+    vu out;
+    std::memcpy(&out, p, sizeof out);
+    return out;
+  }
   static TS_INLINE Vector spread(Word x) { return splat_u(x); }
   static TS_INLINE vf step(Vector a, Vector b, vf sum) { return dot_bf16(sum, a, b); }
 };
@@ -42,17 +58,25 @@ struct Pairs {
 // How a sum begins: from zero, from what is there, or from that times the row's factor.
 enum class From { zero, there, scaled };
 
+// What a product of few rows asks for meanwhile, `step` bytes with each step of its sum: more at once would wait for one another,
+// and the product for them.
+struct Upcoming {
+  const char* at = nullptr;
+  int64_t step = 0;
+};
+
 // The operands of c (rows, cols) = Σ a(row, i) b(i, col) over i in [lo, hi), ascending.
 template <class T>
 struct Tile {
   const typename T::Word* a;
   int64_t a_stride;  // between rows if these are the major ones, else between values of i
-  const typename T::Word* b;
+  const typename T::Column* b;
   int64_t b_stride;
   int64_t lo, hi;  // in words
   float* c;
   int64_t c_stride;
   const float* factors;
+  Upcoming ahead{};
 };
 
 template <class T, bool kRowMajor, From kFrom, int R, int V>
@@ -68,12 +92,15 @@ __attribute__((noinline)) void tile_of(const Tile<T>& t, int64_t row, int64_t co
     }
   }
   const typename T::Word* a = kRowMajor ? t.a + row * t.a_stride + t.lo : t.a + row + t.lo * t.a_stride;
-  const typename T::Word* b = t.b + col + t.lo * t.b_stride;
+  const typename T::Column* b = t.b + col + t.lo * t.b_stride;
   const int64_t a_row = kRowMajor ? t.a_stride : 1, a_step = kRowMajor ? 1 : t.a_stride, b_step = t.b_stride;
+  constexpr bool kAsks = R <= kStrip / 2;
+  const char* ahead = t.ahead.at;
+  const int64_t asked = row == 0 && col == 0 ? t.ahead.step : 0;
   for (int64_t i = t.lo; i < t.hi; ++i) {
     typename T::Vector column[V];
 #pragma GCC unroll 16
-    for (int v = 0; v < V; ++v) std::memcpy(&column[v], b + v * kLanes, sizeof column[v]);
+    for (int v = 0; v < V; ++v) column[v] = T::columns(b + v * kLanes);
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {
       const typename T::Vector value = T::spread(a[r * a_row]);
@@ -82,6 +109,10 @@ __attribute__((noinline)) void tile_of(const Tile<T>& t, int64_t row, int64_t co
     }
     a += a_step;
     b += b_step;
+    if constexpr (kAsks) {
+      for (int64_t byte = 0; byte < asked; byte += 64) __builtin_prefetch(ahead + byte);
+      ahead += asked;
+    }
   }
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
@@ -90,11 +121,11 @@ __attribute__((noinline)) void tile_of(const Tile<T>& t, int64_t row, int64_t co
   }
 }
 
-// R rows over `cols` columns, a multiple of kLanes. Few rows take wider tiles to keep enough sums in flight.
+// R rows over `cols` columns, a multiple of kLanes.
 template <class T, bool kRowMajor, From kFrom, int R>
 TS_INLINE void tiles_of(const Tile<T>& t, int64_t row, int64_t cols) {
   int64_t col = 0;
-  if constexpr (R <= 2) {
+  if constexpr (R <= kFewRows) {
     for (; col + 4 * kLanes <= cols; col += 4 * kLanes) tile_of<T, kRowMajor, kFrom, R, 4>(t, row, col);
   }
   for (; col + 2 * kLanes <= cols; col += 2 * kLanes) tile_of<T, kRowMajor, kFrom, R, 2>(t, row, col);
@@ -110,8 +141,13 @@ inline void strip(const Tile<T>& t, int64_t rows, int64_t cols) {
     tiles_of<T, kRowMajor, kFrom, kStrip / 2>(t, 0, cols);
     row = kStrip / 2;
   }
-  for (; row + 2 <= rows; row += 2) tiles_of<T, kRowMajor, kFrom, 2>(t, row, cols);
-  if (row < rows) tiles_of<T, kRowMajor, kFrom, 1>(t, row, cols);
+  for (; row + kFewRows <= rows; row += kFewRows) tiles_of<T, kRowMajor, kFrom, kFewRows>(t, row, cols);
+  const int64_t left = rows - row;
+  if constexpr (kFewRows == 4) {
+    if (left == 3) return tiles_of<T, kRowMajor, kFrom, 3>(t, row, cols);
+    if (left == 2) return tiles_of<T, kRowMajor, kFrom, 2>(t, row, cols);
+  }
+  if (left == 1) tiles_of<T, kRowMajor, kFrom, 1>(t, row, cols);
 }
 
 // ---- Staging.
@@ -130,7 +166,18 @@ TS_INLINE vf row_values(const void* data, DType type, int64_t start, int64_t wid
 
 // A row of `width` values as `words` words (a multiple of kLanes), zeros behind; rounded to bfloat16 if asked.
 TS_INLINE void stage_row(const void* data, DType type, int64_t start, int64_t width, int64_t words, bool round, float* out) {
-  for (int64_t d = 0; d < words; d += kLanes) {
+  const int64_t whole = width / kLanes * kLanes;
+  if (type == DType::bfloat16) {
+    const uint16_t* p = static_cast<const uint16_t*>(data) + start;
+    for (int64_t d = 0; d < whole; d += kLanes) store(out + d, from_bf16(load_words(p + d)));
+  } else if (round) {
+    const float* p = static_cast<const float*>(data) + start;
+    for (int64_t d = 0; d < whole; d += kLanes) store(out + d, round_bf16(load(p + d)));
+  } else {
+    const float* p = static_cast<const float*>(data) + start;
+    for (int64_t d = 0; d < whole; d += kLanes) store(out + d, load(p + d));
+  }
+  for (int64_t d = whole; d < words; d += kLanes) {
     const vf x = row_values(data, type, start, width, d);
     store(out + d, round && type != DType::bfloat16 ? round_bf16(x) : x);
   }
@@ -164,19 +211,46 @@ inline void stage_rows(const Rows& rows, int64_t count, int64_t words, const Sta
   for (int64_t j = 0; j < count; ++j) stage_row(rows.data, rows.type, start(j), rows.width, words, rows.round, out + j * words);
 }
 
+// Rows of bfloat16 by kLanes pairs of columns: out[d * stride + l] is value d of row start(l), as float32.
+template <class Start>
+TS_INLINE void turn_pairs(const uint16_t* data, const Start& start, int64_t width, int64_t stride, float* out) {
+  for (int64_t d = 0; d < width; d += 2 * kLanes) {
+    vu pairs[kLanes];
+#pragma GCC unroll 16
+    for (int l = 0; l < kLanes; ++l) std::memcpy(&pairs[l], data + start(l) + d, sizeof(vu));
+    transpose(pairs);
+#pragma GCC unroll 16
+    for (int i = 0; i < kLanes; ++i) {
+      store(out + (d + 2 * i) * stride, bits<vf>(pairs[i] << 16));
+      store(out + (d + 2 * i + 1) * stride, bits<vf>(pairs[i] & 0xffff0000u));
+    }
+  }
+}
+
 // Rows as columns: out[word * stride + j] for j < count; `stride` is a multiple of kLanes and columns from count up to the
 // next multiple of kLanes become zeros. staged: kLanes * words words.
 template <class Word, class Start>
 inline void stage_columns(const Rows& rows, int64_t count, int64_t words, int64_t stride, const Start& start, Word* staged, Word* out) {
-  // Whole rows of bfloat16 are pairs where they lie.
-  const bool in_place = __is_same(Word, uint32_t) && rows.type == DType::bfloat16 && rows.width == 2 * words;
+  constexpr bool kPairs = __is_same(Word, uint32_t);
+  // Whole rows of bfloat16 are pairs where they lie; whole rows of float32 are words.
+  const bool bf16 = rows.type == DType::bfloat16, unrounded = rows.type == DType::float32 && !rows.round;
+  const bool in_place = kPairs ? bf16 && rows.width == 2 * words : unrounded && rows.width == words;
+  const bool halves = !kPairs && bf16 && rows.width == words && words % (2 * kLanes) == 0;
   for (int64_t j = 0; j < count; j += kLanes) {
+    const auto begin = [&](int64_t l) { return start(j + l); };
     if (in_place && j + kLanes <= count) {
+      const char* data = static_cast<const char*>(rows.data);
+      const int64_t size = kPairs ? 2 : 4;
       for (int64_t w = 0; w < words; w += kLanes) {
-        turn([&](int l) { return static_cast<const uint16_t*>(rows.data) + start(j + l) + 2 * w; },
-             [&](int i) { return out + (w + i) * stride + j; });
+        turn([&](int l) { return data + begin(l) * size + 4 * w; }, [&](int i) { return out + (w + i) * stride + j; });
       }
       continue;
+    }
+    if constexpr (!kPairs) {
+      if (halves && j + kLanes <= count) {
+        turn_pairs(static_cast<const uint16_t*>(rows.data), begin, words, stride, out + j);
+        continue;
+      }
     }
     for (int64_t l = 0; l < kLanes; ++l) {
       if (j + l < count) {
@@ -247,7 +321,17 @@ inline bool take_out(float* rows, int64_t count, int64_t padded, uint8_t* flags)
   }
   return true;
 }
-// The same for what stage_pairs made.
+// The same for what stage_pairs made, of a single row and of all.
+inline bool take_out_row(uint32_t* pairs, int64_t padded, int64_t j) {
+  uint16_t* halves = reinterpret_cast<uint16_t*>(pairs + j / 2 * padded) + j % 2;
+  bool lost = false;
+  for (int64_t d = 0; d < padded; ++d) {
+    if ((halves[2 * d] & 0x7f80u) != 0x7f80u) continue;
+    halves[2 * d] = 0;
+    lost = true;
+  }
+  return lost;
+}
 inline bool take_out(uint32_t* pairs, int64_t count, int64_t padded, uint8_t* flags) {
   vi any{};
   for (int64_t i = 0; i < (count + 1) / 2 * padded; i += kLanes) {
@@ -255,16 +339,7 @@ inline bool take_out(uint32_t* pairs, int64_t count, int64_t padded, uint8_t* fl
     any |= ((words & 0x7f80) == 0x7f80) | ((words & 0x7f800000) == 0x7f800000);
   }
   if (!any_lane(any)) return false;
-  uint16_t* halves = reinterpret_cast<uint16_t*>(pairs);
-  for (int64_t j = 0; j < count; ++j) {
-    flags[j] = 0;
-    for (int64_t d = 0; d < padded; ++d) {
-      uint16_t& half = halves[2 * (j / 2 * padded + d) + j % 2];
-      if ((half & 0x7f80u) != 0x7f80u) continue;
-      half = 0;
-      flags[j] = 1;
-    }
-  }
+  for (int64_t j = 0; j < count; ++j) flags[j] = take_out_row(pairs, padded, j);
   return true;
 }
 // sums += weight * value where the value was taken out; value(d) gives kLanes of them.

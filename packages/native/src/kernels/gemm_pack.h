@@ -13,24 +13,34 @@ struct PackSource {
   int64_t lane_stride, k_stride;
 };
 
+// Numbers of lanes as a pack: shuffles are single instructions only where the compiler knows their constants.
+template <int... kLane>
+struct Lanes {};
+template <int kCount, int... kLane>
+struct LanesUpTo : LanesUpTo<kCount - 1, kCount - 1, kLane...> {};
+template <int... kLane>
+struct LanesUpTo<0, kLane...> {
+  using List = Lanes<kLane...>;
+};
+
+// Exchanges the upper lanes of every block of 2 kStep lanes of a for the lower ones of b.
+template <int kStep, int... kLane>
+TS_INLINE void exchange(vu& a, vu& b, Lanes<kLane...>) {
+  constexpr vi low{((kLane & kStep) != 0 ? kLanes + kLane - kStep : kLane)...};
+  constexpr vi high{((kLane & kStep) != 0 ? kLanes + kLane : kLane + kStep)...};
+  const vu first = __builtin_shuffle(a, b, low);
+  b = __builtin_shuffle(a, b, high);
+  a = first;
+}
+
 // kLanes x kLanes transpose: exchanges blocks of 1, 2, 4, … lanes between rows.
+template <int kStep = 1>
 TS_INLINE void transpose(vu (&x)[kLanes]) {
-#pragma GCC unroll 4
-  for (int s = 1; s < kLanes; s *= 2) {
-    vi low, high;
 #pragma GCC unroll 16
-    for (int l = 0; l < kLanes; ++l) {
-      low[l] = (l & s) != 0 ? kLanes + l - s : l;
-      high[l] = (l & s) != 0 ? kLanes + l : l + s;
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < kLanes; ++i) {
-      if ((i & s) != 0) continue;
-      const vu a = x[i], b = x[i + s];
-      x[i] = __builtin_shuffle(a, b, low);
-      x[i + s] = __builtin_shuffle(a, b, high);
-    }
+  for (int i = 0; i < kLanes; ++i) {
+    if ((i & kStep) == 0) exchange<kStep>(x[i], x[i + kStep], LanesUpTo<kLanes>::List{});
   }
+  if constexpr (2 * kStep < kLanes) transpose<2 * kStep>(x);
 }
 
 // kLanes rows of kLanes words as columns: row l begins at from(l), column i at to(i).
@@ -105,7 +115,7 @@ TS_INLINE vu pair_halves(vh even, vh odd) {
 #if defined(__AVX512BF16__)
   return interleave(_mm512_inserti64x4(_mm512_castsi256_si512((__m256i)even), (__m256i)odd, 1));
 #else
-  return __builtin_convertvector(even, vu) | (__builtin_convertvector(odd, vu) << 16);
+  return widen(even) | (widen(odd) << 16);
 #endif
 }
 
