@@ -182,6 +182,11 @@ TS_INLINE vf round_bf16(vf x) {
   const vu nan = (u & 0xffff0000u) | 0x00400000u;
   return bits<vf>(x != x ? nan : rounded);
 }
+// The same where a NaN may become anything: what it stands for is lost already.
+TS_INLINE vf round_bf16_number(vf x) {
+  const vu u = bits<vu>(x);
+  return bits<vf>((u + 0x7fffu + ((u >> 16) & 1u)) & 0xffff0000u);
+}
 TS_INLINE float from_bf16(uint16_t x) { return bits<float>(static_cast<uint32_t>(x) << 16); }
 TS_INLINE uint16_t to_bf16(float x) {
   const uint32_t u = bits<uint32_t>(x);

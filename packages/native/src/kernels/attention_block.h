@@ -152,29 +152,31 @@ float weight_of(const Space<T>& s, int64_t r, int64_t j) {
 }
 
 // Turns the products of kLanes rows, from r0 on, with the keys lo … hi - 1 of a block into weights, and notes by how much
-// older sums shrink. `from`: the block's first key.
-template <class T>
+// older sums shrink. `from`: the block's first key; kAll: the rows see all of these keys. A NaN among the weights makes the row's
+// total one as well, and so its result.
+template <class T, bool kAll>
 TS_INLINE void weigh(const AttentionCall& c, const Space<T>& s, const State& state, int64_t r0, int64_t from, int64_t lo, int64_t hi) {
   const vi first = load(s.first + r0) - static_cast<int32_t>(from), last = load(s.last + r0) - static_cast<int32_t>(from);
   const vf largest = load(state.largest + r0);
   vf now = largest;
   for (int64_t j = lo; j < hi; ++j) {
     float* at = s.scores + j * kRows + r0;
+    const vf score = score_of(load(at), c.scale, c.softcap);
     const vi key = splat_i(static_cast<int32_t>(j));
-    const vf x = select((key >= first) & (key < last), score_of(load(at), c.scale, c.softcap), splat(kNothing));
+    const vf x = kAll ? score : select((key >= first) & (key < last), score, splat(kNothing));
     store(at, x);
     now = max(x, now);
   }
   // Where every score is -infinity there is nothing to subtract.
   const vf base = select(now == kNothing, vf{}, now);
   const auto weight = [&](int64_t j) { return exp(load(s.scores + j * kRows + r0) - base); };
+  const bool round = T::per_word == 1 && c.round;
   vf total{};
   for (int64_t j = lo; j < hi; j += 2) {
     const vf even = weight(j), odd = weight(j + 1);
     total += even;
     total += odd;
-    const bool round = T::per_word == 1 && c.round;
-    keep_weights(s, r0, j, round ? round_bf16(even) : even, round ? round_bf16(odd) : odd);
+    keep_weights(s, r0, j, round ? round_bf16_number(even) : even, round ? round_bf16_number(odd) : odd);
   }
   const vf shrink = exp(largest - base);
   store(s.shrink + r0, shrink);
@@ -182,18 +184,18 @@ TS_INLINE void weigh(const AttentionCall& c, const Space<T>& s, const State& sta
   store(state.total + r0, fma(load(state.total + r0), shrink, total));
 }
 
-// Asks for a block's rows of keys or values: they lie apart, beyond the processor's own guesses.
-inline void prefetch_rows(const Rows& rows, const BlockRows& at) {
+// Asks for rows lo … hi - 1 of a block of keys or values: they lie apart, beyond the processor's own guesses.
+inline void prefetch_rows(const Rows& rows, const BlockRows& at, int64_t lo, int64_t hi) {
   const int64_t size = static_cast<int64_t>(dtype_bytes(rows.type));
-  for (int64_t j = 0; j < at.count; ++j) {
+  for (int64_t j = lo; j < hi; ++j) {
     for (int64_t byte = 0; byte < rows.width * size; byte += 64) __builtin_prefetch(static_cast<const char*>(rows.data) + at(j) * size + byte);
   }
 }
 inline void prefetch_block(const AttentionCall& c, const Task& t, int64_t from) {
   if (from >= c.key_lengths[t.segment]) return;
   const BlockRows at(c, t.segment, t.key_head, from);
-  prefetch_rows(c.keys(), at);
-  prefetch_rows(c.values(), at);
+  prefetch_rows(c.keys(), at, 0, at.count);
+  prefetch_rows(c.values(), at, 0, at.count);
 }
 
 // Gives values that were taken out of the block's rows back to the rows of the task that see them; weight(r, j).
@@ -226,20 +228,26 @@ void add_block(const AttentionCall& c, const Task& t, int64_t block, const State
   const BlockRows at(c, t.segment, t.key_head, from);
   stage_rows(c.keys(), at.count, s.words, at, s.keys);
   stage_values(c.values(), at, s.padded, s.values);
-  prefetch_block(c, t, from + kKeys);
-  const int64_t inner = (c.width + T::per_word - 1) / T::per_word;
+  const int64_t inner = ceil_div(c.width, T::per_word);
   const auto seen = [&](int64_t first_row, int64_t last_row) { return Columns(s.first[first_row], s.last[last_row], from); };
   uint8_t lost[kKeys];
   // A pair may hold a key that is masked.
   const bool taken = !see_alike(t, s, from, at.count, T::per_word) && take_out(s.values, at.count, s.padded, lost);
+  // The next block is asked for little by little: more at once would wait for one another, and the products for them.
+  const BlockRows next(c, t.segment, t.key_head, from + kKeys);
   for (int64_t r = 0; r < rows; r += kRowGroup) {
     const int64_t end = r + kRowGroup < rows ? r + kRowGroup : rows;
     const Columns cols = seen(r, end - 1);
     if (cols.empty()) continue;
     score(s, inner, cols, r, whole_vectors(end - r));
-    for (int64_t i = r; i < end; i += kLanes) weigh<T>(c, s, state, i, from, cols.lo / 2 * 2, (cols.hi + 1) / 2 * 2);
+    const int64_t lo = cols.lo / 2 * 2, hi = (cols.hi + 1) / 2 * 2;
+    // Both ends ascend with the row.
+    const bool all = s.first[end - 1] <= from + lo && s.last[r] >= from + hi;
+    for (int64_t i = r; i < end; i += kLanes) all ? weigh<T, true>(c, s, state, i, from, lo, hi) : weigh<T, false>(c, s, state, i, from, lo, hi);
     for (int64_t i = r; i < end; i += kStrip) {
-      const int64_t count = end - i < kStrip ? end - i : kStrip;
+      const int64_t count = end - i < kStrip ? end - i : kStrip, ask_lo = i * next.count / rows, ask_hi = (i + count) * next.count / rows;
+      prefetch_rows(c.keys(), next, ask_lo, ask_hi);
+      prefetch_rows(c.values(), next, ask_lo, ask_hi);
       const Columns own = seen(i, i + count - 1);
       if (!own.empty()) sum_values(s, own, state, i, count);
     }

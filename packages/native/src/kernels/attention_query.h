@@ -37,8 +37,8 @@ TS_INLINE void keep_row(const AttentionCall& c, const Space<T>& s, int64_t r, in
     store_words(to, to_bf16(low));
     store_words(to + kLanes, to_bf16(high));
   } else {
-    store(s.weights + r * kKeys + lo, c.round ? round_bf16(low) : low);
-    store(s.weights + r * kKeys + lo + kLanes, c.round ? round_bf16(high) : high);
+    store(s.weights + r * kKeys + lo, c.round ? round_bf16_number(low) : low);
+    store(s.weights + r * kKeys + lo + kLanes, c.round ? round_bf16_number(high) : high);
   }
 }
 
@@ -119,7 +119,7 @@ inline Upcoming ask_ahead(const AttentionCall& c, const Task& t, const Rows& row
   next.offset = i * c.width;
   const bool all = t.key_heads == c.key_heads && next.count > 0 && next.evenly(c.key_heads * c.width);
   if (!all) {
-    prefetch_rows(rows, next);
+    prefetch_rows(rows, next, 0, next.count);
     return {};
   }
   const int64_t size = static_cast<int64_t>(dtype_bytes(rows.type)), share = next.count * c.width * size;
