@@ -336,13 +336,14 @@ Status multiply(const Product& p) {
   return with_operands(p, [&]<class T>() { return multiply_as<T>(p); });
 }
 
-// The most rows for which a packed weight is worth its memory: with more, packing is a small part of the product.
-constexpr int64_t kPackedRows = 64;
+// The most rows for which a packed weight is worth its memory: with more, packing is a small part of the product. Weights of
+// bfloat16 are there to be used, not trained, and prompts are read by so many rows.
+constexpr int64_t packed_rows(DType weight) { return weight == DType::bfloat16 ? 512 : 64; }
 
 Status multiply_kept(Product p, void* block) {
   if (p.m <= 0 || p.n <= 0 || p.k <= 0 || block == nullptr) return multiply(p);
   const PackedKey key{p.b.data, p.n, p.k, static_cast<int>(p.b.dtype), static_cast<int>(p.compute), p.b.col_stride == 1};
-  const PackedLookup found = packed_find(block, key, p.m <= kPackedRows);
+  const PackedLookup found = packed_find(block, key, p.m <= packed_rows(p.b.dtype));
   void* packed = found.data;
   if (found.wanted) {
     packed = allocate(packed_b_bytes(p.n, p.k, p.compute));
