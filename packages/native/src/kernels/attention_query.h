@@ -34,8 +34,13 @@ template <class T>
 TS_INLINE void keep_row(const AttentionCall& c, const Space<T>& s, int64_t r, int64_t lo, vf low, vf high) {
   if constexpr (T::per_word == 2) {
     uint16_t* to = reinterpret_cast<uint16_t*>(s.weights + r * kKeyPairs) + lo;
+#if defined(__AVX512BF16__)
+    const vu pairs = narrow(low, high);
+    std::memcpy(to, &pairs, sizeof pairs);
+#else
     store_words(to, to_bf16(low));
     store_words(to + kLanes, to_bf16(high));
+#endif
   } else {
     store(s.weights + r * kKeys + lo, c.round ? round_bf16_number(low) : low);
     store(s.weights + r * kKeys + lo + kLanes, c.round ? round_bf16_number(high) : high);
