@@ -1,5 +1,6 @@
 import type { Tensor } from '@tessera-llm/tensor';
 import type { KVCache } from './cache';
+import { isApplied } from './adapters/applied';
 import { LayersError } from './errors';
 
 /** Keys of dropout: the same (seed, step, module, sample, position) drops the same elements, however rows are batched. */
@@ -246,7 +247,7 @@ function wholeId(id: number | undefined, b: number, t: number): number {
 /**
  * Checks the host arrays of a batch against each other.
  *
- * @throws LayersError `shape` or `value`
+ * @throws LayersError `shape`, `value`, `position_out_of_range`, `adapter`
  */
 export function checkSegments(segments: Segments, rows: number): void {
   const { offsets, positions, cache, rng, adapters, maxLengths } = segments;
@@ -272,6 +273,14 @@ export function checkSegments(segments: Segments, rows: number): void {
   expectLength('rng.sampleIds', rng?.sampleIds, count);
   expectLength('adapters', adapters, count);
   expectLength('maxLengths', maxLengths, count);
+  // A layer without adapters can't tell whether the others have the one that is asked for.
+  const absent = adapters?.find((index) => index !== -1 && !isApplied(index));
+  if (absent !== undefined) {
+    throw new LayersError(
+      'adapter',
+      `[batch] expected indices of applied adapters or -1 in adapters, got ${absent}, which no model has; applyAdapter gives them`,
+    );
+  }
   const negative = positions.findIndex((p) => p < 0);
   if (negative >= 0) {
     throw new LayersError(

@@ -52,7 +52,7 @@ export interface CausalLM extends Module {
   /**
    * Hidden states after the final norm, (N, C) for the N rows of the batch; feeds the batch's cache.
    *
-   * @throws LayersError `token_out_of_range`, `position_out_of_range`, `shape`, `value`, `cache`, `cache_full`
+   * @throws LayersError `token_out_of_range`, `position_out_of_range`, `shape`, `value`, `cache`, `cache_full`, `adapter`
    */
   hidden(batch: Batch): Tensor;
   /** rows (M, C) of hidden states -> (M, V). */

@@ -24,7 +24,7 @@ export interface PassOptions {
  * Starts a forward pass: checks the batch, reserves room in its cache and makes the rotary tables, once for all layers.
  * The caller ends it with `endPass`.
  *
- * @throws LayersError `shape`, `value`, `cache`, `cache_full`, `position_out_of_range`
+ * @throws LayersError `shape`, `value`, `cache`, `cache_full`, `position_out_of_range`, `adapter`
  */
 export function beginPass<S extends Segments>(batch: S, { backend, rotary = null }: PassOptions): Pass<S> {
   const { offsets, positions, cache } = batch;

@@ -55,6 +55,21 @@ describe('adapters in folders', () => {
     }
   });
 
+  it('that no model has are refused in a batch, also those that are gone', () => {
+    for (const config of [llama, gpt2]) {
+      const model = createModel(config, { seed: 1 });
+      const others = Array.from({ length: 20 }, (_, seed) =>
+        applyAdapter(model, createAdapter(model, { target_modules: 'all-linear', r: 1 }, { seed })),
+      );
+      const batch = batchFromSequences([[1, 2, 3]], { adapters: Int32Array.of(19) });
+      expect(model.hidden(batch).shape).toEqual([3, 16]);
+      for (const adapter of others) adapter.dispose();
+      expect(() => model.hidden(batch)).toThrow(expect.objectContaining({ code: 'adapter' }));
+      expect(() => model.hidden(batch)).toThrow('got 19, which no model has');
+      expect(model.hidden({ ...batch, adapters: Int32Array.of(-1) }).shape).toEqual([3, 16]);
+    }
+  });
+
   it('are read from bfloat16', async () => {
     const folder = join(root, 'narrow');
     const made = createAdapter(createModel(llama, { seed: 1 }), { target_modules: ['q_proj'] }, { seed: 2 });

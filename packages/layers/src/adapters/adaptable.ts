@@ -25,6 +25,7 @@ import { missingRng, rowKeys } from '../dropout';
 import { Module } from '../module';
 import { structureChanged } from '../structure';
 import type { Weight } from '../weight';
+import { countHolders } from './applied';
 import type { AdapterSlots, RowGroups } from './slots';
 
 const brand = Symbol.for('tessera.layers.AdaptableLayer');
@@ -59,8 +60,11 @@ export abstract class AdaptableLayer extends Module {
   /** @internal Takes an adapter's factors, or with null lets go of them. */
   setFactors(slots: AdapterSlots, index: number, factors: LoraFactors | null): void {
     structureChanged();
-    if (factors === null) this.#factors.delete(index);
-    else this.#factors.set(index, factors);
+    if (this.#factors.delete(index)) countHolders(index, -1);
+    if (factors !== null) {
+      this.#factors.set(index, factors);
+      countHolders(index, 1);
+    }
     this.#slots = this.#factors.size > 0 ? slots : null;
   }
 
