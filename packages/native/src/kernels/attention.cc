@@ -105,11 +105,10 @@ int64_t list_tasks(const AttentionCall& c, int64_t together, Task* out) {
   for (int64_t b = 0; b < c.segments; ++b) {
     const int64_t key_heads = c.queries(b) == 1 ? together : 1;
     for (int64_t head = 0; head < c.heads;) {
-      const int64_t end = key_heads > 1 ? (head / groups + key_heads) * groups : (head / groups + 1) * groups, most = key_heads > 1 ? end - head : heads;
-      const int64_t left_heads = (end < c.heads ? end : c.heads) - head, own = left_heads < most ? left_heads : most;
+      const int64_t end = min64((head / groups + key_heads) * groups, c.heads), own = min64(end - head, key_heads * heads);
       for (int64_t r = c.query_offsets[b]; r < c.query_offsets[b + 1]; r += queries) {
         const int64_t left = c.query_offsets[b + 1] - r;
-        if (out != nullptr) out[count] = {b, head / groups, key_heads > 1 ? own / groups : 1, head, own, r, left < queries ? left : queries};
+        if (out != nullptr) out[count] = {b, head / groups, ceil_div(own, groups), head, own, r, min64(left, queries)};
         ++count;
       }
       head += own;

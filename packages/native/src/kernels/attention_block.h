@@ -191,12 +191,6 @@ inline void prefetch_rows(const Rows& rows, const BlockRows& at, int64_t lo, int
     for (int64_t byte = 0; byte < rows.width * size; byte += 64) __builtin_prefetch(static_cast<const char*>(rows.data) + at(j) * size + byte);
   }
 }
-inline void prefetch_block(const AttentionCall& c, const Task& t, int64_t from) {
-  if (from >= c.key_lengths[t.segment]) return;
-  const BlockRows at(c, t.segment, t.key_head, from);
-  prefetch_rows(c.keys(), at, 0, at.count);
-  prefetch_rows(c.values(), at, 0, at.count);
-}
 
 // Gives values that were taken out of the block's rows back to the rows of the task that see them; weight(r, j).
 template <class T, class Weight>

@@ -167,20 +167,23 @@ TS_INLINE vf row_values(const void* data, DType type, int64_t start, int64_t wid
 // A row of `width` values as `words` words (a multiple of kLanes), zeros behind; rounded to bfloat16 if asked.
 TS_INLINE void stage_row(const void* data, DType type, int64_t start, int64_t width, int64_t words, bool round, float* out) {
   const int64_t whole = width / kLanes * kLanes;
+  const uint16_t* const halves = static_cast<const uint16_t*>(data) + start;
+  const float* const floats = static_cast<const float*>(data) + start;
+  const auto fill = [&](int64_t from, int64_t to, const auto& value) {
+    for (int64_t d = from; d < to; d += kLanes) store(out + d, value(d));
+  };
+  // One of these for all vectors of a row, chosen before the loop.
   if (type == DType::bfloat16) {
-    const uint16_t* p = static_cast<const uint16_t*>(data) + start;
-    for (int64_t d = 0; d < whole; d += kLanes) store(out + d, from_bf16(load_words(p + d)));
+    fill(0, whole, [&](int64_t d) { return from_bf16(load_words(halves + d)); });
   } else if (round) {
-    const float* p = static_cast<const float*>(data) + start;
-    for (int64_t d = 0; d < whole; d += kLanes) store(out + d, round_bf16(load(p + d)));
+    fill(0, whole, [&](int64_t d) { return round_bf16(load(floats + d)); });
   } else {
-    const float* p = static_cast<const float*>(data) + start;
-    for (int64_t d = 0; d < whole; d += kLanes) store(out + d, load(p + d));
+    fill(0, whole, [&](int64_t d) { return load(floats + d); });
   }
-  for (int64_t d = whole; d < words; d += kLanes) {
+  fill(whole, words, [&](int64_t d) {
     const vf x = row_values(data, type, start, width, d);
-    store(out + d, round && type != DType::bfloat16 ? round_bf16(x) : x);
-  }
+    return round && type != DType::bfloat16 ? round_bf16(x) : x;
+  });
 }
 TS_INLINE void stage_row(const void* data, DType type, int64_t start, int64_t width, int64_t words, bool, uint32_t* out) {
   uint16_t* to = reinterpret_cast<uint16_t*>(out);

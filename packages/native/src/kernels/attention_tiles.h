@@ -64,6 +64,14 @@ inline void turn_scores(const Space<Pairs>& s) {
   }
 }
 
+// Asks for a block's rows of keys and values.
+inline void prefetch_block(const AttentionCall& c, const Task& t, int64_t from) {
+  if (from >= c.key_lengths[t.segment]) return;
+  const BlockRows at(c, t.segment, t.key_head, from);
+  prefetch_rows(c.keys(), at, 0, at.count);
+  prefetch_rows(c.values(), at, 0, at.count);
+}
+
 // Adds one block of keys to the rows of a task. Needs Tiles.
 inline void add_block_by_tiles(const AttentionCall& c, const Task& t, int64_t block, const State& state, const Space<Pairs>& s) {
   const int64_t rows = t.rows(), from = block * kKeys, words = s.words;
