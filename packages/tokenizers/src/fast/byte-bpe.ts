@@ -12,6 +12,9 @@ import { WordTable, longestWord } from './word-table';
 /** No vocabulary has longer tokens than this, in bytes; longer words are never looked up whole. */
 const longestToken = 4096;
 
+/** New words after which threads exchange them: rarely, and they merge the same ones at the beginning of a text. */
+const wordsBetween = 64;
+
 /**
  * The short way from text to the ids of a byte-level BPE: UTF-8 bytes, a scanner that finds the words, a table of
  * words met before; only new words are merged. Same ids as the pipeline of components.
@@ -28,6 +31,7 @@ export class ByteBpe {
   private sets = new Int32Array(1 << 12);
   private used = 0;
   private symbols = new Int32Array(longestWord);
+  private learnt = 0;
   private log: WordLog | null = null;
   private others: readonly WordLog[] = [];
 
@@ -151,7 +155,9 @@ export class ByteBpe {
   private learn(bytes: Uint8Array, view: DataView, from: number, to: number): number {
     const count = this.merge(bytes, view, from, to);
     this.log?.append(view, from, to, this.symbols, count);
-    return this.remember(view, from, to, this.symbols, 0, count);
+    const value = this.remember(view, from, to, this.symbols, 0, count);
+    if (++this.learnt % wordsBetween === 0) this.exchange();
+    return value;
   }
 
   /** Remembers the word that has just not been found. */

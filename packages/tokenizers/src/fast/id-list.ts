@@ -12,6 +12,12 @@ export class IdList {
     this.ids[this.length++] = id;
   }
 
+  append(ids: Int32Array): void {
+    this.reserve(ids.length);
+    this.ids.set(ids, this.length);
+    this.length += ids.length;
+  }
+
   /** Makes room for `more` ids behind those that are there. */
   reserve(more: number): void {
     if (this.length + more <= this.ids.length) return;

@@ -29,6 +29,11 @@ export class WordLog {
     return new Int32Array(new SharedArrayBuffer(4 * (room + slack)));
   }
 
+  /** Makes the memory of a log as it was: no thread may be using it. */
+  static empty(memory: Int32Array): void {
+    Atomics.store(memory, 0, 0);
+  }
+
   /** Adds bytes [from, to), at most 255, and the first `count` ids. The view must go on for 3 bytes behind `to`. */
   append(view: DataView, from: number, to: number, ids: Int32Array, count: number): void {
     const { shared, at } = this;

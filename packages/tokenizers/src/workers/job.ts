@@ -1,4 +1,5 @@
 import type { AllowedSpecial } from '../encode/added-tokens';
+import type { IdList } from '../fast/id-list';
 import type { EncodeTask, EncodedTexts } from './messages';
 
 /** Memory that tasks share with a worker, used again and again; as large as its largest task. */
@@ -7,12 +8,13 @@ export interface Slot {
   ids: Int32Array | null;
 }
 
-/** A stretch of one of the texts, and its ids when they are there. */
+/** A stretch of one of the texts, and where in the call's list its ids are when they are there. */
 export interface Piece {
   readonly text: string;
   readonly from: number;
   readonly to: number;
-  ids: Int32Array | null;
+  begin: number;
+  end: number;
 }
 
 /** A unit of text takes at most three bytes of UTF-8, and each of these at most one id. */
@@ -21,12 +23,14 @@ const idsOfUnit = 3;
 /** Pieces of texts on their way to a worker and back. */
 export class Job {
   /**
+   * @param ids Where the ids go; jobs end in any order.
    * @param quick Pieces are plain text for the quick way, rather than texts for the whole pipeline.
    * @param failed Called with the first error.
    * @param settled Called when a worker has nothing more to do with it.
    */
   constructor(
     private readonly pieces: readonly Piece[],
+    private readonly ids: IdList,
     private readonly quick: boolean,
     private readonly allowedSpecial: AllowedSpecial,
     private readonly failed: (error: unknown) => void,
@@ -62,12 +66,13 @@ export class Job {
 
   /** Takes the ids. */
   read({ ids, counts }: EncodedTexts, slot: Slot): void {
-    const all = ids ?? (slot.ids as Int32Array);
-    let at = 0;
+    const first = this.ids.length;
+    let end = first;
     this.pieces.forEach((piece, i) => {
-      const end = at + (counts[i] as number);
-      piece.ids = new Int32Array(all.subarray(at, end));
-      at = end;
+      piece.begin = end;
+      end += counts[i] as number;
+      piece.end = end;
     });
+    this.ids.append((ids ?? (slot.ids as Int32Array)).subarray(0, end - first));
   }
 }

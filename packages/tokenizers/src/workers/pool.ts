@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { TokenizerError } from '../errors';
+import { IdList } from '../fast/id-list';
 import { WordLog } from '../fast/word-log';
 import { Bpe } from '../models/bpe';
 import type { EncodeIdsOptions, Tokenizer } from '../tokenizer';
@@ -8,8 +9,13 @@ import { Job, type Piece } from './job';
 import type { TokenizerData } from './messages';
 import { TaskQueue } from './queue';
 
-/** Units of text in a task: large beside the cost of a message, small beside what is to be shared out. */
-const taskUnits = 1 << 17;
+/** Least units of text in a task, large beside the cost of a message, and most, which bounds memory. */
+const leastUnits = 1 << 15;
+const mostUnits = 1 << 18;
+/** Tasks for each worker between these bounds: the last ones end at about the same time. */
+const tasksEach = 8;
+/** Ids of a call that the pool keeps memory for, 16 MB: new memory for each makes the collector run all the time. */
+const mostKept = 1 << 22;
 /** Where every scanned pattern ends a word: between a letter and a space before a letter. */
 const seam = /[A-Za-z](?= [A-Za-z])/g;
 
@@ -45,6 +51,10 @@ export interface PoolEncodeOptions extends EncodeIdsOptions {
  */
 export class TokenizerPool {
   private readonly queue: TaskQueue;
+  /** Memory for a call's ids in the order in which they come; null while a call has it. */
+  private spare: IdList | null = null;
+  /** Memory of the words that each worker meets. */
+  private logs: Int32Array[] = [];
 
   private constructor(
     private readonly tokenizer: Tokenizer,
@@ -104,6 +114,9 @@ export class TokenizerPool {
         `[TokenizerPool] expected texts, got ${typeof texts[wrong]} at place ${wrong}`,
       );
     }
+    const units = this.taskUnits(texts.reduce((sum, text) => sum + text.length, 0));
+    const ids = this.spare ?? new IdList();
+    this.spare = null;
     const ofTexts: Piece[][] = [];
     const quick: Piece[] = [];
     const slow: Piece[] = [];
@@ -111,21 +124,40 @@ export class TokenizerPool {
       this.tokenizer.checkAllowed(text, options);
       const parts = this.tokenizer.quickParts(text, allowedSpecial);
       const own: Piece[] = [];
-      if (parts === null) own.push({ text, from: 0, to: text.length, ids: null });
-      else
-        for (const part of parts) {
-          if ('id' in part) own.push({ text: '', from: 0, to: 0, ids: Int32Array.of(part.id) });
-          else own.push(...cut(part.text, part.from, part.to));
+      for (const part of parts ?? [{ text, from: 0, to: text.length }]) {
+        if ('id' in part) {
+          own.push({ text: '', from: 0, to: 0, begin: ids.length, end: ids.length + 1 });
+          ids.push(part.id);
+          continue;
         }
-      for (const piece of own) if (piece.ids === null) (parts === null ? slow : quick).push(piece);
+        const pieces =
+          parts === null ? [pieceOf(part.text, part.from, part.to)] : cut(part.text, part.from, part.to, units);
+        for (const piece of pieces) {
+          own.push(piece);
+          (parts === null ? slow : quick).push(piece);
+        }
+      }
       ofTexts.push(own);
     }
     await this.queue.run((failed, settled) => {
-      const job = (isQuick: boolean) => (pieces: Piece[]) => new Job(pieces, isQuick, allowedSpecial, failed, settled);
-      return [...grouped(quick).map(job(true)), ...grouped(slow).map(job(false))];
+      const job = (isQuick: boolean) => (pieces: Piece[]) =>
+        new Job(pieces, ids, isQuick, allowedSpecial, failed, settled);
+      return [...grouped(quick, units).map(job(true)), ...grouped(slow, units).map(job(false))];
     }, signal);
     const { before, after } = addSpecialTokens ? this.tokenizer.tokensAround() : { before: [], after: [] };
-    return ofTexts.map((own) => joined([before, ...own.map((piece) => piece.ids as Int32Array), after]));
+    const out = ofTexts.map((own) =>
+      joined([before, ...own.map(({ begin, end }) => ids.ids.subarray(begin, end)), after]),
+    );
+    // Only now: a worker may still be at what another call, which failed, had begun.
+    if (ids.ids.length <= mostKept) {
+      ids.length = 0;
+      this.spare = ids;
+    }
+    return out;
+  }
+
+  private taskUnits(all: number): number {
+    return Math.min(mostUnits, Math.max(leastUnits, Math.ceil(all / (tasksEach * this.workers))));
   }
 
   /**
@@ -142,11 +174,15 @@ export class TokenizerPool {
    * Makes the workers forget the words that they have met, as `Tokenizer.clearCache`: calls made from now on begin anew.
    */
   clearCache(): void {
-    // New memory: a worker may still be adding to the old. One that has taken a broken one's place shares from now on.
-    const logs = this.threads.map(() => WordLog.memory());
-    this.threads.forEach((thread, i) =>
-      thread.forget({ log: logs[i] as Int32Array, others: logs.filter((_, other) => other !== i) }),
-    );
+    // New memory where a worker may still be adding to the old.
+    if (this.logs.length === 0 || this.threads.some((thread) => thread.load > 0))
+      this.logs = this.threads.map(() => WordLog.memory());
+    else this.logs.forEach(WordLog.empty);
+    // A worker that has taken a broken one's place shares from now on.
+    this.threads.forEach((thread, i) => {
+      const log = this.logs[i] as Int32Array;
+      thread.forget({ log, others: this.logs.filter((other) => other !== log) });
+    });
   }
 
   /** Ends the workers; calls under way reject. */
@@ -159,33 +195,37 @@ export class TokenizerPool {
   }
 }
 
-/** Pieces of a text, none much longer than a task. */
-function cut(text: string, from: number, to: number): Piece[] {
+function pieceOf(text: string, from: number, to: number): Piece {
+  return { text, from, to, begin: 0, end: 0 };
+}
+
+/** Pieces of a text, none much longer than a task of so many units. */
+function cut(text: string, from: number, to: number, units: number): Piece[] {
   const out: Piece[] = [];
   let begin = from;
-  while (to - begin > taskUnits) {
-    seam.lastIndex = begin + taskUnits - 1;
+  while (to - begin > units) {
+    seam.lastIndex = begin + units - 1;
     const found = seam.exec(text);
     if (found === null || found.index + 1 >= to) break;
-    out.push({ text, from: begin, to: found.index + 1, ids: null });
+    out.push(pieceOf(text, begin, found.index + 1));
     begin = found.index + 1;
   }
-  out.push({ text, from: begin, to, ids: null });
+  out.push(pieceOf(text, begin, to));
   return out;
 }
 
 /** Pieces in groups of about a task's size. */
-function grouped(pieces: readonly Piece[]): Piece[][] {
+function grouped(pieces: readonly Piece[], units: number): Piece[][] {
   const out: Piece[][] = [];
   let group: Piece[] = [];
-  let units = 0;
+  let held = 0;
   for (const piece of pieces) {
     group.push(piece);
-    units += piece.to - piece.from;
-    if (units < taskUnits) continue;
+    held += piece.to - piece.from;
+    if (held < units) continue;
     out.push(group);
     group = [];
-    units = 0;
+    held = 0;
   }
   if (group.length > 0) out.push(group);
   return out;
