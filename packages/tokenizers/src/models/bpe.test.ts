@@ -73,6 +73,24 @@ describe('Bpe', () => {
     expect(shown(bpe(), 'axb')).toEqual([[3, 'ab', 0, 2]]);
   });
 
+  it('gives its merges as they were given, and takes them from another model', () => {
+    const prefixed = new Map([...vocab, ['##b', 8], ['##c', 9]]);
+    const given = [
+      ['a', '##b'],
+      ['ab', '##c'],
+      ['a', '##b'],
+    ] as const;
+    const model = new Bpe({ vocab: prefixed, merges: given, continuingSubwordPrefix: '##' });
+    expect(model.merges).toEqual(given);
+    expect(model.options.merges).toEqual(given);
+    const same = new Bpe(model.options);
+    expect(same.toJSON()).toEqual(model.toJSON());
+    expect(shown(same, 'abc')).toEqual(shown(model, 'abc'));
+    const other = new Bpe({ ...model.options, merges: given.slice(0, 1) });
+    expect(other.merges).toEqual(given.slice(0, 1));
+    expect(model.merges).toEqual(given);
+  });
+
   it('merges as the definition says, words and long texts in segments', () => {
     fc.assert(
       fc.property(fc.string({ unit: fc.constantFrom('a', 'b', 'c'), maxLength: 200 }), (word) => {

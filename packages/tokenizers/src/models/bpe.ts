@@ -41,9 +41,14 @@ const longestCached = 64;
  */
 export class Bpe implements Model {
   readonly type = 'BPE';
+  /** The settings; the list of merges is made when it is asked for. */
+  readonly options: BpeOptions;
   /** Pair of ids → rank, id of what they make. */
   readonly pairs: PairTable;
   private readonly tokens: readonly (string | undefined)[];
+  /** Ids of each merge's two tokens: hundreds of thousands of pairs of strings would keep the collector busy. */
+  private readonly halves: Int32Array;
+  private listed: WeakRef<readonly (readonly [string, string])[]> | null = null;
   private readonly cache = new Map<string, Pieces>();
   private readonly byteIds: readonly (number | undefined)[];
   private readonly unkId: number | null;
@@ -52,8 +57,10 @@ export class Bpe implements Model {
   private readonly single = new Map<number, boolean>();
 
   /** @throws TokenizerError `invalid_file` for an id given twice, or a merge of tokens that are absent. */
-  constructor(readonly options: BpeOptions) {
+  constructor(options: BpeOptions) {
     const { vocab, merges, continuingSubwordPrefix: prefix, dropout, unkToken } = options;
+    this.options = withMergesOf(this, options);
+    this.halves = new Int32Array(2 * merges.length);
     this.tokens = invertVocab(vocab, 'model.vocab');
     this.pairs = new PairTable(merges.length);
     merges.forEach(([left, right], i) => {
@@ -69,6 +76,8 @@ export class Bpe implements Model {
           `${shown([left, right])}, where ${shown(absent)} is absent`,
         );
       }
+      this.halves[2 * i] = a;
+      this.halves[2 * i + 1] = b;
       this.pairs.set(a, b, options.ranks?.[i] ?? i, made);
     });
     if (dropout != null && !(dropout >= 0 && dropout <= 1))
@@ -89,7 +98,13 @@ export class Bpe implements Model {
   }
 
   get merges(): readonly (readonly [string, string])[] {
-    return this.options.merges;
+    let list = this.listed?.deref();
+    if (list === undefined) {
+      const text = (i: number) => this.tokens[this.halves[i] as number] as string;
+      list = Array.from({ length: this.halves.length / 2 }, (_, i) => [text(2 * i), text(2 * i + 1)] as const);
+      this.listed = new WeakRef(list);
+    }
+    return list;
   }
 
   token(id: number): string | undefined {
@@ -261,6 +276,16 @@ export class Bpe implements Model {
       merges: this.merges.map(([left, right]) => [left, right]),
     };
   }
+}
+
+/** In a function of its own: one made in the constructor would keep the list that was given. */
+function withMergesOf(model: Bpe, options: BpeOptions): BpeOptions {
+  return {
+    ...options,
+    get merges() {
+      return model.merges;
+    },
+  };
 }
 
 const encoder = new TextEncoder();
