@@ -9,11 +9,12 @@ import { Job, type Piece } from './job';
 import type { TokenizerData } from './messages';
 import { TaskQueue } from './queue';
 
-/** Least units of text in a task, large beside the cost of a message, and most, which bounds memory. */
-const leastUnits = 1 << 15;
-const mostUnits = 1 << 18;
-/** Tasks for each worker between these bounds: the last ones end at about the same time. */
-const tasksEach = 8;
+/** Units of a piece that a long text is cut into: what a worker makes of one stays in its cache. */
+const pieceUnits = 1 << 16;
+/** Units of a task at most, which bounds the memory of one. */
+const mostUnits = 1 << 20;
+/** A task has this share of what a worker will still do: large ones first, as each ends with a message, then small ones. */
+const share = 1 / 3;
 /** Ids of a call that the pool keeps memory for, 16 MB: new memory for each makes the collector run all the time. */
 const mostKept = 1 << 22;
 /** Where every scanned pattern ends a word: between a letter and a space before a letter. */
@@ -114,7 +115,6 @@ export class TokenizerPool {
         `[TokenizerPool] expected texts, got ${typeof texts[wrong]} at place ${wrong}`,
       );
     }
-    const units = this.taskUnits(texts.reduce((sum, text) => sum + text.length, 0));
     const ids = this.spare ?? new IdList();
     this.spare = null;
     const ofTexts: Piece[][] = [];
@@ -131,7 +131,7 @@ export class TokenizerPool {
           continue;
         }
         const pieces =
-          parts === null ? [pieceOf(part.text, part.from, part.to)] : cut(part.text, part.from, part.to, units);
+          parts === null ? [pieceOf(part.text, part.from, part.to)] : cut(part.text, part.from, part.to);
         for (const piece of pieces) {
           own.push(piece);
           (parts === null ? slow : quick).push(piece);
@@ -142,7 +142,7 @@ export class TokenizerPool {
     await this.queue.run((failed, settled) => {
       const job = (isQuick: boolean) => (pieces: Piece[]) =>
         new Job(pieces, ids, isQuick, allowedSpecial, failed, settled);
-      return [...grouped(quick, units).map(job(true)), ...grouped(slow, units).map(job(false))];
+      return [...grouped(quick, this.workers).map(job(true)), ...grouped(slow, this.workers).map(job(false))];
     }, signal);
     const { before, after } = addSpecialTokens ? this.tokenizer.tokensAround() : { before: [], after: [] };
     const out = ofTexts.map((own) =>
@@ -154,10 +154,6 @@ export class TokenizerPool {
       this.spare = ids;
     }
     return out;
-  }
-
-  private taskUnits(all: number): number {
-    return Math.min(mostUnits, Math.max(leastUnits, Math.ceil(all / (tasksEach * this.workers))));
   }
 
   /**
@@ -199,12 +195,12 @@ function pieceOf(text: string, from: number, to: number): Piece {
   return { text, from, to, begin: 0, end: 0 };
 }
 
-/** Pieces of a text, none much longer than a task of so many units. */
-function cut(text: string, from: number, to: number, units: number): Piece[] {
+/** Pieces of a text. */
+function cut(text: string, from: number, to: number): Piece[] {
   const out: Piece[] = [];
   let begin = from;
-  while (to - begin > units) {
-    seam.lastIndex = begin + units - 1;
+  while (to - begin > pieceUnits) {
+    seam.lastIndex = begin + pieceUnits - 1;
     const found = seam.exec(text);
     if (found === null || found.index + 1 >= to) break;
     out.push(pieceOf(text, begin, found.index + 1));
@@ -214,16 +210,18 @@ function cut(text: string, from: number, to: number, units: number): Piece[] {
   return out;
 }
 
-/** Pieces in groups of about a task's size. */
-function grouped(pieces: readonly Piece[], units: number): Piece[][] {
+/** Pieces in groups, each a task. */
+function grouped(pieces: readonly Piece[], workers: number): Piece[][] {
   const out: Piece[][] = [];
+  let left = pieces.reduce((sum, { from, to }) => sum + to - from, 0);
   let group: Piece[] = [];
   let held = 0;
   for (const piece of pieces) {
     group.push(piece);
     held += piece.to - piece.from;
-    if (held < units) continue;
+    if (held < Math.min(mostUnits, Math.max(pieceUnits, (left * share) / workers))) continue;
     out.push(group);
+    left -= held;
     group = [];
     held = 0;
   }
