@@ -20,7 +20,7 @@ export function readTokenizer(json: unknown): TokenizerParts {
   return {
     truncation: readTruncation(top.get('truncation')),
     padding: readPadding(top.get('padding')),
-    addedTokens: readAddedTokens(top.get('added_tokens'), model.vocab),
+    addedTokens: readAddedTokens(top.get('added_tokens'), model.vocab, model.size),
     normalizer: part('normalizer', createNormalizer),
     preTokenizer: part('pre_tokenizer', createPreTokenizer),
     postProcessor: part('post_processor', createPostProcessor),

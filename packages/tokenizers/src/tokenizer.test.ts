@@ -149,3 +149,17 @@ describe('tokenizer.json', () => {
     expect(() => tokenizer.decode([300])).toThrow('ids from 0 to 299');
   });
 });
+
+describe("truncation of the tokenizer's own", () => {
+  const read = () =>
+    Tokenizer.fromJSON({
+      truncation: { direction: 'Right', max_length: 2, strategy: 'LongestFirst', stride: 3 },
+      pre_tokenizer: { type: 'WhitespaceSplit' },
+      model: { type: 'WordLevel', vocab: { a: 0 }, unk_token: 'a' },
+    });
+
+  it("is checked where it cuts, as in Hugging Face's library; what is asked for is checked before", () => {
+    expect([...read().encode('a a').ids]).toEqual([0, 0]);
+    expect(() => read().encode('a a', { truncation: { maxLength: 2, stride: 3 } })).toThrow(/expected a stride/);
+  });
+});

@@ -37,6 +37,12 @@ export interface TokenizerParts {
 /** @internal An added token, or text [from, to) without any. */
 export type QuickPart = { readonly id: number } | { readonly text: string; readonly from: number; readonly to: number };
 
+interface Surrounding {
+  readonly before: readonly number[];
+  readonly after: readonly number[];
+  readonly once: boolean;
+}
+
 /** One text, or one that is cut into words already. */
 export type TextInput = string | readonly string[];
 
@@ -156,13 +162,17 @@ export class Tokenizer {
   appendIds(text: string, options: EncodeIdsOptions, out: IdList): void {
     const { addSpecialTokens = true, allowedSpecial = 'all' } = options;
     this.checkAllowed(text, options);
-    const around = addSpecialTokens ? this.tokensAround() : null;
-    for (const id of around?.before ?? []) out.push(id);
+    const around = this.tokensAround(addSpecialTokens);
+    if (!around.once) {
+      for (const row of this.rows(text, { ...options, truncation: null }).rows) out.push(row.id);
+      return;
+    }
+    for (const id of around.before) out.push(id);
     this.bareIds(text, allowedSpecial, out);
-    for (const id of around?.after ?? []) out.push(id);
+    for (const id of around.after) out.push(id);
   }
 
-  private surrounding: { before: readonly number[]; after: readonly number[] } | null = null;
+  private readonly surroundings = new Map<boolean, Surrounding>();
 
   /** @internal @throws TokenizerError `invalid_text` for a special token that the options refuse. */
   checkAllowed(text: TextInput, options: EncodeIdsOptions): void {
@@ -178,9 +188,10 @@ export class Tokenizer {
     }
   }
 
-  /** @internal Ids that the post-processor puts before and after one text. */
-  tokensAround(): { before: readonly number[]; after: readonly number[] } {
-    if (this.surrounding !== null) return this.surrounding;
+  /** @internal Ids that the post-processor puts before and after one text, and whether the text is there once. */
+  tokensAround(addSpecialTokens = true): Surrounding {
+    const known = this.surroundings.get(addSpecialTokens);
+    if (known !== undefined) return known;
     const probe: Row = {
       id: -1,
       token: '',
@@ -194,11 +205,13 @@ export class Tokenizer {
       special: false,
       attended: true,
     };
-    const { rows } = finish(this.parts.postProcessor ?? null, [{ rows: [probe], overflowing: [] }], true);
+    const { rows } = finish(this.parts.postProcessor ?? null, [{ rows: [probe], overflowing: [] }], addSpecialTokens);
     const at = rows.findIndex((row) => row.id === -1);
     const ids = rows.map((row) => row.id);
-    this.surrounding = at < 0 ? { before: ids, after: [] } : { before: ids.slice(0, at), after: ids.slice(at + 1) };
-    return this.surrounding;
+    const once = at >= 0 && at === ids.lastIndexOf(-1);
+    const found = { before: ids.slice(0, at), after: ids.slice(at + 1), once };
+    this.surroundings.set(addSpecialTokens, found);
+    return found;
   }
 
   /**
@@ -312,7 +325,8 @@ export class Tokenizer {
     for (const one of given) this.checkAllowed(one, options);
     const texts = given.map((t, i) => textRows(this.parts, this.added, t, i, allowedSpecial, limit(i)));
     const processor = this.parts.postProcessor ?? null;
-    if (truncation !== null) checkTruncation(truncation, processor?.added(false) ?? 0);
+    // As in Hugging Face's library, the tokenizer's own is not checked before a text is cut.
+    if (options.truncation) checkTruncation(options.truncation, processor?.added(false) ?? 0);
     const added = addSpecialTokens ? (processor?.added(texts.length > 1) ?? 0) : 0;
     const cut =
       truncation === null ? texts.map((rows) => ({ rows, overflowing: [] })) : truncateRows(texts, truncation, added);

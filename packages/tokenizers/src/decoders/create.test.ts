@@ -34,6 +34,10 @@ const expected: readonly (readonly [Record<string, unknown>, readonly string[], 
     ' heé\ufffd',
   ],
   [{ type: 'Strip', content: 'H', start: 1, stop: 0 }, ['Hey', 'HHi'], 'eyHi'],
+  [{ type: 'Strip', content: '😀', start: 1, stop: 1 }, ['ab😀', '😀😀a'], 'ab😀a'],
+  [{ type: 'BPEDecoder', suffix: '' }, ['ab😀', '😀😀a'], ' a b 😀 😀😀a'],
+  [{ type: 'CTC', pad_token: '', word_delimiter_token: '', cleanup: true }, ['ab😀'], ' a b 😀 '],
+  [{ type: 'Replace', pattern: { String: '' }, content: '_' }, ['ab😀'], '_a_b_😀_'],
   [llama, ['▁▁a', '<0xC3>', '<0xA9>', '▁b'], ' aé b'],
 ];
 

@@ -27,6 +27,11 @@ function each(json: Record<string, unknown>, change: (token: string, first: bool
   };
 }
 
+/** `replaceAll` by characters: nothing stands before, between and behind them, never inside a pair of surrogates. */
+function replaced(text: string, what: string, by: string): string {
+  return what === '' ? by + Array.from(text, (char) => char + by).join('') : text.replaceAll(what, by);
+}
+
 /** BERT's tidying of spaces before punctuation and in contractions. */
 function cleanUp(text: string): string {
   return text
@@ -56,11 +61,11 @@ function bpe(suffix: string): Decoder {
     // The suffix of the last token is dropped, those before become spaces.
     return {
       push(token) {
-        const out = held === null ? [] : [held.replaceAll(suffix, ' ')];
+        const out = held === null ? [] : [replaced(held, suffix, ' ')];
         held = token;
         return out;
       },
-      end: () => (held === null ? [] : [held.replaceAll(suffix, '')]),
+      end: () => (held === null ? [] : [replaced(held, suffix, '')]),
     };
   };
   const decode = (tokens: readonly string[]) => drain(open(), tokens);
@@ -80,7 +85,7 @@ function ctc(pad: string, delimiter: string, cleanup: boolean): Decoder {
         if (token === last) return [];
         last = token;
         let text = token.replaceAll(pad, '');
-        if (cleanup) text = cleanUp(text).replaceAll(delimiter, ' ');
+        if (cleanup) text = replaced(cleanUp(text), delimiter, ' ');
         return text === '' ? [] : [text];
       },
       end: () => [],
@@ -131,8 +136,9 @@ function strip(content: string, start: number, stop: number): Decoder {
   const change = (token: string) => {
     let from = 0;
     let to = token.length;
-    while (from < Math.min(start, token.length) && token[from] === content) from++;
-    while (token.length - to < stop && to > from && token[to - 1] === content) to--;
+    const size = content.length;
+    for (let k = 0; k < start && token.startsWith(content, from); k++) from += size;
+    for (let k = 0; k < stop && to - size >= from && token.startsWith(content, to - size); k++) to -= size;
     return token.slice(from, to);
   };
   const json = { type: 'Strip', content, start, stop };
@@ -146,8 +152,8 @@ function strip(content: string, start: number, stop: number): Decoder {
       return {
         push(token) {
           let from = 0;
-          while (left > 0 && token[from] === content) {
-            from++;
+          while (left > 0 && token.startsWith(content, from)) {
+            from += content.length;
             left--;
           }
           if (from < token.length) left = 0;

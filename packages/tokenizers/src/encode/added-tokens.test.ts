@@ -134,6 +134,17 @@ describe('added_tokens of a tokenizer.json', () => {
       vocab,
     );
     expect(ids.map(({ id }) => id)).toEqual([1, 2, 3]);
+    expect(
+      readAddedTokens(
+        [
+          { id: 2, content: '' },
+          { id: 3, content: '<x>' },
+        ],
+        vocab,
+      ),
+    ).toMatchObject([{ id: 2 }]);
+    // Unigram counts a piece that is listed twice twice.
+    expect(readAddedTokens([{ id: 2, content: '<x>' }], vocab, 5)).toMatchObject([{ id: 5 }]);
   });
 
   it('name the one that is malformed, out of range or there twice', () => {

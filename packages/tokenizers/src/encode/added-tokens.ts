@@ -251,17 +251,23 @@ export function assignedId(own: number | undefined, size: number, largest: numbe
  * `added_tokens` of a tokenizer.json. As in Hugging Face's library, a token that the model has takes the model's id, and
  * any other the next free one, whatever the file says: in a sound file they are the same.
  */
-export function readAddedTokens(value: unknown, vocab: ReadonlyMap<string, number>): AddedToken[] {
+export function readAddedTokens(
+  value: unknown,
+  vocab: ReadonlyMap<string, number>,
+  size: number = vocab.size,
+): AddedToken[] {
   if (value == null) return [];
   if (!Array.isArray(value)) throw malformed('added_tokens', 'a list', value);
   const places = new Map<number | string, number>();
   let largest = -1;
-  return value.map((item: unknown, i) => {
+  return value.flatMap((item: unknown, i): AddedToken[] => {
     const c = Reader.of(item, `added_tokens[${i}]`);
     const id = c.integer('id');
     if (id > maxId) throw malformed(c.at('id'), `an id of at most ${maxId}`, id);
     const special = c.boolean('special', false);
     const content = c.string('content');
+    // Hugging Face's library drops a token without content: it takes no id.
+    if (content === '') return [];
     for (const [key, one] of [
       ['id', id],
       ['content', content],
@@ -270,17 +276,19 @@ export function readAddedTokens(value: unknown, vocab: ReadonlyMap<string, numbe
       if (other !== undefined) throw malformed(c.at(key), `another one than that of added_tokens[${other}]`, one);
       places.set(one, i);
     }
-    const given = assignedId(vocab.get(content), vocab.size, largest);
+    const given = assignedId(vocab.get(content), size, largest);
     largest = Math.max(largest, given);
-    return {
-      id: given,
-      content,
-      special,
-      singleWord: c.boolean('single_word', false),
-      lstrip: c.boolean('lstrip', false),
-      rstrip: c.boolean('rstrip', false),
-      normalized: c.boolean('normalized', !special),
-    };
+    return [
+      {
+        id: given,
+        content,
+        special,
+        singleWord: c.boolean('single_word', false),
+        lstrip: c.boolean('lstrip', false),
+        rstrip: c.boolean('rstrip', false),
+        normalized: c.boolean('normalized', !special),
+      },
+    ];
   });
 }
 

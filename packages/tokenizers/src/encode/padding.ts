@@ -42,12 +42,18 @@ export function padRows(batch: readonly Rows[], options: PaddingOptions): Rows[]
   }
   let target = length ?? batch.reduce((longest, { rows }) => Math.max(longest, rows.length), 0);
   if (multiple && target % multiple > 0) target += multiple - (target % multiple);
-  const pad = (rows: readonly Row[]): readonly Row[] => {
+  const pad = (rows: readonly Row[], sequence: number | null): readonly Row[] => {
     if (rows.length >= target) return rows;
-    const filling = Array.from({ length: target - rows.length }, () => addedRow(padId, padToken, padTypeId, false));
+    const filling = Array.from({ length: target - rows.length }, () => ({
+      ...addedRow(padId, padToken, padTypeId, false),
+      sequence,
+    }));
     return direction === 'left' ? [...filling, ...rows] : [...rows, ...filling];
   };
-  return batch.map(({ rows, overflowing }) => ({ rows: pad(rows), overflowing: overflowing.map(pad) }));
+  return batch.map(({ rows, overflowing, paddedAs }) => ({
+    rows: pad(rows, paddedAs?.[0] ?? null),
+    overflowing: overflowing.map((window, i) => pad(window, paddedAs?.[i + 1] ?? null)),
+  }));
 }
 
 /** `padding` of a tokenizer.json. */

@@ -22,6 +22,8 @@ export interface Row {
 export interface Rows {
   readonly rows: readonly Row[];
   readonly overflowing: readonly (readonly Row[])[];
+  /** For each window, the first being `rows`, the text that padding counts as; default null. */
+  readonly paddedAs?: readonly (number | null)[];
 }
 
 /** A token that was added and came from nowhere in the text. */

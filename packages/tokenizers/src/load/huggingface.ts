@@ -100,7 +100,7 @@ function readDecoder(config: Reader): NewToken[] {
 /** Adds tokens as Hugging Face's library does: a known one takes the new flags, another the next id. */
 function addTokens(parts: TokenizerParts, more: readonly NewToken[]): TokenizerParts {
   const tokens = [...(parts.addedTokens ?? [])];
-  const size = parts.model.vocab.size;
+  const size = parts.model.size ?? parts.model.vocab.size;
   for (const token of more) {
     if (token.content === '') continue;
     const at = tokens.findIndex(({ content }) => content === token.content);

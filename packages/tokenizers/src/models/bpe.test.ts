@@ -91,6 +91,13 @@ describe('Bpe', () => {
     expect(model.merges).toEqual(given);
   });
 
+  it("keeps a long text whole where characters have no token: they take no place in the reference's offsets", () => {
+    const word = `${'a?'.repeat(400)}b`;
+    expect([...bpe().segments(word)]).toEqual([word]);
+    expect(bpe().tokenize(word).ends.at(-1)).toBe(401);
+    expect([...bpe({ unkToken: '<unk>' }).segments('ac'.repeat(400))].length).toBeGreaterThan(1);
+  });
+
   it('merges as the definition says, words and long texts in segments', () => {
     fc.assert(
       fc.property(fc.string({ unit: fc.constantFrom('a', 'b', 'c'), maxLength: 200 }), (word) => {

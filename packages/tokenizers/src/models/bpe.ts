@@ -137,6 +137,11 @@ export class Bpe implements Model {
       yield word;
       return;
     }
+    // What has no token at all takes no place in Hugging Face's offsets, which go on across the stretches.
+    if (this.unkId === null && [...word].some((char) => !this.isToken(char.codePointAt(0) as number))) {
+      yield word;
+      return;
+    }
     this.seams ??= this.findSeams();
     let from = 0;
     let left = -1;

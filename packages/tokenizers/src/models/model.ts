@@ -12,6 +12,8 @@ export interface Model {
   readonly type: 'BPE' | 'WordPiece' | 'Unigram' | 'WordLevel';
   /** Token → id. */
   readonly vocab: ReadonlyMap<string, number>;
+  /** How many tokens Hugging Face's library counts, where these are not the tokens of `vocab`. */
+  readonly size?: number;
   /** The token of an id, or undefined. */
   token(id: number): string | undefined;
   tokenize(word: string): Pieces;

@@ -47,6 +47,18 @@ describe('Unigram', () => {
     expect(shown('')).toEqual([]);
   });
 
+  it('needs its unknown token also where bytes stand for a character', () => {
+    const bytes = new Unigram({
+      pieces: [
+        ['a', -1],
+        ['<0x62>', -5],
+      ],
+      byteFallback: true,
+    });
+    expect(shown('a', bytes)).toEqual([[0, 'a', 0, 1]]);
+    expect(() => shown('ab', bytes)).toThrow(/\[Unigram\] a character needs the unknown token/);
+  });
+
   it('cuts with the highest score', () => {
     fc.assert(
       fc.property(fc.string({ unit: fc.constantFrom('a', 'b', '▁'), maxLength: 12 }), (word) => {

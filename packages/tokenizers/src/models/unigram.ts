@@ -67,6 +67,11 @@ export class Unigram implements Model {
     this.unknownScore = this.round(least - unknownPenalty);
   }
 
+  /** A piece that is listed twice counts twice. */
+  get size(): number {
+    return this.options.pieces.length;
+  }
+
   token(id: number): string | undefined {
     return this.options.pieces[id]?.[0];
   }
@@ -117,8 +122,11 @@ export class Unigram implements Model {
     const from = new Int32Array(n + 1).fill(-1);
     const unknown = new Uint8Array(n + 1);
     const { trie, scores, round } = this;
+    const { unkId, sentencePiece: own } = this.options;
     const reach = (start: number, end: number, score: number, isUnknown: number) => {
       if (from[end] !== -1 && score <= (best[end] as number)) return;
+      // As in Hugging Face's library, also where bytes would stand for the character.
+      if (isUnknown === 1 && unkId == null && !own) this.unknownId();
       best[end] = score;
       from[end] = start;
       unknown[end] = isUnknown;
@@ -133,7 +141,7 @@ export class Unigram implements Model {
         if (node < 0) break;
         const id = trie.value(node);
         if (id < 0) continue;
-        reach(start, end, round(sofar + (scores[id] as number)), id === this.options.unkId ? 1 : 0);
+        reach(start, end, round(sofar + (scores[id] as number)), id === unkId ? 1 : 0);
         if (end - start === size) single = true;
       }
       if (!single) reach(start, start + size, round(sofar + this.unknownScore), 1);
@@ -143,7 +151,7 @@ export class Unigram implements Model {
     let fusing = false;
     for (let end = n; end > 0; ) {
       const start = from[end] as number;
-      const isUnknown = unknown[end] === 1 && this.options.unkId != null;
+      const isUnknown = unknown[end] === 1 && unkId != null;
       const last = out[out.length - 1];
       if (isUnknown && fusing && last !== undefined) last[0] = start;
       else out.push([start, end, isUnknown]);

@@ -1,4 +1,5 @@
 import type { AlignedText } from '../text/aligned-text';
+import { isLater } from '../text/later';
 import { isSpace } from '../text/unicode';
 import type { Normalizer } from './normalizer';
 import { normalizeForm } from './unicode-forms';
@@ -16,6 +17,9 @@ export interface BertNormalizerOptions {
 }
 
 const dropped = /^[\p{Cc}\p{Cf}\p{Co}\p{Cs}\0\ufffd]$/u;
+const laterFormat = isLater('format');
+const accent = /^[\p{Mn}\u1734\u{1171e}]$/u;
+const laterAccent = isLater('nonspacing');
 
 function isChinese(char: string): boolean {
   const c = char.codePointAt(0) as number;
@@ -49,7 +53,7 @@ export function bertNormalizer(options: BertNormalizerOptions = {}): Normalizer 
         out = out.flatMap((char) => {
           if (char >= ' ' && char <= '~') return char;
           if (char === '\t' || char === '\n' || char === '\r') return ' ';
-          if (dropped.test(char)) return '';
+          if (dropped.test(char) && !laterFormat(char)) return '';
           return isSpace(char) ? ' ' : char;
         });
       }
@@ -68,7 +72,7 @@ export function bertNormalizer(options: BertNormalizerOptions = {}): Normalizer 
         out = out.transform(chars, changes);
       }
       if (stripAccents ?? lower)
-        out = normalizeForm(out, 'NFD').filter((char) => char < '\u0300' || !/^\p{Mn}$/u.test(char));
+        out = normalizeForm(out, 'NFD').filter((char) => char < '\u0300' || !accent.test(char) || laterAccent(char));
       return lower ? lowercase(out) : out;
     },
     toJSON: () => ({

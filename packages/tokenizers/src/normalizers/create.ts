@@ -3,6 +3,7 @@ import { TokenizerError } from '../errors';
 import { toByteChars } from '../text/byte-alphabet';
 import { AlignedText } from '../text/aligned-text';
 import { readPattern } from '../regex/read';
+import { isLater } from '../text/later';
 import { isSpace } from '../text/unicode';
 import { bertNormalizer, lowercase } from './bert';
 import type { Normalizer } from './normalizer';
@@ -29,7 +30,8 @@ function strip(left: boolean, right: boolean): Normalizer {
 
 const nmtDropped = /^[\x01-\x08\x0b\x0e-\x1f\x7f\x8f\x9f]$/;
 const nmtSpaces = /^[\t\n\f\r\u1680\u200b-\u200f\u2028\u2029\u2581\ufeff\ufffd]$/;
-const mark = /^\p{M}$/u;
+const mark = /^[\p{M}\u1cf2\u1cf3]$/u;
+const laterMark = isLater('marks');
 
 function byteLevel(): Normalizer {
   return { normalize: (text) => text.flatMap(toByteChars), toJSON: () => ({ type: 'ByteLevel' }) };
@@ -50,7 +52,10 @@ const readers: Readonly<Record<string, Read>> = {
   NFKC: () => form('NFKC'),
   NFKD: () => form('NFKD'),
   Lowercase: () => ({ normalize: lowercase, toJSON: () => ({ type: 'Lowercase' }) }),
-  StripAccents: () => ({ normalize: (t) => t.filter((c) => !mark.test(c)), toJSON: () => ({ type: 'StripAccents' }) }),
+  StripAccents: () => ({
+    normalize: (t) => t.filter((c) => !mark.test(c) || laterMark(c)),
+    toJSON: () => ({ type: 'StripAccents' }),
+  }),
   Strip: (c) => strip(c.boolean('strip_left', true), c.boolean('strip_right', true)),
   Nmt: () => ({
     normalize: (text) => text.flatMap((c) => (nmtDropped.test(c) ? '' : nmtSpaces.test(c) ? ' ' : c)),

@@ -1,4 +1,5 @@
 import type { AlignedText } from '../text/aligned-text';
+import { isLater } from '../text/later';
 
 /** Unicode's normal forms. */
 export type UnicodeForm = 'NFC' | 'NFD' | 'NFKC' | 'NFKD';
@@ -8,6 +9,8 @@ const classMembers =
   '\u0334\u{16ff0}\u093c\u3099\u094d\u05b0\u05b1\u05b2\u05b3\u05b4\u05b5\u05b6\u05b7\u05b8\u05b9\u05bb\u05bc\u05bd\u05bf\u05c1\u05c2\ufb1e\u064b\u064c\u064d\u064e\u064f\u0650\u0651\u0652\u0670\u0711\u0c55\u0c56\u0e38\u0e48\u0eb8\u0ec8\u0f71\u0f72\u0f74\u0321\u1dce\u031b\u1dfa\u0316\u302a\u0323\u302e\u1d16d\u0301\u0315\u035c\u035d\u0345';
 const members = [...classMembers].filter((m) => /\p{M}/u.test(m));
 const known = new Map<string, number>();
+const laterMark = isLater('marks');
+const laterComposed = isLater('composed');
 
 /** True if normalisation puts b before a: both combine, and a's class is the higher. */
 function swaps(a: string, b: string): boolean {
@@ -19,7 +22,7 @@ function swaps(a: string, b: string): boolean {
  * JavaScript has no table of classes, but its normalisation shows their order.
  */
 function combiningOrder(char: string): number {
-  if (!/^\p{M}$/u.test(char)) return 0;
+  if (!/^\p{M}$/u.test(char) || laterMark(char)) return 0;
   let order = known.get(char);
   if (order !== undefined) return order;
   order = 0;
@@ -54,7 +57,7 @@ function decompose(text: string, form: 'NFD' | 'NFKD'): Changed[] {
   };
   for (const source of text) {
     let change = 0;
-    for (const char of source.normalize(form)) {
+    for (const char of laterComposed(source) ? source : source.normalize(form)) {
       const order = combiningOrder(char);
       if (order === 0) {
         flush();
@@ -106,7 +109,7 @@ function compose(parts: readonly Changed[]): Changed[] {
 
 function pair(a: string, b: string): string | null {
   const made = (a + b).normalize('NFC');
-  return made !== a + b && made.length === unitsOf(made) ? made : null;
+  return made !== a + b && made.length === unitsOf(made) && !laterComposed(made) ? made : null;
 }
 
 function unitsOf(text: string): number {

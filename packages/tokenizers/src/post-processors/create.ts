@@ -1,8 +1,8 @@
 import { Reader, malformed } from '../config';
-import { type Row, mapRows } from '../encode/rows';
+import { type Row, type Rows, addedRow, mapRows } from '../encode/rows';
 import { TokenizerError } from '../errors';
 import { type PostProcessor, trimRow } from './post-processor';
-import { readTemplate, templateProcessor } from './template';
+import { readTemplate } from './template';
 
 type Special = readonly [string, number];
 
@@ -15,44 +15,42 @@ function readSpecial(c: Reader, key: string): Special {
   return [token, id];
 }
 
-const specialPart = ([token]: Special, typeId: number) => ({ special: token, typeId });
+/** A text between special tokens: what was around it in an earlier step of a sequence is text now, as in Hugging Face's library. */
+function framed({ rows, overflowing }: Rows, sequence: number, before: readonly Row[], after: readonly Row[]): Rows {
+  const frame = (window: readonly Row[]) => [
+    ...before,
+    ...window.map((row) => ({ ...row, sequence, special: false, attended: true })),
+    ...after,
+  ];
+  return { rows: frame(rows), overflowing: overflowing.map(frame) };
+}
 
 /** BERT's `[CLS] A [SEP] B [SEP]`, the second text of type 1. */
 function bert(sep: Special, cls: Special): PostProcessor {
-  const single = [specialPart(cls, 0), { sequence: 'A', typeId: 0 } as const, specialPart(sep, 0)];
-  const inner = templateProcessor({
-    single,
-    pair: [...single, { sequence: 'B', typeId: 1 }, specialPart(sep, 1)],
-    tokens: new Map([sep, cls].map(([token, id]) => [token, { ids: [id], tokens: [token] }])),
-  });
+  const row = ([token, id]: Special, typeId: number) => [addedRow(id, token, typeId)];
   return {
-    process: (texts, add) => (add ? inner.process(texts, true) : [...texts]),
-    added: inner.added,
+    process: (texts, add) =>
+      texts.map((rows, i) =>
+        !add ? rows : i === 0 ? framed(rows, 0, row(cls, 0), row(sep, 0)) : framed(rows, 1, [], row(sep, 1)),
+      ),
+    added: (pair) => (pair ? 3 : 2),
     toJSON: () => ({ type: 'BertProcessing', sep: [...sep], cls: [...cls] }),
   };
 }
 
 /** RoBERTa's `<s> A </s></s> B </s>`, everything of type 0. */
 function roberta(sep: Special, cls: Special, trim: boolean, addPrefixSpace: boolean): PostProcessor {
-  const single = [specialPart(cls, 0), { sequence: 'A', typeId: 0 } as const, specialPart(sep, 0)];
-  const inner = templateProcessor({
-    single,
-    pair: [...single, specialPart(sep, 0), { sequence: 'B', typeId: 0 }, specialPart(sep, 0)],
-    tokens: new Map([sep, cls].map(([token, id]) => [token, { ids: [id], tokens: [token] }])),
-  });
+  const row = ([token, id]: Special) => [addedRow(id, token, 0)];
+  const zero = (r: Row) => (r.typeId === 0 ? r : { ...r, typeId: 0 });
   return {
-    process(texts, add) {
-      const trimmed = trim ? texts.map((rows) => mapRows(rows, (row, i) => trimRow(row, i, addPrefixSpace))) : texts;
-      const zero = (row: Row) => (row.typeId === 0 ? row : { ...row, typeId: 0 });
-      if (add)
-        return inner.process(
-          trimmed.map((rows) => mapRows(rows, zero)),
-          true,
-        );
-      // Without special tokens the windows that overflow keep their types, as in Hugging Face's library.
-      return trimmed.map(({ rows, overflowing }) => ({ rows: rows.map(zero), overflowing }));
-    },
-    added: inner.added,
+    process: (texts, add) =>
+      texts.map((given, i) => {
+        const rows = trim ? mapRows(given, (r, k) => trimRow(r, k, addPrefixSpace)) : given;
+        // Without special tokens the windows that overflow keep their types, as in Hugging Face's library.
+        if (!add) return { ...rows, rows: rows.rows.map(zero) };
+        return framed(mapRows(rows, zero), i === 0 ? 0 : 1, row(i === 0 ? cls : sep), row(sep));
+      }),
+    added: (pair) => (pair ? 4 : 2),
     toJSON: () => ({
       type: 'RobertaProcessing',
       sep: [...sep],
@@ -91,13 +89,13 @@ function sequence(parts: readonly PostProcessor[]): PostProcessor {
 const readers: Readonly<Record<string, (config: Reader) => PostProcessor>> = {
   BertProcessing: (c) => bert(readSpecial(c, 'sep'), readSpecial(c, 'cls')),
   ByteLevel: byteLevel,
-  RobertaProcessing: (c) =>
-    roberta(
-      readSpecial(c, 'sep'),
-      readSpecial(c, 'cls'),
-      c.boolean('trim_offsets', true),
-      c.boolean('add_prefix_space', true),
-    ),
+  RobertaProcessing: (c) => {
+    const sep = readSpecial(c, 'sep');
+    const cls = readSpecial(c, 'cls');
+    // Hugging Face's library takes one that lacks a setting for BERT's.
+    if (c.get('trim_offsets') === undefined || c.get('add_prefix_space') === undefined) return bert(sep, cls);
+    return roberta(sep, cls, c.boolean('trim_offsets', true), c.boolean('add_prefix_space', true));
+  },
   Sequence: (c) => sequence(c.list('processors').map((p, i) => createPostProcessor(p, `${c.at('processors')}[${i}]`))),
   TemplateProcessing: readTemplate,
 };

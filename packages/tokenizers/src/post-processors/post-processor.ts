@@ -12,8 +12,30 @@ export interface PostProcessor {
 
 /** Runs a post-processor and joins what it gives. */
 export function finish(processor: PostProcessor | null, texts: readonly Rows[], addSpecialTokens: boolean): Rows {
-  const made = processor === null ? texts : processor.process(texts, addSpecialTokens);
-  return made.reduce(joinRows, { rows: [], overflowing: [] });
+  if (processor === null) return unprocessed(texts);
+  return processor.process(texts, addSpecialTokens).reduce(joinRows, { rows: [], overflowing: [] });
+}
+
+/**
+ * Without a post-processor Hugging Face's library does not write down where a single text is, nor what overflows of two:
+ * where it knows of no text, or only of the second, everything counts as the first, padding too.
+ */
+function unprocessed(texts: readonly Rows[]): Rows {
+  const [first, second] = texts;
+  if (first === undefined || second === undefined) {
+    const made = first ?? { rows: [], overflowing: [] };
+    return { ...made, paddedAs: [0, ...made.overflowing.map(() => 0)] };
+  }
+  const { rows, overflowing } = joinRows(first, {
+    rows: second.rows,
+    overflowing: second.overflowing.map((window) => window.map((row) => ({ ...row, sequence: null }))),
+  });
+  const lost = first.overflowing.length * (1 + second.overflowing.length);
+  return {
+    rows,
+    overflowing: overflowing.map((window, i) => (i < lost ? window.map((row) => ({ ...row, sequence: 0 })) : window)),
+    paddedAs: [null, ...overflowing.map((_, i) => (i < lost ? 0 : null))],
+  };
 }
 
 const leadingSpace = /^[Ġ\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*/u;

@@ -1,5 +1,6 @@
 import { type Reader, isRecord, malformed } from '../config';
-import { type Rows, addedRow } from '../encode/rows';
+import { type Rows, addedRow, mapRows } from '../encode/rows';
+import { TokenizerError } from '../errors';
 import type { PostProcessor } from './post-processor';
 
 /** A part of a template: a special token (one or several ids), or one of the two texts. */
@@ -27,14 +28,24 @@ export function templateProcessor(options: TemplateOptions): PostProcessor {
   const count = (parts: readonly TemplatePart[]) => parts.reduce((n, part) => n + (special(part)?.ids.length ?? 0), 0);
   return {
     process(texts, addSpecialTokens) {
-      return (texts.length > 1 ? pair : single).flatMap((part): Rows[] => {
+      if (texts.length > 2) {
+        throw new TokenizerError(
+          'unsupported',
+          `[TemplateProcessing] expected one or two texts, got ${texts.length}: a template can't follow another in a Sequence`,
+        );
+      }
+      const parts = texts.length > 1 ? pair : single;
+      return parts.flatMap((part, i): Rows[] => {
         if ('sequence' in part) {
           const rows = texts[part.sequence === 'A' ? 0 : 1] as Rows;
-          // Windows that overflow keep the type of their text, as in Hugging Face's library.
+          // As in Hugging Face's library, windows that overflow keep the type of their text, and of a text that is there
+          // twice only the last is known to be that text.
+          const again = parts.some((p, k) => k > i && 'sequence' in p && p.sequence === part.sequence);
+          const known = again ? mapRows(rows, (row) => ({ ...row, sequence: null })) : rows;
           return [
             {
-              ...rows,
-              rows: rows.rows.map((row) => (row.typeId === part.typeId ? row : { ...row, typeId: part.typeId })),
+              ...known,
+              rows: known.rows.map((row) => (row.typeId === part.typeId ? row : { ...row, typeId: part.typeId })),
             },
           ];
         }

@@ -3,6 +3,7 @@ import { TokenizerError } from '../errors';
 import { compilePattern } from '../regex/pattern';
 import { readPattern } from '../regex/read';
 import { AlignedText, unitsAt } from '../text/aligned-text';
+import { isLater } from '../text/later';
 import { spaceSource } from '../text/unicode';
 import { byteLevel } from './byte-level';
 import { type PrependScheme, metaspace } from './metaspace';
@@ -10,8 +11,9 @@ import type { PreTokenizer } from './pre-tokenizer';
 import { sequence, splitBehaviors, splitBy, splitCharacters } from './split';
 import { unicodeScripts } from './unicode-scripts';
 
-// ASCII punctuation that Unicode counts as symbols is punctuation too.
-const punctuation = '\\p{P}$+<=>^`|~';
+// ASCII punctuation that Unicode counts as symbols is punctuation too, and what was punctuation in Unicode 8.
+const punctuation = '\\p{P}$+<=>^`|~\\u166d\\u{111c9}';
+const laterPunctuation = isLater('punctuation');
 
 function quoted(char: string): string {
   return `\\u{${(char.codePointAt(0) as number).toString(16)}}`;
@@ -41,7 +43,10 @@ function fixedLength(length: number): PreTokenizer {
 
 const readers: Readonly<Record<string, (config: Reader) => PreTokenizer>> = {
   BertPreTokenizer: () => ({
-    ...sequence([splitCharacters(spaceSource, 'Removed', {}), splitCharacters(punctuation, 'Isolated', {})]),
+    ...sequence([
+      splitCharacters(spaceSource, 'Removed', {}),
+      splitCharacters(punctuation, 'Isolated', {}, laterPunctuation),
+    ]),
     toJSON: () => ({ type: 'BertPreTokenizer' }),
   }),
   ByteLevel: (c) =>
@@ -64,7 +69,7 @@ const readers: Readonly<Record<string, (config: Reader) => PreTokenizer>> = {
   Metaspace: readMetaspace,
   Punctuation: (c) => {
     const behavior = c.oneOf('behavior', splitBehaviors, 'Isolated');
-    return splitCharacters(punctuation, behavior, { type: 'Punctuation', behavior });
+    return splitCharacters(punctuation, behavior, { type: 'Punctuation', behavior }, laterPunctuation);
   },
   Sequence: (c) =>
     sequence(c.list('pretokenizers').map((p, i) => createPreTokenizer(p, `${c.at('pretokenizers')}[${i}]`))),

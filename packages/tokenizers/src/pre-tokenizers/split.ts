@@ -37,8 +37,13 @@ export function splitBy(pattern: Pattern, describe: () => unknown, options: Spli
   };
 }
 
-/** Splits by single characters, one match each. */
-export function splitCharacters(source: string, behavior: SplitBehavior, json: Record<string, unknown>): PreTokenizer {
+/** Splits by single characters, one match each. @param except Characters of `source` that are none. */
+export function splitCharacters(
+  source: string,
+  behavior: SplitBehavior,
+  json: Record<string, unknown>,
+  except: (char: string) => boolean = () => false,
+): PreTokenizer {
   const expression = new RegExp(`^[${source}]$`, 'u');
   const ascii = Array.from({ length: 128 }, (_, code) => expression.test(String.fromCharCode(code)));
   return {
@@ -48,7 +53,8 @@ export function splitCharacters(source: string, behavior: SplitBehavior, json: R
       for (let at = 0; at < length; ) {
         const code = content.codePointAt(at) as number;
         const end = at + (code > 0xffff ? 2 : 1);
-        if (code < 128 ? ascii[code] : expression.test(content.slice(at, end))) matches.push(at, end);
+        const char = content.slice(at, end);
+        if (code < 128 ? ascii[code] : expression.test(char) && !except(char)) matches.push(at, end);
         at = end;
       }
       if (matches.length === 0 && length > 0) return [text.slice(0, length)];

@@ -1,3 +1,4 @@
+import { isLater } from '../text/later';
 import type { PreTokenizer } from './pre-tokenizer';
 
 const names = (
@@ -14,6 +15,14 @@ const names = (
   'Syloti_Nagri Syriac Tagalog Tagbanwa Tai_Le Tai_Tham Tai_Viet Takri Tamil Tangut Telugu Thaana Tibetan Tifinagh ' +
   'Tirhuta Ugaritic Vai Warang_Citi Yi'
 ).split(' ');
+const later = isLater('scripts');
+/** Characters whose script has changed since. */
+const earlier: Readonly<Record<string, string>> = {
+  '\u0589': 'Common',
+  '\u061c': 'Common',
+  '\u0953': 'Devanagari',
+  '\u0954': 'Devanagari',
+};
 let tests: readonly (readonly [string, RegExp])[] | null = null;
 const known = new Map<string, string | null>();
 
@@ -24,7 +33,7 @@ function scriptOf(char: string): string | null {
   let script = known.get(char);
   if (script === undefined) {
     tests ??= names.map((name) => [name, new RegExp(`\\p{Script=${name}}`, 'u')] as const);
-    script = tests.find(([, test]) => test.test(char))?.[0] ?? null;
+    script = later(char) ? null : (earlier[char] ?? tests.find(([, test]) => test.test(char))?.[0] ?? null);
     if (script === 'Hiragana' || script === 'Katakana') script = 'Han';
     if (known.size >= 8192) known.clear();
     known.set(char, script);

@@ -10,12 +10,12 @@ export interface Pattern {
   matches(text: string): Matches;
 }
 
-/** Every occurrence of a string. */
+/** Every occurrence of a string; an empty one is at every place. */
 export function literalPattern(content: string): Pattern {
+  if (content === '') return compilePattern('');
   return {
     matches(text) {
       const out: number[] = [];
-      if (content === '') return out;
       for (let at = text.indexOf(content); at >= 0; at = text.indexOf(content, at + content.length)) {
         out.push(at, at + content.length);
       }

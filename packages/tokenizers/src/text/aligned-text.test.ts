@@ -53,6 +53,12 @@ describe('AlignedText', () => {
       ],
     ]);
     expect(AlignedText.of('').prepend('_').text).toBe('');
+    // Nothing before a text: its first character comes from nowhere.
+    const none = AlignedText.of('ab').prepend('');
+    expect([none.range(0, 1), none.range(1, 2)]).toEqual([
+      [0, 0],
+      [1, 2],
+    ]);
     const made = AlignedText.of('abc').assemble(['X', 'yz'], [0, 2, 2, 3]);
     expect([made.text, ranges(made)]).toEqual([
       'Xyz',

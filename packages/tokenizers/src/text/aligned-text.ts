@@ -183,6 +183,8 @@ export class AlignedText {
   prepend(content: string): AlignedText {
     if (this.text.length === 0) return this;
     if (!this.tracked) return this.plain(content + this.text);
+    // As in Hugging Face's library, the first character then comes from nowhere.
+    const nowhere = content === '' ? unitsAt(this.text, 0) : 0;
     const n = content.length;
     const starts = new Int32Array(n + this.text.length);
     const ends = new Int32Array(n + this.text.length);
@@ -190,7 +192,7 @@ export class AlignedText {
     starts.fill(start, 0, n);
     ends.fill(end, 0, n);
     for (let i = 0; i < this.text.length; i++) {
-      const [first, last] = this.unitRange(i);
+      const [first, last] = i < nowhere ? [this.origin, this.origin] : this.unitRange(i);
       starts[n + i] = first;
       ends[n + i] = last;
     }
