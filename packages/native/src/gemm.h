@@ -51,6 +51,9 @@ struct Product {
   Epilogue after{};                     // float32 only
 };
 
+// Products with fewer multiply-adds stay on one thread: waking another costs more.
+constexpr int64_t kParallelWork = 1 << 16;
+
 // All threads; small products stay on the caller's. out_of_memory is the only failure.
 Status multiply(const Product& product);
 
