@@ -1,20 +1,12 @@
 import type { AllowedSpecial } from '../encode/added-tokens';
 import type { IdList } from '../fast/id-list';
 import type { EncodeTask, EncodedTexts } from './messages';
+import type { Piece } from './pieces';
 
 /** Memory that tasks share with a worker, used again and again; as large as its largest task. */
 export interface Slot {
   units: Buffer | null;
   ids: Int32Array | null;
-}
-
-/** A stretch of one of the texts, and where in the call's list its ids are when they are there. */
-export interface Piece {
-  readonly text: string;
-  readonly from: number;
-  readonly to: number;
-  begin: number;
-  end: number;
 }
 
 /** A unit of text takes at most three bytes of UTF-8, and each of these at most one id. */

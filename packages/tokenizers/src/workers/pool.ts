@@ -5,20 +5,13 @@ import { WordLog } from '../fast/word-log';
 import { Bpe } from '../models/bpe';
 import type { EncodeIdsOptions, Tokenizer } from '../tokenizer';
 import { EncodeThread } from './encode-thread';
-import { Job, type Piece } from './job';
+import { Job } from './job';
 import type { TokenizerData } from './messages';
+import { type Piece, cut, grouped, pieceOf } from './pieces';
 import { TaskQueue } from './queue';
 
-/** Units of a piece that a long text is cut into: what a worker makes of one stays in its cache. */
-const pieceUnits = 1 << 16;
-/** Units of a task at most, which bounds the memory of one. */
-const mostUnits = 1 << 20;
-/** A task has this share of what a worker will still do: large ones first, as each ends with a message, then small ones. */
-const share = 1 / 3;
 /** Ids of a call that the pool keeps memory for, 16 MB: new memory for each makes the collector run all the time. */
 const mostKept = 1 << 22;
-/** Where every scanned pattern ends a word: between a letter and a space before a letter. */
-const seam = /[A-Za-z](?= [A-Za-z])/g;
 
 /** Settings of `TokenizerPool.create`. */
 export interface TokenizerPoolOptions {
@@ -130,8 +123,7 @@ export class TokenizerPool {
           ids.push(part.id);
           continue;
         }
-        const pieces =
-          parts === null ? [pieceOf(part.text, part.from, part.to)] : cut(part.text, part.from, part.to);
+        const pieces = parts === null ? [pieceOf(part.text, part.from, part.to)] : cut(part.text, part.from, part.to);
         for (const piece of pieces) {
           own.push(piece);
           (parts === null ? slow : quick).push(piece);
@@ -189,44 +181,6 @@ export class TokenizerPool {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose();
   }
-}
-
-function pieceOf(text: string, from: number, to: number): Piece {
-  return { text, from, to, begin: 0, end: 0 };
-}
-
-/** Pieces of a text. */
-function cut(text: string, from: number, to: number): Piece[] {
-  const out: Piece[] = [];
-  let begin = from;
-  while (to - begin > pieceUnits) {
-    seam.lastIndex = begin + pieceUnits - 1;
-    const found = seam.exec(text);
-    if (found === null || found.index + 1 >= to) break;
-    out.push(pieceOf(text, begin, found.index + 1));
-    begin = found.index + 1;
-  }
-  out.push(pieceOf(text, begin, to));
-  return out;
-}
-
-/** Pieces in groups, each a task. */
-function grouped(pieces: readonly Piece[], workers: number): Piece[][] {
-  const out: Piece[][] = [];
-  let left = pieces.reduce((sum, { from, to }) => sum + to - from, 0);
-  let group: Piece[] = [];
-  let held = 0;
-  for (const piece of pieces) {
-    group.push(piece);
-    held += piece.to - piece.from;
-    if (held < Math.min(mostUnits, Math.max(pieceUnits, (left * share) / workers))) continue;
-    out.push(group);
-    left -= held;
-    group = [];
-    held = 0;
-  }
-  if (group.length > 0) out.push(group);
-  return out;
 }
 
 function joined(lists: readonly ArrayLike<number>[]): Int32Array {
