@@ -7,6 +7,9 @@ export type Anchor =
   | 'lastLineEnd'
   /** Where the search for this match began. */
   | 'searchStart'
+  /** Between two grapheme clusters, and within one. */
+  | 'clusterEdge'
+  | 'withinCluster'
   | 'word'
   | 'notWord'
   | 'rustWord'

@@ -1,6 +1,8 @@
 import { TokenizerError } from '../errors';
 import type { Anchor, Node } from './ast';
 import { rustWordSource, wordSource } from './classes';
+import { graphemePattern } from './grapheme';
+import { parsePattern } from './parse';
 
 /** What the machine does; a program is a list of these. */
 type Step =
@@ -88,6 +90,7 @@ export class Matcher {
   private steps = 0;
   private limit = 0;
   private searchStart = 0;
+  private edges: Set<number> | null = null;
 
   constructor(
     node: Node,
@@ -184,6 +187,13 @@ export class Matcher {
     }
   }
 
+  private holds(kind: Anchor, text: string, at: number): boolean {
+    if (kind === 'searchStart') return at === this.searchStart;
+    if (kind !== 'clusterEdge' && kind !== 'withinCluster') return holdsIn(kind, text, at);
+    this.edges ??= clusterEdges(text);
+    return this.edges.has(at) === (kind === 'clusterEdge');
+  }
+
   private error(what: string): TokenizerError {
     return new TokenizerError('step_limit', `[regex] the pattern ${JSON.stringify(this.pattern)} ${what}`);
   }
@@ -195,6 +205,7 @@ export class Matcher {
     const out: number[] = [];
     let lastEnd = -1;
     this.searchStart = 0;
+    this.edges = null;
     for (let at = 0; at <= text.length; ) {
       const saved = new Int32Array(this.slots).fill(-1);
       const end = this.run(this.program, text, at, saved);
@@ -265,7 +276,7 @@ export class Matcher {
           if (saved[step.slot] === at) pc++;
           break;
         case 'anchor':
-          ok = step.kind === 'searchStart' ? at === this.searchStart : holds(step.kind, text, at);
+          ok = this.holds(step.kind, text, at);
           break;
         case 'same': {
           const piece = text.slice(saved[2 * step.index], saved[2 * step.index + 1]);
@@ -316,6 +327,14 @@ export class Matcher {
   }
 }
 
+/** Places between grapheme clusters, by their ends. */
+function clusterEdges(text: string): Set<number> {
+  clusters ??= new Matcher(parsePattern(graphemePattern, 'oniguruma'), '\\X');
+  return new Set([0, ...clusters.matches(text).filter((_, i) => i % 2 === 1)]);
+}
+
+let clusters: Matcher | null = null;
+
 function widthAt(text: string, at: number): number {
   return (text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1;
 }
@@ -346,7 +365,11 @@ function isWordAt(text: string, at: number, characters: RegExp): boolean {
   return codePoint !== undefined && characters.test(String.fromCodePoint(codePoint));
 }
 
-function holds(kind: Exclude<Anchor, 'searchStart'>, text: string, at: number): boolean {
+function holdsIn(
+  kind: Exclude<Anchor, 'searchStart' | 'clusterEdge' | 'withinCluster'>,
+  text: string,
+  at: number,
+): boolean {
   switch (kind) {
     case 'textStart':
       return at === 0;

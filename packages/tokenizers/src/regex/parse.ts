@@ -2,7 +2,6 @@ import { TokenizerError } from '../errors';
 import { spaceSource } from '../text/unicode';
 import type { Dialect, Node, RepeatMode } from './ast';
 import { escapes, foldClass, posix, quote, rustWordSource, wordSource } from './classes';
-import { graphemePattern } from './grapheme';
 
 interface Flags {
   readonly fold: boolean;
@@ -12,6 +11,7 @@ interface Flags {
 }
 
 const any = '[\\0-\\u{10ffff}]';
+const one: Node = { type: 'set', source: any };
 const controls: Readonly<Record<string, number>> = { n: 10, r: 13, t: 9, f: 12, v: 11, a: 7, e: 27 };
 /** Counted repeats beyond this are refused: they are written out by the matcher. */
 const mostRepeats = 1000;
@@ -110,7 +110,7 @@ class Parser {
         else if (letter === 'x') extended = value;
         else if (letter === (this.dialect === 'oniguruma' ? 'm' : 's')) dotAll = value;
         else if (letter === 'm') lines = value;
-        else if (letter !== 'u') this.fail(`the flag ${letter}`, 'unsupported');
+        else if (letter !== 'u' || this.dialect === 'oniguruma') this.fail(`the flag ${letter}`, 'unsupported');
       }
     }
     return { fold, dotAll, extended, lines };
@@ -150,7 +150,8 @@ class Parser {
           this.fail(`a repeat of more than ${mostRepeats}`, 'unsupported');
         }
       }
-      if (node.type === 'anchor' || node.type === 'look') this.fail('a repeated anchor', 'unsupported');
+      if (node.type === 'anchor' || node.type === 'look' || node.type === 'keep')
+        this.fail('a repeated anchor', 'unsupported');
       if (mode === 'greedy' && !fixed && this.eat('?')) mode = 'lazy';
       // In Oniguruma a + behind braces is a second quantifier, in Rust a possessive one.
       else if ((!braces || this.dialect === 'rust') && this.eat('+')) mode = 'possessive';
@@ -200,9 +201,13 @@ class Parser {
         return close({ type: 'look', item: this.choice(flags), behind, negative });
       }
     }
+    // Clusters are what `\\y` and `\\X` are about without a flag, too.
+    if (this.dialect === 'oniguruma' && this.eat('(?y{g}:')) return close(this.choice(flags));
     const set = this.match(/\(\?([a-z]*)(?:-([a-z]*))?:/y);
     if (set) return close(this.choice(this.flags(flags, set[1] ?? '', set[2] ?? '')));
-    const named = this.match(/\(\?P?<([A-Za-z_]\w*)>|\(\?'([A-Za-z_]\w*)'/y);
+    const named = this.match(
+      this.dialect === 'rust' ? /\(\?P?<([A-Za-z_]\w*)>/y : /\(\?<([A-Za-z_]\w*)>|\(\?'([A-Za-z_]\w*)'/y,
+    );
     if (!named && this.pattern.startsWith('(?', this.at))
       this.fail(`the group ${this.pattern.slice(this.at, this.at + 4)}`, 'unsupported');
     if (!named) this.at++;
@@ -216,7 +221,7 @@ class Parser {
   private escape(flags: Flags): Node {
     this.at++;
     const c = this.pattern[this.at] ?? this.fail('a trailing backslash');
-    if (this.dialect === 'oniguruma' || !/[hZGRX]/.test(c)) {
+    if (this.dialect === 'oniguruma' || !/[hZGRXyY]/.test(c)) {
       const anchors = {
         A: 'textStart',
         z: 'textEnd',
@@ -224,6 +229,8 @@ class Parser {
         G: 'searchStart',
         b: this.dialect === 'rust' ? 'rustWord' : 'word',
         B: this.dialect === 'rust' ? 'notRustWord' : 'notWord',
+        y: 'clusterEdge',
+        Y: 'withinCluster',
       } as const;
       if (Object.hasOwn(anchors, c)) {
         this.at++;
@@ -235,7 +242,15 @@ class Parser {
       }
       if (c === 'X') {
         this.at++;
-        return parsePattern(graphemePattern, 'oniguruma');
+        // A character and what its cluster has behind it, wherever in the cluster it stands.
+        const more: Node = { type: 'sequence', items: [{ type: 'anchor', kind: 'withinCluster' }, one] };
+        return {
+          type: 'atomic',
+          item: {
+            type: 'sequence',
+            items: [one, { type: 'repeat', item: more, min: 0, max: Number.POSITIVE_INFINITY, mode: 'greedy' }],
+          },
+        };
       }
       if (c === 'R') {
         this.at++;
@@ -297,14 +312,24 @@ class Parser {
       const negative = ((property[1] ?? property[4]) === 'P') !== (property[2] === '^');
       return this.property(name, negative);
     }
-    const hex = this.match(/x\{([0-9A-Fa-f]{1,6})\}|x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{4})|u\{([0-9A-Fa-f]{1,6})\}/y);
+    // Beyond ASCII, `\\x` gives bytes of UTF-8 in Oniguruma.
+    const bytes = oniguruma ? this.match(/x[89A-Fa-f][0-9A-Fa-f](?:\\x[89ABab][0-9A-Fa-f])*/y) : null;
+    if (bytes) return quote(this.fromBytes(bytes[0].split('\\').map((byte) => Number.parseInt(byte.slice(1), 16))));
+    const hex = this.match(
+      oniguruma
+        ? /x\{([0-9A-Fa-f]{1,6})\}|x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{4})/y
+        : /x\{([0-9A-Fa-f]{1,6})\}|x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{4})|u\{([0-9A-Fa-f]{1,6})\}/y,
+    );
     if (hex) {
       const code = Number.parseInt(hex[1] ?? hex[2] ?? hex[3] ?? hex[4] ?? '0', 16);
       if (code > 0x10ffff) this.fail('a character beyond U+10FFFF');
       return quote(code);
     }
     const octal = oniguruma ? this.match(/o\{([0-7]{1,7})\}|([0-7]{1,3})/y) : null;
-    if (octal) return quote(Number.parseInt(octal[1] ?? octal[2] ?? '0', 8));
+    if (octal) {
+      if (Number.parseInt(octal[2] ?? '0', 8) > 127) this.fail('a byte beyond ASCII in octal', 'unsupported');
+      return quote(Number.parseInt(octal[1] ?? octal[2] ?? '0', 8));
+    }
     const control = oniguruma ? this.match(/(?:c|C-)([@-_a-z?])/y)?.[1] : undefined;
     if (control !== undefined) return quote(control === '?' ? 127 : control.charCodeAt(0) & 31);
     const c = this.pattern[this.at] ?? this.fail('a trailing backslash');
@@ -329,6 +354,12 @@ class Parser {
     return quote(this.character());
   }
 
+  private fromBytes(bytes: readonly number[]): number {
+    const [char = '', ...more] = new TextDecoder('utf-8', { ignoreBOM: true }).decode(Uint8Array.from(bytes));
+    if (more.length > 0 || char === '' || char === '\ufffd') this.fail('bytes that are no character of UTF-8');
+    return char.codePointAt(0) as number;
+  }
+
   private property(name: string, negative: boolean): string {
     const lower = name.toLowerCase().replace(/[\s_-]/g, '');
     const inner =
@@ -343,11 +374,13 @@ class Parser {
               : undefined;
     if (inner !== undefined) return negative ? `[^${inner.includes('--') ? `[${inner}]` : inner}]` : `[${inner}]`;
     const p = negative ? 'P' : 'p';
-    const spelled = /^[a-z]{1,2}$/i.test(name) ? (name[0] as string).toUpperCase() + name.slice(1).toLowerCase() : name;
+    const spelled = /^[a-z]{1,2}$/.test(lower) ? (lower[0] as string).toUpperCase() + lower.slice(1) : name;
     const camel = name
       .split(/[\s_-]+/)
       .map((w) => w.charAt(0).toUpperCase() + w.slice(1).toLowerCase())
       .join('_');
+    if (this.dialect === 'oniguruma' && name.includes('='))
+      this.fail(`the property ${JSON.stringify(name)}`, 'unsupported');
     for (const candidate of [spelled, name, `Script=${name}`, camel, `Script=${camel}`]) {
       try {
         new RegExp(`\\p{${candidate}}`, 'v');
@@ -379,6 +412,7 @@ class Parser {
       const bracket = this.match(/\[:(\^?)([a-z]+):\]/y);
       if (bracket) {
         const inner = posix[bracket[2] as string] ?? this.fail(`the class [:${bracket[2]}:]`, 'unsupported');
+        this.endsAsClass();
         content += bracket[1] ? `[^${inner.includes('--') ? `[${inner}]` : inner}]` : `[${inner}]`;
       } else if (c === '[') content += this.classSource(flags);
       else content += this.range();
@@ -391,15 +425,28 @@ class Parser {
     return operands.length === 1 ? `[${negative ? '^' : ''}${whole}]` : negative ? `[^[${whole}]]` : `[${whole}]`;
   }
 
+  /** A class within a class begins no range in Oniguruma: a - behind it is the last character, or malformed. */
+  private endsAsClass(): void {
+    if (this.dialect === 'oniguruma' && /-(?!\]|&&)/y.test(this.pattern.slice(this.at, this.at + 3)))
+      this.fail('a range from a class');
+  }
+
   /** One member of a class: a character, a range, or an escape. */
   private range(): string {
     const from = this.pattern[this.at] === '\\' ? this.classEscape() : quote(this.character());
-    if (isClass(from)) return from;
+    if (isClass(from)) {
+      this.endsAsClass();
+      return from;
+    }
     const next = this.pattern[this.at + 1];
     if (this.pattern[this.at] !== '-' || next === ']' || next === '[' || next === undefined) return from;
+    if (this.pattern.startsWith('&&', this.at + 1)) return from;
     this.at++;
     const to = this.pattern[this.at] === '\\' ? this.classEscape() : quote(this.character());
-    if (isClass(to)) return `${from}${quote(45)}${to}`;
+    if (isClass(to)) {
+      if (this.dialect === 'oniguruma') this.fail('a range to a class');
+      return `${from}${quote(45)}${to}`;
+    }
     if (valueOf(from) > valueOf(to)) this.fail('a range out of order');
     return `${from}-${to}`;
   }

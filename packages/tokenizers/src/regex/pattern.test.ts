@@ -192,6 +192,15 @@ describe("Oniguruma's rare syntax", () => {
     ['(a)(?<n>b)\\k<n>', 'xabb', ['x', 'abb']],
     ['(?i)(a)\\1', 'xaA', ['x', 'aA']],
     ['\\101\\o{102}\\cI', 'ABAB\t', ['AB', 'AB\t']],
+    ['\\y', 'e\u0301x\r\n', ['e\u0301', 'x', '\r\n']],
+    ['\\Y', 'e\u0301x\r\n', ['e', '\u0301x\r', '\n']],
+    // A cluster that began before ends where it does.
+    ['\\O\\X', '\ud83c\udff3\ufe0f\u200d\ud83c\udf08a b', ['\ud83c\udff3\ufe0f\u200d\ud83c\udf08', 'a ', 'b']],
+    ['(?y{g}:\\X)', 'e\u0301x', ['e\u0301', 'x']],
+    ['\\xe3\\x81\\x82+[\\xc3\\xa9]', '\u3042\u3042\u00e9', ['\u3042\u3042\u00e9']],
+    ['[a-&&\\-]', 'a-b', ['a', '-', 'b']],
+    ["(?:(?:'*?|.b))?", 'ab', ['a', 'b']],
+    ['\\p{L u}', 'aB', ['a', 'B']],
   ];
 
   it.each(cases)('splits by %j as the reference does: %j', (pattern, source, want) => {
@@ -225,6 +234,16 @@ describe('malformed and unsupported patterns', () => {
       ['\\p{Nonsense}', /the property "Nonsense"/],
       ['a{5000}', /a repeat of more than 1000/],
       ['\\', /a trailing backslash/],
+      ['[\\d-x]', /a range from a class/],
+      ['[[:alpha:]-x]', /a range from a class/],
+      ['[x-\\d]', /a range to a class/],
+      ['\\xe9', /bytes that are no character of UTF-8/],
+      ['\\351', /a byte beyond ASCII in octal/],
+      ['\\u{61}', /\\u at place/],
+      ['\\K+', /a repeated anchor/],
+      ['(?u)a', /the flag u/],
+      ['(?P<n>a)', /the group \(\?P</],
+      ['\\p{Script=Latin}', /the property "Script=Latin"/],
       ['\\x{110000}', /beyond U\+10FFFF/],
       [`${'('.repeat(300)}`, /nesting deeper than 200/],
     ] as const) {

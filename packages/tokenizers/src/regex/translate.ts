@@ -3,8 +3,8 @@ import { rustWordSource, wordSource } from './classes';
 
 const border = (word: string) => `(?:(?<=[${word}])(?![${word}])|(?<![${word}])(?=[${word}]))`;
 const noBorder = (word: string) => `(?:(?<=[${word}])(?=[${word}])|(?<![${word}])(?![${word}]))`;
-/** `searchStart` has no translation: `isSafe` keeps it out. */
-const anchors: Readonly<Record<Exclude<Anchor, 'searchStart'>, string>> = {
+/** What has no translation is kept out by `isSafe`. */
+const anchors: Readonly<Partial<Record<Anchor, string>>> = {
   // Oniguruma has no empty line behind a final newline at its start, but one at its end.
   lineStart: '(?:(?<![\\s\\S])|(?<=\\n)(?=[\\s\\S]))',
   lineEnd: '(?=\\n|(?![\\s\\S]))',
@@ -37,7 +37,7 @@ export function translate(node: Node): string {
       case 'look':
         return `(?${n.behind ? '<' : ''}${n.negative ? '!' : '='}${visit(n.item)})`;
       case 'anchor':
-        return n.kind === 'searchStart' ? '' : anchors[n.kind];
+        return anchors[n.kind] ?? '';
       case 'keep':
         return '';
       case 'backreference':
@@ -61,7 +61,7 @@ export function isSafe(node: Node): boolean {
     case 'set':
       return true;
     case 'anchor':
-      return node.kind !== 'searchStart';
+      return anchors[node.kind] !== undefined;
     case 'keep':
     case 'backreference':
       return false;
@@ -75,7 +75,28 @@ export function isSafe(node: Node): boolean {
       // Look-behind is matched backwards there, which the translation of atomic groups is not made for.
       return isSafe(node.item) && !(node.behind && isAtomic(node.item));
     case 'repeat':
-      return node.item.type === 'set' || (node.max <= 1 && isSafe(node.item)) || (node.max <= 8 && !repeats(node.item));
+      if (node.item.type === 'set') return true;
+      // Of something optional JavaScript takes no empty match where another way to match it is not empty.
+      if (canBeEmpty(node.item)) return false;
+      return (node.max <= 1 && isSafe(node.item)) || (node.max <= 8 && !repeats(node.item));
+  }
+}
+
+function canBeEmpty(node: Node): boolean {
+  switch (node.type) {
+    case 'set':
+      return false;
+    case 'sequence':
+      return node.items.every(canBeEmpty);
+    case 'choice':
+      return node.items.some(canBeEmpty);
+    case 'repeat':
+      return node.min === 0 || canBeEmpty(node.item);
+    case 'capture':
+    case 'atomic':
+      return canBeEmpty(node.item);
+    default:
+      return true;
   }
 }
 
