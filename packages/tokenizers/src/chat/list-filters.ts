@@ -145,7 +145,8 @@ export const listFilters: Readonly<Record<string, Filter>> = {
     const a = args('reverse', 'case_sensitive', 'attribute');
     const sign = a.flag('reverse', false) ? -1 : 1;
     const items = keyed(run, value, a);
-    items.sort((x, y) => sign * compare(run, x.key, y.key));
+    // Values without an order are in order where they are equal.
+    items.sort((x, y) => (equal(run, x.key, y.key) ? 0 : sign * compare(run, x.key, y.key)));
     return new List(items.map(({ item }) => item));
   },
   sum: (run, value, args) => {

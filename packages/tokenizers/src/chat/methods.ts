@@ -91,10 +91,17 @@ function expandTabs(run: Run, self: MarkedText, size: number): MarkedText {
   return concat(run, [...parts, self.slice(done)]);
 }
 
+/** Full case folding, character by character: Cherokee folds to capitals, and the dotless i to itself. */
+function caseFold(s: string): string {
+  return s.replace(/[^\u0131]/gu, (c) =>
+    /\p{Script=Cherokee}/u.test(c) ? c.toUpperCase() : c.toLowerCase().toUpperCase().toLowerCase(),
+  );
+}
+
 const stringMethods: Readonly<Record<string, Method<MarkedText>>> = {
   upper: (_, self) => self.map((s) => s.toUpperCase()),
   lower: (_, self) => self.map((s) => s.toLowerCase()),
-  casefold: (_, self) => self.map((s) => s.replaceAll('ß', 'ss').toLowerCase()),
+  casefold: (_, self) => self.map(caseFold),
   swapcase: (_, self) =>
     self.map((s) =>
       s.replace(/[\p{Lowercase}\p{Uppercase}]/gu, (c) => (c === c.toLowerCase() ? c.toUpperCase() : c.toLowerCase())),

@@ -150,7 +150,7 @@ export const scalarFilters: Readonly<Record<string, Filter>> = {
     const a = args('old', 'new', 'count');
     return replace(run, str(run, value), str(run, a.need('old')), str(run, a.need('new')), a.int('count', -1));
   },
-  safe: (_, value) => value,
+  safe: (run, value) => str(run, value),
   string: (run, value) => str(run, value),
   striptags: (run, value) => {
     const given = str(run, value);
