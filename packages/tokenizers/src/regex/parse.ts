@@ -413,7 +413,9 @@ class Parser {
       if (bracket) {
         const inner = posix[bracket[2] as string] ?? this.fail(`the class [:${bracket[2]}:]`, 'unsupported');
         this.endsAsClass();
-        content += bracket[1] ? `[^${inner.includes('--') ? `[${inner}]` : inner}]` : `[${inner}]`;
+        // Rust's are of ASCII alone.
+        const whole = this.dialect === 'rust' ? `[[${inner}]&&[\\0-\\x7f]]` : `[${inner}]`;
+        content += bracket[1] ? `[^${whole}]` : whole;
       } else if (c === '[') content += this.classSource(flags);
       else content += this.range();
     }

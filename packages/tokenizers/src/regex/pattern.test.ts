@@ -213,6 +213,8 @@ describe("Oniguruma's rare syntax", () => {
 
   it("is not Rust's: there flags hold in later alternatives, and joiners are letters", () => {
     expect(compilePattern('x(?i)a|b', 'rust').matches('xa xB b')).toEqual([0, 2, 4, 5, 6, 7]);
+    expect(compilePattern('[[:alpha:]]|[[:^ascii:]]', 'rust').matches('a1éb')).toEqual([0, 1, 2, 3, 3, 4]);
+    expect(compilePattern('[[:alpha:]]+').matches('a1éb')).toEqual([0, 1, 2, 4]);
     expect(compilePattern('\\w\\b', 'rust').matches('a\u200d ²')).toEqual([1, 2]);
     expect(compilePattern('\\w\\b').matches('a\u200d ²')).toEqual([0, 1, 3, 4]);
   });

@@ -18,6 +18,7 @@ describe('toOniguruma', () => {
       ['(?is)a.', '(?im)a.'],
       ['\\s++$|a', '\\s++$|a'],
       ['\\u{1f600}', '\\x{1f600}'],
+      ['[[:alpha:][:^digit:]1]', '[[[:alpha:]&&\\x00-\\x7f][^[:digit:]&&\\x00-\\x7f]1]'],
     ] as const)
       expect([rust, toOniguruma(rust)]).toEqual([rust, oniguruma]);
   });
@@ -29,8 +30,17 @@ describe('toOniguruma', () => {
   });
 
   it('matches the same', () => {
-    const text = fc.string({ unit: fc.constantFrom('a', 'b', ' ', '\n', '²', '1', '\u200d') });
-    for (const pattern of ['^a|b$', 'a{1,2}+a|b', '\\w+', '[\\w ]+|\\W', '\\s++$|\\s', '(?s:b.)', '\\w+?\\b|\\B.']) {
+    const text = fc.string({ unit: fc.constantFrom('a', 'b', ' ', '\n', '²', '1', 'é', '\u200d') });
+    for (const pattern of [
+      '^a|b$',
+      'a{1,2}+a|b',
+      '\\w+',
+      '[\\w ]+|\\W',
+      '\\s++$|\\s',
+      '(?s:b.)',
+      '\\w+?\\b|\\B.',
+      '[[:alpha:]]+|[[:^alnum:]]',
+    ]) {
       fc.assert(
         fc.property(text, (source) => {
           expect(compilePattern(toOniguruma(pattern)).matches(source)).toEqual(

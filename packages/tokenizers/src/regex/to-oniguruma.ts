@@ -7,7 +7,7 @@ function endsAlternative(pattern: string, at: number, depth: number): boolean {
 
 /**
  * A pattern in Rust's syntax (tiktoken's) as Oniguruma writes it (tokenizer.json's): `^` and `$` are the ends of the
- * text, `{1,3}+` is possessive, `\w` and so `\b` lack the superscripts and have the joiners.
+ * text, `{1,3}+` is possessive, `\w` and so `\b` lack the superscripts and have the joiners, `[:alpha:]` is of ASCII.
  */
 export function toOniguruma(pattern: string): string {
   // Rust's `s` lets the dot match newlines; in Oniguruma that is `m`, and lines always count.
@@ -30,6 +30,14 @@ export function toOniguruma(pattern: string): string {
       else out += text.replace(/^\\u\{/, '\\x{');
       at += text.length;
       if (!inClass) atom = start;
+      continue;
+    }
+    const posix = /\[:(\^?)([a-z]+):\]/y;
+    posix.lastIndex = at;
+    const named = inClass ? posix.exec(pattern) : null;
+    if (named !== null) {
+      out += `[${named[1]}[:${named[2]}:]&&\\x00-\\x7f]`;
+      at += named[0].length;
       continue;
     }
     at++;
