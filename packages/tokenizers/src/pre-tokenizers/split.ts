@@ -45,7 +45,8 @@ export function splitCharacters(
   except: (char: string) => boolean = () => false,
 ): PreTokenizer {
   const expression = new RegExp(`^[${source}]$`, 'u');
-  const ascii = Array.from({ length: 128 }, (_, code) => expression.test(String.fromCharCode(code)));
+  const is = (char: string) => expression.test(char) && !except(char);
+  const ascii = Array.from({ length: 128 }, (_, code) => is(String.fromCharCode(code)));
   return {
     split(text) {
       const { text: content, length } = text;
@@ -53,8 +54,7 @@ export function splitCharacters(
       for (let at = 0; at < length; ) {
         const code = content.codePointAt(at) as number;
         const end = at + (code > 0xffff ? 2 : 1);
-        const char = content.slice(at, end);
-        if (code < 128 ? ascii[code] : expression.test(char) && !except(char)) matches.push(at, end);
+        if (code < 128 ? ascii[code] : is(content.slice(at, end))) matches.push(at, end);
         at = end;
       }
       if (matches.length === 0 && length > 0) return [text.slice(0, length)];
