@@ -58,19 +58,42 @@ function casedCharacters(): readonly string[] {
   return found;
 }
 
-/** The class with its case variants written out, by Unicode's simple folding. */
-export function foldClass(source: string): string {
-  const folded = new RegExp(`^${source}$`, 'vi');
-  const plain = new RegExp(`^${source}$`, 'v');
-  let more = '';
-  let less = '';
+let families: ReadonlyMap<string, readonly string[]> | null = null;
+
+/** For each character with another case, all that simple folding takes for the same. */
+function caseFamilies(): ReadonlyMap<string, readonly string[]> {
+  if (families !== null) return families;
+  // Characters of one family have one full folding; by simple folding not all that have are one family.
+  const folded = new Map<string, string[]>();
   for (const char of casedCharacters()) {
-    const want = folded.test(char);
-    if (want === plain.test(char)) continue;
-    const quoted = quote(char.codePointAt(0) as number);
-    if (want) more += quoted;
-    else less += quoted;
+    const key = char.toLowerCase().toUpperCase().toLowerCase();
+    folded.set(key, [...(folded.get(key) ?? []), char]);
   }
-  const kept = less === '' ? source : `[${source}--[${less}]]`;
-  return more === '' ? kept : `[${kept}${more}]`;
+  const found = new Map<string, readonly string[]>();
+  for (const group of folded.values()) {
+    for (const char of group) {
+      const same = new RegExp(`^[${quote(char.codePointAt(0) as number)}]$`, 'vi');
+      found.set(
+        char,
+        group.filter((other) => same.test(other)),
+      );
+    }
+  }
+  families = found;
+  return found;
+}
+
+/**
+ * The class with its case variants written out, by Unicode's simple folding: what an inner class leaves out comes in
+ * with another case of it, and what the whole class leaves out goes with all its cases.
+ */
+export function foldClass(source: string): string {
+  const negative = source.startsWith('[^');
+  const plain = new RegExp(`^${negative ? `[${source.slice(2)}` : source}$`, 'v');
+  let more = '';
+  for (const [char, family] of caseFamilies()) {
+    if (!plain.test(char) && family.some((other) => plain.test(other))) more += quote(char.codePointAt(0) as number);
+  }
+  if (more === '') return source;
+  return negative ? `[^[${source.slice(2)}${more}]` : `[${source}${more}]`;
 }

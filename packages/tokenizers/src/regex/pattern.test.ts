@@ -201,6 +201,13 @@ describe("Oniguruma's rare syntax", () => {
     ['[a-&&\\-]', 'a-b', ['a', '-', 'b']],
     ["(?:(?:'*?|.b))?", 'ab', ['a', 'b']],
     ['\\p{L u}', 'aB', ['a', 'B']],
+    // Other cases are those of the whole class, with what an inner one leaves out.
+    ['(?i:[[:^lower:]])', 'a\u03c31', ['a', '\u03c3', '1']],
+    ['(?i:[^[:^lower:]])', 'aA1', ['aA1']],
+    ['(?i:[^a])+', 'aAb', ['aA', 'b']],
+    ['(?i)[\u0390]', '\u0390\u1fd3', ['\u0390', '\u1fd3']],
+    ['b(?:\\Ga)?', 'bab', ['b', 'a', 'b']],
+    ['e(?:.\\Y.)?', 'erNe', ['e', 'rN', 'e']],
   ];
 
   it.each(cases)('splits by %j as the reference does: %j', (pattern, source, want) => {

@@ -78,7 +78,7 @@ export function isSafe(node: Node): boolean {
       if (node.item.type === 'set') return true;
       // Of something optional JavaScript takes no empty match where another way to match it is not empty.
       if (canBeEmpty(node.item)) return false;
-      return (node.max <= 1 && isSafe(node.item)) || (node.max <= 8 && !repeats(node.item));
+      return isSafe(node.item) && (node.max <= 1 || (node.max <= 8 && !repeats(node.item)));
   }
 }
 
