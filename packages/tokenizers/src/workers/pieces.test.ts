@@ -4,7 +4,9 @@ import { cut, grouped, pieceOf } from './pieces';
 
 describe('cut', () => {
   it('leaves nothing out, and cuts between a letter and a space before a letter', () => {
-    const words = fc.array(fc.constantFrom('word ', 'two  ', '12 ', '日本 ', 'a\n', 'x'.repeat(9000)), { minLength: 1 });
+    const words = fc.array(fc.constantFrom('word ', 'two  ', '12 ', '日本 ', 'a\n', 'x'.repeat(9000)), {
+      minLength: 1,
+    });
     fc.assert(
       fc.property(words, fc.nat(50), fc.nat(50), (parts, skip, drop) => {
         const text = parts.join('').repeat(Math.ceil(200_000 / parts.join('').length));
