@@ -189,7 +189,7 @@ export class Tokenizer {
   }
 
   /** @internal Ids that the post-processor puts before and after one text, and whether the text is there once. */
-  tokensAround(addSpecialTokens = true): Surrounding {
+  tokensAround(addSpecialTokens: boolean): Surrounding {
     const known = this.surroundings.get(addSpecialTokens);
     if (known !== undefined) return known;
     const probe: Row = {

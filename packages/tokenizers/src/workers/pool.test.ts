@@ -22,6 +22,13 @@ const words = [
 ];
 const text = (count: number, seed: number) =>
   Array.from({ length: count }, (_, i) => words[(i * seed + (i >> 3)) % words.length]).join(' ');
+/** A template with its text twice. */
+const twice = {
+  type: 'TemplateProcessing',
+  single: [{ Sequence: { id: 'A', type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }],
+  pair: [{ Sequence: { id: 'A', type_id: 0 } }, { Sequence: { id: 'B', type_id: 0 } }],
+  special_tokens: {},
+};
 const texts = ['', 'low', text(50, 5), '', text(90_000, 7), '<|end|>', '<|end|> low<|end|>', text(2000, 11)];
 
 let tokenizer: Tokenizer;
@@ -57,12 +64,13 @@ describe('TokenizerPool', () => {
     expect(calls.map((ids) => [...ids])).toEqual([...texts, ...texts].map((t) => tokenizer.encodeIds(t)));
   });
 
-  it('encodes with tokenizers that have no quick way, a normaliser, or shared ranks', async () => {
+  it('encodes with tokenizers that have no quick way, a normaliser, shared ranks, or a text twice', async () => {
     const model = tokenizer.parts.model as Bpe;
     const { options } = model;
     const others = [
       new Tokenizer({ ...tokenizer.parts, normalizer: createNormalizer({ type: 'NFD' }) }),
       new Tokenizer({ ...tokenizer.parts, preTokenizer: metaspace() }),
+      Tokenizer.fromJSON({ ...tokenizer.toJSON(), post_processor: twice }),
       new Tokenizer({
         ...tokenizer.parts,
         model: new Bpe({ ...options, ranks: options.merges.map((_, i) => i >> 3) }),

@@ -108,6 +108,9 @@ export class TokenizerPool {
         `[TokenizerPool] expected texts, got ${typeof texts[wrong]} at place ${wrong}`,
       );
     }
+    const { before, after, once } = this.tokenizer.tokensAround(addSpecialTokens);
+    // A template that has its text twice, or not at all, is nobody's; here it need only be right.
+    if (!once) return texts.map((text) => Int32Array.from(this.tokenizer.encodeIds(text, options)));
     const ids = this.spare ?? new IdList();
     this.spare = null;
     const ofTexts: Piece[][] = [];
@@ -136,7 +139,6 @@ export class TokenizerPool {
         new Job(pieces, ids, isQuick, allowedSpecial, failed, settled);
       return [...grouped(quick, this.workers).map(job(true)), ...grouped(slow, this.workers).map(job(false))];
     }, signal);
-    const { before, after } = addSpecialTokens ? this.tokenizer.tokensAround() : { before: [], after: [] };
     const out = ofTexts.map((own) =>
       joined([before, ...own.map(({ begin, end }) => ids.ids.subarray(begin, end)), after]),
     );
