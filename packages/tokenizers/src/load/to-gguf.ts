@@ -165,7 +165,7 @@ function specialValues(tokenizer: Tokenizer, model: string, options: ToGgufOptio
       );
     return found;
   };
-  const probe = tokenizer.tokensAround();
+  const probe = tokenizer.tokensAround(true);
   if (probe.before.length > 1 || probe.after.length > 1)
     throw unsupported('more than one token before or behind a text');
   const [bos] = options.bosToken === undefined ? probe.before : [id(options.bosToken, 'bosToken')];
