@@ -157,6 +157,8 @@ describe('tokenizerToGguf', () => {
         },
       }),
     ).toThrow(/no name among those of llama\.cpp; GGUF has no form for it/);
+    const twice = { ...bos, single: [{ Sequence: { id: 'A', type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }] };
+    expect(refused({ post_processor: twice })).toThrow(/twice or not at all/);
     expect(() => tokenizerToGguf(T.fromJSON({ model: { type: 'WordLevel', vocab: { a: 0 } } }))).toThrow(
       /the model WordLevel/,
     );

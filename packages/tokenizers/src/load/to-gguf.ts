@@ -166,6 +166,7 @@ function specialValues(tokenizer: Tokenizer, model: string, options: ToGgufOptio
     return found;
   };
   const probe = tokenizer.tokensAround(true);
+  if (!probe.once) throw unsupported('a template that has its text twice or not at all');
   if (probe.before.length > 1 || probe.after.length > 1)
     throw unsupported('more than one token before or behind a text');
   const [bos] = options.bosToken === undefined ? probe.before : [id(options.bosToken, 'bosToken')];
