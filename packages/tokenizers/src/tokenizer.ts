@@ -215,8 +215,8 @@ export class Tokenizer {
   }
 
   /**
-   * Forgets the words that it has met, as `clear_cache` of Hugging Face's models: what they took is given back, and the
-   * next text is a first one again. The cache is bounded without it.
+   * Forgets the words that it has met, as `clear_cache` of Hugging Face's models: the next text is a first one again. The
+   * cache is bounded without it; byte-level BPE keeps its memory, some 8 MB at the most, for the words to come.
    */
   clearCache(): void {
     this.parts.model.clearCache?.();

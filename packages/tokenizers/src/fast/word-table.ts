@@ -213,9 +213,9 @@ export class WordTable {
     return hashOf(tag, mixed(a, slots[at + 3] as number), mixed(b, slots[at + 4] as number));
   }
 
+  /** Forgets all words. Their memory is kept for others, as many as these: new memory would cost more than they do. */
   clear(): void {
-    this.slots = new Int32Array(firstSlots * stride);
-    this.shift = Math.clz32(firstSlots) + 1;
+    this.slots.fill(0);
     this.words = 0;
     this.copied = 0;
   }
