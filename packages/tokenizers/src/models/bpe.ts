@@ -138,7 +138,7 @@ export class Bpe implements Model {
       return;
     }
     // What has no token at all takes no place in Hugging Face's offsets, which go on across the stretches.
-    if (this.unkId === null && [...word].some((char) => !this.isToken(char.codePointAt(0) as number))) {
+    if (this.unkId === null && this.lacksToken(word)) {
       yield word;
       return;
     }
@@ -155,6 +155,11 @@ export class Bpe implements Model {
       at += right > 0xffff ? 2 : 1;
     }
     yield word.slice(from);
+  }
+
+  private lacksToken(word: string): boolean {
+    for (const char of word) if (!this.isToken(char.codePointAt(0) as number)) return true;
+    return false;
   }
 
   private isToken(codePoint: number): boolean {

@@ -10,8 +10,8 @@ interface Flags {
   readonly lines: boolean;
 }
 
-const any = '[\\0-\\u{10ffff}]';
-const one: Node = { type: 'set', source: any };
+const anything = '[\\0-\\u{10ffff}]';
+const one: Node = { type: 'set', source: anything };
 const controls: Readonly<Record<string, number>> = { n: 10, r: 13, t: 9, f: 12, v: 11, a: 7, e: 27 };
 /** Counted repeats beyond this are refused: they are written out by the matcher. */
 const mostRepeats = 1000;
@@ -166,7 +166,7 @@ class Parser {
     if (c === '\\') return this.escape(flags);
     if (c === '*' || c === '+' || c === '?' || this.match(counts)) this.fail('nothing to repeat');
     this.at++;
-    if (c === '.') return { type: 'set', source: flags.dotAll ? any : '[^\\n]' };
+    if (c === '.') return { type: 'set', source: flags.dotAll ? anything : '[^\\n]' };
     if (c === '^') return { type: 'anchor', kind: flags.lines ? 'lineStart' : 'textStart' };
     if (c === '$') return { type: 'anchor', kind: flags.lines ? 'lineEnd' : 'textEnd' };
     this.at--;
@@ -344,7 +344,7 @@ class Parser {
         return `[${c === lower ? '' : '^'}${source}]`;
       }
       if (c === 'N' && oniguruma && !inClass) return '[^\\n]';
-      if (c === 'O' && oniguruma && !inClass) return any;
+      if (c === 'O' && oniguruma && !inClass) return anything;
       const known = Object.hasOwn(controls, c) ? controls[c] : undefined;
       if (known !== undefined) return quote(known);
       // Letters without a meaning stand for themselves in Oniguruma.
@@ -423,7 +423,7 @@ class Parser {
     this.depth--;
     operands.push(`[${content}]`);
     const whole = operands.length === 1 ? content : operands.join('&&');
-    if (whole === '') return negative ? any : '[]';
+    if (whole === '') return negative ? anything : '[]';
     return operands.length === 1 ? `[${negative ? '^' : ''}${whole}]` : negative ? `[^[${whole}]]` : `[${whole}]`;
   }
 
