@@ -37,12 +37,6 @@ export interface TokenizerParts {
 /** @internal An added token, or text [from, to) without any. */
 export type QuickPart = { readonly id: number } | { readonly text: string; readonly from: number; readonly to: number };
 
-interface Surrounding {
-  readonly before: readonly number[];
-  readonly after: readonly number[];
-  readonly once: boolean;
-}
-
 /** One text, or one that is cut into words already. */
 export type TextInput = string | readonly string[];
 
@@ -162,17 +156,13 @@ export class Tokenizer {
   appendIds(text: string, options: EncodeIdsOptions, out: IdList): void {
     const { addSpecialTokens = true, allowedSpecial = 'all' } = options;
     this.checkAllowed(text, options);
-    const around = this.tokensAround(addSpecialTokens);
-    if (!around.once) {
-      for (const row of this.rows(text, { ...options, truncation: null }).rows) out.push(row.id);
-      return;
-    }
-    for (const id of around.before) out.push(id);
-    this.bareIds(text, allowedSpecial, out);
-    for (const id of around.after) out.push(id);
+    this.tokensAround(addSpecialTokens).forEach((ids, i) => {
+      if (i > 0) this.bareIds(text, allowedSpecial, out);
+      for (const id of ids) out.push(id);
+    });
   }
 
-  private readonly surroundings = new Map<boolean, Surrounding>();
+  private readonly surroundings = new Map<boolean, readonly (readonly number[])[]>();
 
   /** @internal @throws TokenizerError `invalid_text` for a special token that the options refuse. */
   checkAllowed(text: TextInput, options: EncodeIdsOptions): void {
@@ -188,8 +178,8 @@ export class Tokenizer {
     }
   }
 
-  /** @internal Ids that the post-processor puts before and after one text, and whether the text is there once. */
-  tokensAround(addSpecialTokens: boolean): Surrounding {
+  /** @internal Ids that the post-processor puts before one text and behind it; a template may have it more often, or never. */
+  tokensAround(addSpecialTokens: boolean): readonly (readonly number[])[] {
     const known = this.surroundings.get(addSpecialTokens);
     if (known !== undefined) return known;
     const probe: Row = {
@@ -206,10 +196,11 @@ export class Tokenizer {
       attended: true,
     };
     const { rows } = finish(this.parts.postProcessor ?? null, [{ rows: [probe], overflowing: [] }], addSpecialTokens);
-    const at = rows.findIndex((row) => row.id === -1);
-    const ids = rows.map((row) => row.id);
-    const once = at >= 0 && at === ids.lastIndexOf(-1);
-    const found = { before: ids.slice(0, at), after: ids.slice(at + 1), once };
+    const found: number[][] = [[]];
+    for (const { id } of rows) {
+      if (id === -1) found.push([]);
+      else found.at(-1)?.push(id);
+    }
     this.surroundings.set(addSpecialTokens, found);
     return found;
   }

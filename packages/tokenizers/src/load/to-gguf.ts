@@ -165,20 +165,19 @@ function specialValues(tokenizer: Tokenizer, model: string, options: ToGgufOptio
       );
     return found;
   };
-  const probe = tokenizer.tokensAround(true);
-  if (!probe.once) throw unsupported('a template that has its text twice or not at all');
-  if (probe.before.length > 1 || probe.after.length > 1)
-    throw unsupported('more than one token before or behind a text');
-  const [bos] = options.bosToken === undefined ? probe.before : [id(options.bosToken, 'bosToken')];
-  const [eos] = options.eosToken === undefined ? probe.after : [id(options.eosToken, 'eosToken')];
+  const [before = [], behind, ...more] = tokenizer.tokensAround(true);
+  if (behind === undefined || more.length > 0) throw unsupported('a template that has its text twice or not at all');
+  if (before.length > 1 || behind.length > 1) throw unsupported('more than one token before or behind a text');
+  const [bos] = options.bosToken === undefined ? before : [id(options.bosToken, 'bosToken')];
+  const [eos] = options.eosToken === undefined ? behind : [id(options.eosToken, 'eosToken')];
   const after = model === 'bert' ? keys.addSep : keys.addEos;
-  const end = probe.after[0];
+  const end = behind[0];
   return {
-    [keys.addBos]: probe.before.length > 0,
-    [after]: probe.after.length > 0,
+    [keys.addBos]: before.length > 0,
+    [after]: behind.length > 0,
     ...(model !== 'bert' && { [keys.addSep]: false }),
-    ...(probe.before[0] !== undefined && probe.before[0] !== bos
-      ? { [keys.cls]: probe.before[0] }
+    ...(before[0] !== undefined && before[0] !== bos
+      ? { [keys.cls]: before[0] }
       : bos !== undefined && { [keys.bos]: bos }),
     ...(eos !== undefined && { [keys.eos]: eos }),
     ...(model === 'bert' && end !== undefined && { [keys.sep]: end }),

@@ -108,9 +108,6 @@ export class TokenizerPool {
         `[TokenizerPool] expected texts, got ${typeof texts[wrong]} at place ${wrong}`,
       );
     }
-    const { before, after, once } = this.tokenizer.tokensAround(addSpecialTokens);
-    // A template that has its text twice, or not at all, is nobody's; here it need only be right.
-    if (!once) return texts.map((text) => Int32Array.from(this.tokenizer.encodeIds(text, options)));
     const ids = this.spare ?? new IdList();
     this.spare = null;
     const ofTexts: Piece[][] = [];
@@ -139,9 +136,11 @@ export class TokenizerPool {
         new Job(pieces, ids, isQuick, allowedSpecial, failed, settled);
       return [...grouped(quick, this.workers).map(job(true)), ...grouped(slow, this.workers).map(job(false))];
     }, signal);
-    const out = ofTexts.map((own) =>
-      joined([before, ...own.map(({ begin, end }) => ids.ids.subarray(begin, end)), after]),
-    );
+    const around = this.tokenizer.tokensAround(addSpecialTokens);
+    const out = ofTexts.map((own) => {
+      const text = own.map(({ begin, end }) => ids.ids.subarray(begin, end));
+      return joined(around.flatMap((added, i) => (i > 0 ? [...text, added] : [added])));
+    });
     // Only now: a worker may still be at what another call, which failed, had begun.
     if (ids.ids.length <= mostKept) {
       ids.length = 0;
