@@ -32,14 +32,17 @@ export class Utf8 {
     const pairs = new DataView(units.buffer, units.byteOffset, units.byteLength);
     let n = 0;
     for (let i = from; i < to; i++) {
-      // Four at a time where they are ASCII.
-      while (i + 3 < to) {
-        const x = pairs.getInt32(2 * i, true);
-        const y = pairs.getInt32(2 * i + 4, true);
-        if ((x | y) & 0xff80ff80) break;
-        view.setInt32(n, ((x | (x >>> 8)) & 0xffff) | ((y | (y >>> 8)) << 16), true);
-        n += 4;
-        i += 4;
+      // Eight at a time where they are ASCII.
+      while (i + 7 < to) {
+        const w = pairs.getInt32(2 * i, true);
+        const x = pairs.getInt32(2 * i + 4, true);
+        const y = pairs.getInt32(2 * i + 8, true);
+        const z = pairs.getInt32(2 * i + 12, true);
+        if ((w | x | y | z) & 0xff80ff80) break;
+        view.setInt32(n, ((w | (w >>> 8)) & 0xffff) | ((x | (x >>> 8)) << 16), true);
+        view.setInt32(n + 4, ((y | (y >>> 8)) & 0xffff) | ((z | (z >>> 8)) << 16), true);
+        n += 8;
+        i += 8;
       }
       if (i >= to) break;
       let c = units[i] as number;
