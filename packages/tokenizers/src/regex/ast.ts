@@ -17,7 +17,12 @@ export type Anchor =
 
 /** A pattern as a tree. `set.source` is a class of JavaScript's `v` mode that matches one character. */
 export type Node =
-  | { readonly type: 'set'; readonly source: string }
+  | {
+      readonly type: 'set';
+      readonly source: string;
+      /** In a case-insensitive pattern of Oniguruma's: the character that it stands for, or a bracket class. */
+      readonly cased?: { readonly char: string } | 'class';
+    }
   | { readonly type: 'sequence'; readonly items: readonly Node[] }
   | { readonly type: 'choice'; readonly items: readonly Node[] }
   | {

@@ -58,19 +58,33 @@ function casedCharacters(): readonly string[] {
   return found;
 }
 
+/** A character's full case folding. */
+export function fullFold(char: string): string {
+  return char.toLowerCase().toUpperCase().toLowerCase();
+}
+
+let folded: ReadonlyMap<string, readonly string[]> | null = null;
+
+/** Characters with another case by their full folding, which may be several characters: `ss` of \u00df. */
+export function charactersByFold(): ReadonlyMap<string, readonly string[]> {
+  if (folded !== null) return folded;
+  const found = new Map<string, string[]>();
+  for (const char of casedCharacters()) {
+    const key = fullFold(char);
+    found.set(key, [...(found.get(key) ?? []), char]);
+  }
+  folded = found;
+  return found;
+}
+
 let families: ReadonlyMap<string, readonly string[]> | null = null;
 
 /** For each character with another case, all that simple folding takes for the same. */
 function caseFamilies(): ReadonlyMap<string, readonly string[]> {
   if (families !== null) return families;
-  // Characters of one family have one full folding; by simple folding not all that have are one family.
-  const folded = new Map<string, string[]>();
-  for (const char of casedCharacters()) {
-    const key = char.toLowerCase().toUpperCase().toLowerCase();
-    folded.set(key, [...(folded.get(key) ?? []), char]);
-  }
   const found = new Map<string, readonly string[]>();
-  for (const group of folded.values()) {
+  // Characters of one family have one full folding; by simple folding not all that have are one family.
+  for (const group of charactersByFold().values()) {
     for (const char of group) {
       const same = new RegExp(`^[${quote(char.codePointAt(0) as number)}]$`, 'vi');
       found.set(

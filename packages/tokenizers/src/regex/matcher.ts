@@ -1,4 +1,5 @@
 import { TokenizerError } from '../errors';
+import { utf8Length } from '../text/unicode';
 import type { Anchor, Node } from './ast';
 import { rustWordSource, wordSource } from './classes';
 import { graphemePattern } from './grapheme';
@@ -339,9 +340,16 @@ function widthAt(text: string, at: number): number {
   return (text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1;
 }
 
-/** Whether two texts differ in case at most. */
-function sameFolded(a: string, b: string): boolean {
-  return a.length === b.length && (a.toLowerCase() === b.toLowerCase() || a.toUpperCase() === b.toUpperCase());
+/** Whether a text is a group's again but for case. Oniguruma reads as many bytes of UTF-8 as the group has. */
+function sameFolded(group: string, text: string): boolean {
+  const same = group.toLowerCase() === text.toLowerCase() || group.toUpperCase() === text.toUpperCase();
+  return same && group.length === text.length && bytesOf(text) <= bytesOf(group);
+}
+
+function bytesOf(text: string): number {
+  let bytes = 0;
+  for (const char of text) bytes += utf8Length(char.codePointAt(0) as number);
+  return bytes;
 }
 
 function highestCapture(node: Node): number {

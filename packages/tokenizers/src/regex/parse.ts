@@ -2,6 +2,7 @@ import { TokenizerError } from '../errors';
 import { spaceSource } from '../text/unicode';
 import type { Dialect, Node, RepeatMode } from './ast';
 import { escapes, foldClass, posix, quote, rustWordSource, wordSource } from './classes';
+import { unfold } from './unfold';
 
 interface Flags {
   readonly fold: boolean;
@@ -84,7 +85,7 @@ class Parser {
         current = this.flags(current, set[1] ?? '', set[2] ?? '');
         if (this.dialect === 'rust') continue;
         // In Oniguruma, `a(?i)b|c` is `a(?i:b|c)`; in Rust, flags hold for the rest of the group and leave it as it is.
-        sequence.push(this.choice(current));
+        sequence.push(apart(this.choice(current)));
         break;
       }
       sequence.push(this.quantified(this.atom(current), current));
@@ -162,7 +163,7 @@ class Parser {
   private atom(flags: Flags): Node {
     const c = this.pattern[this.at] as string;
     if (c === '(') return this.group(flags);
-    if (c === '[') return this.set(this.classSource(flags), flags);
+    if (c === '[') return this.bracket(this.classSource(flags), flags);
     if (c === '\\') return this.escape(flags);
     if (c === '*' || c === '+' || c === '?' || this.match(counts)) this.fail('nothing to repeat');
     this.at++;
@@ -170,7 +171,7 @@ class Parser {
     if (c === '^') return { type: 'anchor', kind: flags.lines ? 'lineStart' : 'textStart' };
     if (c === '$') return { type: 'anchor', kind: flags.lines ? 'lineEnd' : 'textEnd' };
     this.at--;
-    return this.literal(this.character(), flags);
+    return this.literal(quote(this.character()), flags);
   }
 
   private character(): number {
@@ -180,12 +181,13 @@ class Parser {
     return code;
   }
 
-  private literal(codePoint: number, flags: Flags): Node {
-    return this.set(`[${quote(codePoint)}]`, flags);
+  private literal(quoted: string, { fold }: Flags): Node {
+    if (!fold) return { type: 'set', source: `[${quoted}]` };
+    return { type: 'set', source: foldClass(`[${quoted}]`), cased: { char: String.fromCodePoint(valueOf(quoted)) } };
   }
 
-  private set(source: string, flags: Flags): Node {
-    return { type: 'set', source: flags.fold ? foldClass(source) : source };
+  private bracket(source: string, { fold }: Flags): Node {
+    return fold ? { type: 'set', source: foldClass(source), cased: 'class' } : { type: 'set', source };
   }
 
   private group(flags: Flags): Node {
@@ -204,7 +206,7 @@ class Parser {
     // Clusters are what `\\y` and `\\X` are about without a flag, too.
     if (this.dialect === 'oniguruma' && this.eat('(?y{g}:')) return close(this.choice(flags));
     const set = this.match(/\(\?([a-z]*)(?:-([a-z]*))?:/y);
-    if (set) return close(this.choice(this.flags(flags, set[1] ?? '', set[2] ?? '')));
+    if (set) return close(apart(this.choice(this.flags(flags, set[1] ?? '', set[2] ?? ''))));
     const named = this.match(
       this.dialect === 'rust' ? /\(\?P?<([A-Za-z_]\w*)>/y : /\(\?<([A-Za-z_]\w*)>|\(\?'([A-Za-z_]\w*)'/y,
     );
@@ -287,7 +289,7 @@ class Parser {
     this.at--;
     const source = this.classEscape(false);
     // Only characters and brackets have other cases: `(?i)\p{Lu}` is upper case.
-    return isClass(source) ? { type: 'set', source: `[${source}]` } : this.set(`[${source}]`, flags);
+    return isClass(source) ? { type: 'set', source: `[${source}]` } : this.literal(source, flags);
   }
 
   private numbered(index: number, flags: Flags): Node {
@@ -463,6 +465,11 @@ function valueOf(quoted: string): number {
   return quoted.startsWith('\\u{') ? Number.parseInt(quoted.slice(3, -1), 16) : quoted.charCodeAt(0);
 }
 
+/** A group with flags, kept apart from what stands beside it: `unfold` joins characters across plain groups alone. */
+function apart(node: Node): Node {
+  return { type: 'choice', items: [node] };
+}
+
 function choiceOf(items: readonly Node[]): Node {
   return items.length === 1 ? (items[0] as Node) : { type: 'choice', items };
 }
@@ -473,5 +480,6 @@ function sequenceOf(items: readonly Node[]): Node {
 
 /** @throws TokenizerError `invalid_file` for a malformed pattern, `unsupported` for syntax that is not known here. */
 export function parsePattern(pattern: string, dialect: Dialect): Node {
-  return new Parser(pattern, dialect).parse();
+  const node = new Parser(pattern, dialect).parse();
+  return dialect === 'oniguruma' ? unfold(node) : node;
 }

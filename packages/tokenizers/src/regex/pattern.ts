@@ -29,7 +29,8 @@ export function literalPattern(content: string): Pattern {
  * intersections, local flags, with `\s`, `\w`, `^` and `$` as they are there. Runs on JavaScript's engine where that
  * is safe, else on a matcher with a step limit.
  *
- * Case folding is Unicode's simple one: a character matches its other cases (`(?i:s)` matches U+017F), never a sequence.
+ * Case folding is Unicode's: a character matches its other cases (`(?i:s)` matches U+017F), and in Oniguruma's syntax
+ * characters match the one that they are the folding of, and that one them (`(?i:ss)` and `ß`, `(?i:ß)` and `SS`).
  *
  * @throws TokenizerError `invalid_file` or `unsupported`, naming the pattern; `matches` throws `step_limit`.
  *
