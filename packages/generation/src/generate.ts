@@ -13,6 +13,9 @@ import {
 } from './request';
 import { Sequence, lengthLimit } from './sequence';
 
+/** Milliseconds of steps after which the event loop gets its turn: a turn takes as long as a small model's kernels. */
+const turnAfter = 5;
+
 /** Settings of a whole call. */
 export interface RunOptions {
   /** Ends the call between two steps by throwing the signal's reason. */
@@ -123,6 +126,7 @@ export async function* generateBatchStream(
   try {
     const sequences = requests.map((request, i) => new Sequence(i, request, cache, positionLimit));
     let active: readonly Sequence[] = sequences;
+    let turn = performance.now();
     while (active.length > 0) {
       signal?.throwIfAborted();
       const finished = new Set<Sequence>();
@@ -135,7 +139,9 @@ export async function* generateBatchStream(
         yield event;
       }
       active = active.filter((sequence) => !finished.has(sequence));
+      if (performance.now() - turn < turnAfter) continue;
       await setImmediate();
+      turn = performance.now();
     }
     return sequences.map((sequence) => sequence.result());
   } finally {

@@ -18,14 +18,16 @@ import { type Batch, batchFromSequences } from './batch';
 import { CausalLMModule, type Head } from './causal-lm';
 import { Embedding } from './embedding';
 import { initializer } from './init';
+import { RMSNorm } from './norm';
 import { beginPass, endPass, runLayers } from './pass';
 import { PreNormBlock } from './pre-norm';
 import { Rotary } from './rotary';
 
-/** Two decoder blocks with rotary positions; `seen` counts how often their JavaScript runs. */
+/** Two decoder blocks with rotary positions and a norm; `seen` counts how often their JavaScript runs. */
 class Small extends CausalLMModule {
   readonly embed: Embedding;
   readonly layers: readonly PreNormBlock[];
+  readonly norm: RMSNorm;
   readonly #rotary = new Rotary({
     parameters: { rope_type: 'default', rope_theta: 100 },
     headDim: 8,
@@ -44,6 +46,7 @@ class Small extends CausalLMModule {
           eps: 1e-6,
         }),
     );
+    this.norm = new RMSNorm(32, { init, eps: 1e-6 });
   }
   get head(): Head {
     return { weight: this.embed.weight };
@@ -56,7 +59,7 @@ class Small extends CausalLMModule {
         this.seen++;
         return layer.forward(h, p);
       };
-      const y = runLayers(pass, x, this.layers, forward, { plan: true });
+      const y = runLayers(pass, x, this.layers, forward, { plan: true, last: (h) => this.norm.forward(h) });
       endPass(pass);
       return y;
     });
@@ -150,6 +153,7 @@ describe.each(availableBackends())('decoding steps on %s', (backend) => {
       const { weight } = model.layers[0]?.mlp.up_proj ?? {};
       const changes: Readonly<Record<number, () => unknown>> = {
         2: () => isTensor(weight) && copyInPlace(weight, normal(weight.shape, { seed: 8 })),
+        3: () => copyInPlace(model.norm.weight, normal([32], { seed: 7 })),
         4: () => model.setWeight('layers.1.self_attn.q_proj.weight', parameter(normal([32, 32], { seed: 9 }))),
         6: () => apply(0),
         8: () => adapters[0]?.merge(),

@@ -52,6 +52,8 @@ export interface RunLayersOptions {
    * the pass they are given and their weights alone; false.
    */
   readonly plan?: boolean;
+  /** What follows the last layer, its norm say, and computes as layers do. It does not count as a layer for the capture. */
+  readonly last?: (x: Tensor) => Tensor;
 }
 
 /**
@@ -60,14 +62,15 @@ export interface RunLayersOptions {
  *
  * @param input (N, C); belongs to this function from here on.
  * @param forward One layer's part; the pass that it is given may be a copy whose tensors stay in place.
- * @returns The output of the last layer; each layer's input is in the batch's capture, if it asks for hidden states.
+ * @returns What `last` makes of the last layer's output; each layer's input is in the batch's capture, if it asks for
+ * hidden states.
  */
 export function runLayers<L, P extends Pass>(
   pass: P,
   input: Tensor,
   layers: readonly L[],
   forward: (layer: L, x: Tensor, pass: P) => Tensor,
-  { plan = false }: RunLayersOptions = {},
+  { plan = false, last }: RunLayersOptions = {},
 ): Tensor {
   const run = (current: P, first: Tensor): Tensor => {
     const hiddenStates = current.batch.capture?.hiddenStates;
@@ -79,7 +82,10 @@ export function runLayers<L, P extends Pass>(
       if (hiddenStates === undefined) x.dispose();
       x = y;
     }
-    return x;
+    if (last === undefined) return x;
+    const y = last(x);
+    x.dispose();
+    return y;
   };
   const plans = plan ? pass.batch.cache?.store.plans : undefined;
   return plans === undefined ? run(pass, input) : plans.through(layers, pass, input, run);

@@ -202,7 +202,10 @@ export class Gpt2ForCausalLM extends CausalLMModule implements Model {
       const pass = beginPass(batch, { backend: wte.weight.backend });
       const embedded = add(wte.forward(batch.ids), wpe.forward(batch.positions)); // (N, C)
       const x = drop.forward(embedded, batch);
-      const y = ln_f.forward(runLayers(pass, x, h, (block, z, p) => block.forward(z, p), { plan: true }));
+      const y = runLayers(pass, x, h, (block, z, p) => block.forward(z, p), {
+        plan: true,
+        last: (z) => ln_f.forward(z),
+      });
       batch.capture?.hiddenStates?.push(y);
       endPass(pass);
       return [y, batch.capture] as const;

@@ -159,7 +159,10 @@ export class LlamaForCausalLM extends CausalLMModule implements Model {
     const [y] = scope(() => {
       const x = embed_tokens.forward(batch.ids); // (N, C)
       const pass = beginPass(batch, { backend: x.backend, rotary: this.#rotary });
-      const y = norm.forward(runLayers(pass, x, layers, (layer, h, p) => layer.forward(h, p), { plan: true }));
+      const y = runLayers(pass, x, layers, (layer, h, p) => layer.forward(h, p), {
+        plan: true,
+        last: (h) => norm.forward(h),
+      });
       batch.capture?.hiddenStates?.push(y);
       endPass(pass);
       return [y, batch.capture] as const;

@@ -9,6 +9,8 @@ import type { KernelMemory } from '../reference/memory';
 export class NativeBlock implements Block {
   /** An ArrayBuffer over the memory, made when a host kernel first looks at it. */
   view: ArrayBuffer | null = null;
+  /** A plan reads it. */
+  planned = false;
 
   constructor(
     public address: number,
@@ -43,6 +45,8 @@ export interface Recorder {
 /** Blocks of the addon's caching allocator; host kernels see them as typed arrays in place. */
 export class NativeMemory implements KernelMemory {
   recorder: Recorder | null = null;
+  /** How many blocks that plans read were freed. */
+  plannedFrees = 0;
 
   constructor(readonly addon: NativeAddon) {}
 
@@ -126,6 +130,7 @@ export class NativeMemory implements KernelMemory {
     if (block.view !== null) this.addon.detach(block.view);
     block.view = null;
     this.recorder?.freed(block);
+    if (block.planned) this.plannedFrees++;
     this.addon.release(block.address);
     block.address = 0;
   }

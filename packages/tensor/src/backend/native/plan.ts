@@ -117,6 +117,8 @@ class NativePlan implements BackendPlan {
   readonly #records: number;
   readonly #words: number;
   readonly #copyId: number;
+  /** `plannedFrees` when `usable` last looked at the blocks, which are hundreds. */
+  #looked = -1;
   #alive = true;
 
   constructor(calls: NativeCalls, recorder: PlanRecorder, targets: readonly NDArray[]) {
@@ -133,11 +135,14 @@ class NativePlan implements BackendPlan {
     addon.write(this.#records, 0, new Uint8Array(Float64Array.from(recorder.calls).buffer));
     this.#retained = Array.from(recorder.outer, (block) => block.address);
     for (const address of this.#retained) addon.retain(address);
+    for (const block of recorder.outer) block.planned = true;
   }
 
   get usable(): boolean {
-    if (!this.#alive) return false;
+    const { plannedFrees } = this.#calls.memory;
+    if (!this.#alive || plannedFrees === this.#looked) return this.#alive;
     for (const block of this.#recorder.outer) if (block.address === 0) return false;
+    this.#looked = plannedFrees;
     return true;
   }
 
