@@ -1,7 +1,7 @@
-import { TokenizerError } from '../errors';
 import { spaceSource } from '../text/unicode';
 import type { Dialect, Node, RepeatMode } from './ast';
-import { escapes, foldClass, posix, quote, rustWordSource, wordSource } from './classes';
+import { ClassReader, anything, isClass, valueOf } from './class-reader';
+import { foldClass, quote } from './classes';
 import { unfold } from './unfold';
 
 interface Flags {
@@ -11,9 +11,7 @@ interface Flags {
   readonly lines: boolean;
 }
 
-const anything = '[\\0-\\u{10ffff}]';
 const one: Node = { type: 'set', source: anything };
-const controls: Readonly<Record<string, number>> = { n: 10, r: 13, t: 9, f: 12, v: 11, a: 7, e: 27 };
 /** Counted repeats beyond this are refused: they are written out by the matcher. */
 const mostRepeats = 1000;
 const comment = /\(\?#(?:\\[\s\S]|[^)\\])*\)/y;
@@ -21,20 +19,16 @@ const ignored = new RegExp(`[${spaceSource}]+|#[^\\n]*`, 'uy');
 const counts = /\{(?:(\d+)(,(\d*))?|,(\d+))\}/y;
 
 /** Reads one pattern; `parsePattern` is the way in. */
-class Parser {
-  private at = 0;
+class Parser extends ClassReader {
   private captures = 0;
   private readonly names = new Map<string, number[]>();
-  private depth = 0;
   /** The largest number of a group that is referred to. */
   private referred = 0;
   /** With named groups, Oniguruma's plain ones capture nothing. */
   private readonly named: boolean;
 
-  constructor(
-    private readonly pattern: string,
-    private readonly dialect: Dialect,
-  ) {
+  constructor(pattern: string, dialect: Dialect) {
+    super(pattern, dialect);
     this.named = dialect === 'oniguruma' && /(?<!\\)\(\?(?:<|')[A-Za-z_]/.test(pattern);
   }
 
@@ -45,28 +39,11 @@ class Parser {
     return node;
   }
 
-  private fail(what: string, code: 'invalid_file' | 'unsupported' = 'invalid_file'): never {
-    throw new TokenizerError(
-      code,
-      `[regex] ${what} at place ${this.at} of the pattern ${JSON.stringify(this.pattern)}${code === 'unsupported' ? ' is not supported' : ''}`,
-    );
-  }
-
-  private eat(text: string): boolean {
-    if (!this.pattern.startsWith(text, this.at)) return false;
-    this.at += text.length;
-    return true;
-  }
-
-  private match(expression: RegExp): RegExpExecArray | null {
-    expression.lastIndex = this.at;
-    const found = expression.exec(this.pattern);
-    if (found) this.at += found[0].length;
-    return found;
-  }
-
   private choice(flags: Flags): Node {
-    if (++this.depth > 200) this.fail('nesting deeper than 200');
+    return this.within(() => choiceOf(this.alternatives(flags)));
+  }
+
+  private alternatives(flags: Flags): Node[] {
     let current = flags;
     const items: Node[] = [];
     let sequence: Node[] = [];
@@ -90,9 +67,8 @@ class Parser {
       }
       sequence.push(this.quantified(this.atom(current), current));
     }
-    this.depth--;
     items.push(sequenceOf(sequence));
-    return choiceOf(items);
+    return items;
   }
 
   /** Goes over a comment, or over what is ignored in extended patterns. */
@@ -163,7 +139,7 @@ class Parser {
   private atom(flags: Flags): Node {
     const c = this.pattern[this.at] as string;
     if (c === '(') return this.group(flags);
-    if (c === '[') return this.bracket(this.classSource(flags), flags);
+    if (c === '[') return this.bracket(this.classSource(), flags);
     if (c === '\\') return this.escape(flags);
     if (c === '*' || c === '+' || c === '?' || this.match(counts)) this.fail('nothing to repeat');
     this.at++;
@@ -172,13 +148,6 @@ class Parser {
     if (c === '$') return { type: 'anchor', kind: flags.lines ? 'lineEnd' : 'textEnd' };
     this.at--;
     return this.literal(quote(this.character()), flags);
-  }
-
-  private character(): number {
-    const code = this.pattern.codePointAt(this.at);
-    if (code === undefined) this.fail('an end too early');
-    this.at += code > 0xffff ? 2 : 1;
-    return code;
   }
 
   private literal(quoted: string, { fold }: Flags): Node {
@@ -303,166 +272,6 @@ class Parser {
     if (indexes.some((index) => index < 1)) this.fail('a reference to a group before the first');
     return choiceOf(indexes.toReversed().map((index) => ({ type: 'backreference', index, fold })));
   }
-
-  /** What stands for an escape inside a `v`-mode class: a class of its own, or one character. */
-  private classEscape(inClass = true): string {
-    this.at++;
-    const oniguruma = this.dialect === 'oniguruma';
-    const property = this.match(/([pP])\{(\^?)([^}]*)\}|([pP])([A-Z])/y);
-    if (property) {
-      const name = property[3] ?? property[5] ?? '';
-      const negative = ((property[1] ?? property[4]) === 'P') !== (property[2] === '^');
-      return this.property(name, negative);
-    }
-    // Beyond ASCII, `\\x` gives bytes of UTF-8 in Oniguruma.
-    const bytes = oniguruma ? this.match(/x[89A-Fa-f][0-9A-Fa-f](?:\\x[89ABab][0-9A-Fa-f])*/y) : null;
-    if (bytes) return quote(this.fromBytes(bytes[0].split('\\').map((byte) => Number.parseInt(byte.slice(1), 16))));
-    const hex = this.match(
-      oniguruma
-        ? /x\{([0-9A-Fa-f]{1,6})\}|x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{4})/y
-        : /x\{([0-9A-Fa-f]{1,6})\}|x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{4})|u\{([0-9A-Fa-f]{1,6})\}/y,
-    );
-    if (hex) {
-      const code = Number.parseInt(hex[1] ?? hex[2] ?? hex[3] ?? hex[4] ?? '0', 16);
-      if (code > 0x10ffff) this.fail('a character beyond U+10FFFF');
-      return quote(code);
-    }
-    const octal = oniguruma ? this.match(/o\{([0-7]{1,7})\}|([0-7]{1,3})/y) : null;
-    if (octal) {
-      if (Number.parseInt(octal[2] ?? '0', 8) > 127) this.fail('a byte beyond ASCII in octal', 'unsupported');
-      return quote(Number.parseInt(octal[1] ?? octal[2] ?? '0', 8));
-    }
-    const control = oniguruma ? this.match(/(?:c|C-)([@-_a-z?])/y)?.[1] : undefined;
-    if (control !== undefined) return quote(control === '?' ? 127 : control.charCodeAt(0) & 31);
-    const c = this.pattern[this.at] ?? this.fail('a trailing backslash');
-    if (/[A-Za-z0-9]/.test(c)) {
-      this.at++;
-      if (c === '0') return quote(0);
-      if (c === 'b' && inClass) return quote(8);
-      const lower = c.toLowerCase();
-      if (Object.hasOwn(escapes, lower) && !(lower === 'h' && this.dialect === 'rust')) {
-        const words = oniguruma ? (inClass ? posix.word : wordSource) : rustWordSource;
-        const source = lower === 'w' ? words : escapes[lower];
-        return `[${c === lower ? '' : '^'}${source}]`;
-      }
-      if (c === 'N' && oniguruma && !inClass) return '[^\\n]';
-      if (c === 'O' && oniguruma && !inClass) return anything;
-      const known = Object.hasOwn(controls, c) ? controls[c] : undefined;
-      if (known !== undefined) return quote(known);
-      // Letters without a meaning stand for themselves in Oniguruma.
-      const plain = inClass ? /[ABE-GI-LNOQRT-VX-Zg-mqyz]/ : /[EFIJLQTUVijlmq]/;
-      return oniguruma && plain.test(c) ? quote(c.charCodeAt(0)) : this.fail(`\\${c}`, 'unsupported');
-    }
-    return quote(this.character());
-  }
-
-  private fromBytes(bytes: readonly number[]): number {
-    const [char = '', ...more] = new TextDecoder('utf-8', { ignoreBOM: true }).decode(Uint8Array.from(bytes));
-    if (more.length > 0 || char === '' || char === '\ufffd') this.fail('bytes that are no character of UTF-8');
-    return char.codePointAt(0) as number;
-  }
-
-  private property(name: string, negative: boolean): string {
-    const lower = name.toLowerCase().replace(/[\s_-]/g, '');
-    const inner =
-      lower === 'any'
-        ? '\\0-\\u{10ffff}'
-        : lower === 'word'
-          ? wordSource
-          : lower === 'punct'
-            ? '\\p{P}'
-            : Object.hasOwn(posix, lower)
-              ? posix[lower]
-              : undefined;
-    if (inner !== undefined) return negative ? `[^${inner.includes('--') ? `[${inner}]` : inner}]` : `[${inner}]`;
-    const p = negative ? 'P' : 'p';
-    const spelled = /^[a-z]{1,2}$/.test(lower) ? (lower[0] as string).toUpperCase() + lower.slice(1) : name;
-    const camel = name
-      .split(/[\s_-]+/)
-      .map((w) => w.charAt(0).toUpperCase() + w.slice(1).toLowerCase())
-      .join('_');
-    if (this.dialect === 'oniguruma' && name.includes('='))
-      this.fail(`the property ${JSON.stringify(name)}`, 'unsupported');
-    for (const candidate of [spelled, name, `Script=${name}`, camel, `Script=${camel}`]) {
-      try {
-        new RegExp(`\\p{${candidate}}`, 'v');
-        return `\\${p}{${candidate}}`;
-      } catch {
-        // Not a name that JavaScript knows: try the next spelling.
-      }
-    }
-    return this.fail(`the property ${JSON.stringify(name)}`, 'unsupported');
-  }
-
-  /** A bracket class, with nesting and `&&`, as a `v`-mode class. */
-  private classSource(flags: Flags): string {
-    if (++this.depth > 200) this.fail('nesting deeper than 200');
-    this.at++;
-    const negative = this.eat('^');
-    const operands: string[] = [];
-    let content = '';
-    let first = true;
-    for (;;) {
-      const c = this.pattern[this.at] ?? this.fail('a class without an end');
-      if (c === ']' && !first) break;
-      first = false;
-      if (this.eat('&&')) {
-        operands.push(`[${content}]`);
-        content = '';
-        continue;
-      }
-      const bracket = this.match(/\[:(\^?)([a-z]+):\]/y);
-      if (bracket) {
-        const inner = posix[bracket[2] as string] ?? this.fail(`the class [:${bracket[2]}:]`, 'unsupported');
-        this.endsAsClass();
-        // Rust's are of ASCII alone.
-        const whole = this.dialect === 'rust' ? `[[${inner}]&&[\\0-\\x7f]]` : `[${inner}]`;
-        content += bracket[1] ? `[^${whole}]` : whole;
-      } else if (c === '[') content += this.classSource(flags);
-      else content += this.range();
-    }
-    this.at++;
-    this.depth--;
-    operands.push(`[${content}]`);
-    const whole = operands.length === 1 ? content : operands.join('&&');
-    if (whole === '') return negative ? anything : '[]';
-    return operands.length === 1 ? `[${negative ? '^' : ''}${whole}]` : negative ? `[^[${whole}]]` : `[${whole}]`;
-  }
-
-  /** A class within a class begins no range in Oniguruma: a - behind it is the last character, or malformed. */
-  private endsAsClass(): void {
-    if (this.dialect === 'oniguruma' && /-(?!\]|&&)/y.test(this.pattern.slice(this.at, this.at + 3)))
-      this.fail('a range from a class');
-  }
-
-  /** One member of a class: a character, a range, or an escape. */
-  private range(): string {
-    const from = this.pattern[this.at] === '\\' ? this.classEscape() : quote(this.character());
-    if (isClass(from)) {
-      this.endsAsClass();
-      return from;
-    }
-    const next = this.pattern[this.at + 1];
-    if (this.pattern[this.at] !== '-' || next === ']' || next === '[' || next === undefined) return from;
-    if (this.pattern.startsWith('&&', this.at + 1)) return from;
-    this.at++;
-    const to = this.pattern[this.at] === '\\' ? this.classEscape() : quote(this.character());
-    if (isClass(to)) {
-      if (this.dialect === 'oniguruma') this.fail('a range to a class');
-      return `${from}${quote(45)}${to}`;
-    }
-    if (valueOf(from) > valueOf(to)) this.fail('a range out of order');
-    return `${from}-${to}`;
-  }
-}
-
-/** Whether the source of a member is a class rather than a character. */
-function isClass(source: string): boolean {
-  return source.startsWith('[') || /^\\[pP]/.test(source);
-}
-
-function valueOf(quoted: string): number {
-  return quoted.startsWith('\\u{') ? Number.parseInt(quoted.slice(3, -1), 16) : quoted.charCodeAt(0);
 }
 
 /** A group with flags, kept apart from what stands beside it: `unfold` joins characters across plain groups alone. */
