@@ -14,6 +14,16 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) {
     interrupted.abort(new Error('interrupted'));
   });
 }
+// Nobody reads the results any more, as behind `| head`: there is nothing left to do. Without a reader of its progress,
+// training ends as at Ctrl-C.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(exitCodes.ok);
+});
+process.stderr.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  interrupted.abort(error);
+});
 process.exitCode = await main(process.argv.slice(2), {
   stdout: process.stdout,
   stderr: process.stderr,

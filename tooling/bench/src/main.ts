@@ -97,6 +97,10 @@ async function main(args: readonly string[]): Promise<void> {
   }
 }
 
+// Nobody reads the table any more, as behind `| head`: the file of rows may still be wanted.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
 main(process.argv.slice(2)).catch((error: unknown) => {
   note(error instanceof Error ? error.message : String(error));
   process.exitCode = 1;

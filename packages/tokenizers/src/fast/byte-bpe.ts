@@ -154,7 +154,8 @@ export class ByteBpe {
   /** Merges a new word and remembers it: its one id, or the complement of where its ids are. */
   private learn(bytes: Uint8Array, view: DataView, from: number, to: number): number {
     const count = this.merge(bytes, view, from, to);
-    this.log?.append(view, from, to, this.symbols, count);
+    // What is one token is as soon found in the vocabulary as read in a log.
+    if (count > 1 || this.tokens === null) this.log?.append(view, from, to, this.symbols, count);
     const value = this.remember(view, from, to, this.symbols, 0, count);
     if (++this.learnt % wordsBetween === 0) this.exchange();
     return value;
