@@ -3,6 +3,7 @@ import { TokenizerError } from '../errors';
 import { utf8Length } from '../text/unicode';
 import { type Dropout, mergeByHeap, mergeSymbols } from './bpe-merge';
 import type { Model, Pieces } from './model';
+import { PieceCache } from './piece-cache';
 import { PairTable } from './pair-table';
 
 /** Settings of a BPE model; the names are those of tokenizer.json in camelCase. */
@@ -31,9 +32,6 @@ export interface BpeOptions {
   readonly ignoreMerges?: boolean;
 }
 
-const cacheLimit = 1 << 16;
-const longestCached = 64;
-
 /**
  * Byte-pair encoding: the word's characters are merged pair by pair, the pair of lowest rank first.
  *
@@ -49,7 +47,8 @@ export class Bpe implements Model {
   /** Ids of each merge's two tokens: hundreds of thousands of pairs of strings would keep the collector busy. */
   private readonly halves: Int32Array;
   private listed: WeakRef<readonly (readonly [string, string])[]> | null = null;
-  private readonly cache = new Map<string, Pieces>();
+  private readonly cache = new PieceCache();
+  private readonly cutWord = (word: string): Pieces => this.cut(word);
   private readonly byteIds: readonly (number | undefined)[];
   private readonly unkId: number | null;
   private readonly dropout: Dropout | null;
@@ -112,14 +111,7 @@ export class Bpe implements Model {
   }
 
   tokenize(word: string): Pieces {
-    const known = this.cache.get(word);
-    if (known !== undefined) return known;
-    const pieces = this.cut(word);
-    if (word.length <= longestCached && this.dropout === null) {
-      if (this.cache.size >= cacheLimit) this.cache.clear();
-      this.cache.set(word, pieces);
-    }
-    return pieces;
+    return this.dropout === null ? this.cache.get(word, this.cutWord) : this.cut(word);
   }
 
   clearCache(): void {
@@ -133,7 +125,13 @@ export class Bpe implements Model {
   *segments(word: string): Generator<string> {
     const { continuingSubwordPrefix, endOfWordSuffix, ignoreMerges } = this.options;
     // With `ignoreMerges` a stretch could be taken for a whole word.
-    if (word.length <= longestCached || continuingSubwordPrefix || endOfWordSuffix || this.dropout || ignoreMerges) {
+    if (
+      word.length <= PieceCache.longest ||
+      continuingSubwordPrefix ||
+      endOfWordSuffix ||
+      this.dropout ||
+      ignoreMerges
+    ) {
       yield word;
       return;
     }

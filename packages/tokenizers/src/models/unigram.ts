@@ -1,6 +1,7 @@
 import { type Reader, malformed, maxId } from '../config';
 import { TokenizerError } from '../errors';
 import type { Model, Pieces } from './model';
+import { PieceCache } from './piece-cache';
 import { Trie } from './trie';
 
 /** Settings of a Unigram model. */
@@ -43,6 +44,8 @@ export class Unigram implements Model {
   private readonly scores: Float64Array;
   private readonly unknownScore: number;
   private readonly round: (x: number) => number;
+  private readonly cache = new PieceCache();
+  private readonly piecesOf = (word: string): Pieces => this.pieces(word);
 
   constructor(readonly options: UnigramOptions) {
     const { pieces, unkId } = options;
@@ -77,6 +80,14 @@ export class Unigram implements Model {
   }
 
   tokenize(word: string): Pieces {
+    return this.cache.get(word, this.piecesOf);
+  }
+
+  clearCache(): void {
+    this.cache.clear();
+  }
+
+  private pieces(word: string): Pieces {
     const out = { ids: [] as number[], tokens: [] as string[], starts: [] as number[], ends: [] as number[] };
     const add = (id: number, token: string, start: number, end: number) => {
       out.ids.push(id);

@@ -1,6 +1,7 @@
 import { type Reader, invertVocab, readVocab } from '../config';
 import { TokenizerError } from '../errors';
 import type { Model, Pieces } from './model';
+import { PieceCache } from './piece-cache';
 
 /** Settings of a WordPiece model. */
 export interface WordPieceOptions {
@@ -26,6 +27,8 @@ export class WordPiece implements Model {
   private readonly prefix: string;
   private readonly limit: number;
   private longest = 0;
+  private readonly cache = new PieceCache();
+  private readonly piecesOf = (word: string): Pieces => this.pieces(word);
 
   constructor(options: WordPieceOptions) {
     this.vocab = options.vocab;
@@ -41,6 +44,14 @@ export class WordPiece implements Model {
   }
 
   tokenize(word: string): Pieces {
+    return this.cache.get(word, this.piecesOf);
+  }
+
+  clearCache(): void {
+    this.cache.clear();
+  }
+
+  private pieces(word: string): Pieces {
     const out = { ids: [] as number[], tokens: [] as string[], starts: [] as number[], ends: [] as number[] };
     if (word.length > this.limit && [...word].length > this.limit) return this.unknown(word);
     for (let start = 0; start < word.length; ) {

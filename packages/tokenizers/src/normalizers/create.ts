@@ -34,7 +34,7 @@ const mark = /^[\p{M}\u1cf2\u1cf3]$/u;
 const laterMark = isLater('marks');
 
 function byteLevel(): Normalizer {
-  return { normalize: (text) => text.flatMap(toByteChars), toJSON: () => ({ type: 'ByteLevel' }) };
+  return { normalize: (text) => text.spelled(toByteChars), toJSON: () => ({ type: 'ByteLevel' }) };
 }
 
 function sequence(parts: readonly Normalizer[]): Normalizer {

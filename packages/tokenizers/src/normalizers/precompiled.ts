@@ -1,5 +1,5 @@
 import { malformed } from '../config';
-import type { AlignedText } from '../text/aligned-text';
+import type { AlignedText, Edit } from '../text/aligned-text';
 import type { Normalizer } from './normalizer';
 
 const encoder = new TextEncoder();
@@ -98,38 +98,46 @@ export class Precompiled implements Normalizer {
 
   normalize(text: AlignedText): AlignedText {
     if (this.map === null) return text;
-    const chars: string[] = [];
-    const changes: number[] = [];
-    let modified = false;
-    const replace = (old: string, made: string) => {
-      modified = true;
-      const before = [...old].length;
-      const parts = [...made];
-      const grown = parts.length - before;
-      parts.forEach((char, i) => {
-        chars.push(char);
-        changes.push(grown > 0 && i >= parts.length - grown ? 1 : 0);
-      });
-      if (grown < 0 && changes.length > 0)
-        changes[changes.length - 1] = (changes[changes.length - 1] as number) + grown;
-    };
-    for (const cluster of this.clusters(text.text)) {
-      // Only clusters of few bytes are looked up whole.
-      const whole = encoder.encode(cluster).length < 6 ? this.find(cluster) : null;
-      if (whole !== null) {
-        replace(cluster, whole);
+    const edits: Edit[] = [];
+    const source = text.text;
+    for (let at = 0; at < source.length; ) {
+      // ASCII that nothing joins is a cluster by itself, but for CR LF.
+      const code = source.charCodeAt(at);
+      const next = at + 1 < source.length ? source.charCodeAt(at + 1) : 0;
+      if (code < 0x80 && next < 0x80 && !(code === 13 && next === 10)) {
+        this.edit(source, at, at + 1, edits);
+        at++;
         continue;
       }
-      for (const char of cluster) {
-        const made = this.find(char);
-        if (made !== null) replace(char, made);
-        else {
-          chars.push(char);
-          changes.push(0);
+      let end = at + (code === 13 && next === 10 ? 2 : 1);
+      if (end === at + 1) {
+        while (end < source.length && source.charCodeAt(end) >= 0x80) end++;
+        for (const cluster of this.segments(source.slice(at, end))) {
+          this.edit(source, at, at + cluster.length, edits);
+          at += cluster.length;
         }
-      }
+      } else this.edit(source, at, end, edits);
+      at = end;
     }
-    return modified ? text.transform(chars, changes) : text;
+    return text.rewrite(edits);
+  }
+
+  /** Adds what comes in the place of a cluster, or of its characters. */
+  private edit(source: string, from: number, to: number, edits: Edit[]): void {
+    const cluster = source.slice(from, to);
+    // Only clusters of few bytes are looked up whole.
+    const made = to - from === 1 || encoder.encode(cluster).length < 6 ? this.find(cluster) : null;
+    if (made !== null) {
+      edits.push({ from, to, text: made });
+      return;
+    }
+    if (to - from === 1) return;
+    let at = from;
+    for (const char of cluster) {
+      const text = this.find(char);
+      if (text !== null) edits.push({ from: at, to: at + char.length, text });
+      at += char.length;
+    }
   }
 
   private find(text: string): string | null {
@@ -140,16 +148,6 @@ export class Precompiled implements Normalizer {
       this.known.set(text, made);
     }
     return made;
-  }
-
-  /** Grapheme clusters. ASCII runs need no segmenter. */
-  private *clusters(text: string): Generator<string> {
-    for (const [run] of text.matchAll(/[\0-\x0c\x0e-\x7f](?![^\0-\x7f])|[\0-\x7f]?[^\0-\x7f]+|\r\n?/gu)) {
-      if (run.length === 1 || run === '\r\n') yield run;
-      else {
-        yield* this.segments(run);
-      }
-    }
   }
 
   /** Clusters of a run, a window at a time: the segmenter's time is not linear in the length of what it is given. */

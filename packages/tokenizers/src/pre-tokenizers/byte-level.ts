@@ -30,7 +30,7 @@ export function byteLevel(options: ByteLevelOptions = {}): PreTokenizer {
       if (prefixed.length === 0) return [];
       pattern ??= compilePattern(gpt2Pattern);
       const words = useRegex ? prefixed.split(pattern.matches(prefixed.text), 'Isolated') : [prefixed];
-      return words.map((word) => word.flatMap(toByteChars));
+      return words.map((word) => word.spelled(toByteChars));
     },
     toJSON: () => ({
       type: 'ByteLevel',

@@ -1,7 +1,7 @@
 import type { Dialect } from '../regex/ast';
 import { type Pattern, compilePattern } from '../regex/pattern';
 import { toOniguruma } from '../regex/to-oniguruma';
-import type { SplitBehavior } from '../text/aligned-text';
+import type { AlignedText, SplitBehavior } from '../text/aligned-text';
 import type { PreTokenizer } from './pre-tokenizer';
 
 export const splitBehaviors: readonly SplitBehavior[] = [
@@ -66,9 +66,18 @@ export function splitCharacters(
 
 /** Splits the pieces of each pre-tokenizer with the next one. */
 export function sequence(parts: readonly PreTokenizer[]): PreTokenizer {
+  // Piece by piece through all of them: lists stay short.
+  const visit = (piece: AlignedText, done: number, out: AlignedText[]): void => {
+    const part = parts[done];
+    if (part === undefined) out.push(piece);
+    else for (const smaller of part.split(piece)) visit(smaller, done + 1, out);
+  };
   return {
-    split: (text) =>
-      parts.reduce((pieces, part) => pieces.flatMap((piece) => part.split(piece)), text.length > 0 ? [text] : []),
+    split(text) {
+      const out: AlignedText[] = [];
+      if (text.length > 0) visit(text, 0, out);
+      return out;
+    },
     toJSON: () => ({ type: 'Sequence', pretokenizers: parts.map((p) => p.toJSON()) }),
   };
 }

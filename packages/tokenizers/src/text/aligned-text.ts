@@ -4,6 +4,13 @@ export type SplitBehavior = 'Removed' | 'Isolated' | 'MergedWithPrevious' | 'Mer
 /** Matches as start, end, start, end, … in UTF-16 units, in order and without overlap. */
 export type Matches = readonly number[];
 
+/** A stretch of a text, and what comes in its place. */
+export interface Edit {
+  readonly from: number;
+  readonly to: number;
+  readonly text: string;
+}
+
 /**
  * A text on its way through normalisation that remembers, for each of its code units, which stretch of the original
  * it came from. Values never change; every step makes a new one. Unchanged text needs no tables.
@@ -117,11 +124,8 @@ export class AlignedText {
 
   /** Puts a text in the place of each character; an empty one drops it. */
   flatMap(change: (char: string) => string): AlignedText {
+    if (!this.tracked) return this.changed(change);
     let text = '';
-    if (!this.tracked) {
-      for (const char of this.text) text += change(char);
-      return this.plain(text);
-    }
     const starts: number[] = [];
     const ends: number[] = [];
     let same = true;
@@ -139,6 +143,69 @@ export class AlignedText {
       read += size;
     }
     return same ? this : new AlignedText(text, this.origin, Int32Array.from(starts), Int32Array.from(ends));
+  }
+
+  /** As `flatMap`, for a change that makes of a text what it makes of its characters, one behind the other. */
+  spelled(change: (text: string) => string): AlignedText {
+    return this.tracked ? this.flatMap(change) : this.plain(change(this.text));
+  }
+
+  /** `flatMap` without places: stretches in which nothing changes are copied. */
+  private changed(change: (char: string) => string): AlignedText {
+    const { text } = this;
+    const pieces: string[] = [];
+    let done = 0;
+    for (let at = 0; at < text.length; ) {
+      const end = at + unitsAt(text, at);
+      const char = text.slice(at, end);
+      const made = change(char);
+      if (made !== char) {
+        pieces.push(text.slice(done, at), made);
+        done = end;
+      }
+      at = end;
+    }
+    return done === 0 ? this : this.plain(pieces.join('') + text.slice(done));
+  }
+
+  /**
+   * Puts texts in the place of stretches [from, to), in order. Character by character each takes the place of an old one;
+   * what a text has beyond them belongs to its last, and what is left of the old ones goes with the character before.
+   */
+  rewrite(edits: readonly Edit[]): AlignedText {
+    if (edits.length === 0) return this;
+    if (!this.tracked) {
+      const pieces: string[] = [];
+      let done = 0;
+      for (const { from, to, text } of edits) {
+        pieces.push(this.text.slice(done, from), text);
+        done = to;
+      }
+      return this.plain(pieces.join('') + this.text.slice(done));
+    }
+    const chars: string[] = [];
+    const changes: number[] = [];
+    let done = 0;
+    const keep = (to: number) => {
+      for (const char of this.text.slice(done, to)) {
+        chars.push(char);
+        changes.push(0);
+      }
+    };
+    for (const { from, to, text } of edits) {
+      keep(from);
+      const parts = [...text];
+      const grown = parts.length - [...this.text.slice(from, to)].length;
+      parts.forEach((char, i) => {
+        chars.push(char);
+        changes.push(grown > 0 && i >= parts.length - grown ? 1 : 0);
+      });
+      if (grown < 0 && changes.length > 0)
+        changes[changes.length - 1] = (changes[changes.length - 1] as number) + grown;
+      done = to;
+    }
+    keep(this.text.length);
+    return this.transform(chars, changes);
   }
 
   /** Puts `content` in the place of each match; it belongs to the last character of the match. */
@@ -201,7 +268,26 @@ export class AlignedText {
 
   /** The pieces between and of the matches; empty pieces are left out. */
   split(matches: Matches, behavior: SplitBehavior, invert = false): AlignedText[] {
+    if (behavior === 'Isolated' || behavior === 'Removed') return this.cut(matches, behavior === 'Removed', invert);
     return splitRanges(this.text.length, matches, behavior, invert).map(([from, to]) => this.slice(from, to));
+  }
+
+  /** Each match and each stretch between two, or (`removing`) the ones without the others. */
+  private cut(matches: Matches, removing: boolean, invert: boolean): AlignedText[] {
+    const out: AlignedText[] = [];
+    const put = (from: number, to: number, match: boolean) => {
+      if (to > from && !(removing && match)) out.push(this.slice(from, to));
+    };
+    let done = 0;
+    for (let m = 0; m < matches.length; m += 2) {
+      const from = matches[m] as number;
+      const to = matches[m + 1] as number;
+      put(done, from, invert);
+      put(from, to, !invert);
+      done = to;
+    }
+    put(done, this.text.length, invert);
+    return out;
   }
 
   /** The original stretch of the whole character that unit i belongs to. */
@@ -244,9 +330,7 @@ function splitRanges(length: number, matches: Matches, behavior: SplitBehavior, 
     }
     if (backwards) out.reverse();
   };
-  if (behavior === 'Isolated') for (const { from, to } of parts) out.push([from, to]);
-  else if (behavior === 'Removed') for (const { from, to, match } of parts) !match && out.push([from, to]);
-  else if (behavior === 'Contiguous') {
+  if (behavior === 'Contiguous') {
     let previous: boolean | null = null;
     for (const { from, to, match } of parts) {
       const last = out[out.length - 1];

@@ -28,9 +28,23 @@ export function charToByte(char: string): number | undefined {
   return byteOfChar.get(char);
 }
 
+/** ASCII that stands for itself. */
+const plain = /^[!-~]*$/;
+
 /** A text's UTF-8 bytes in the alphabet. Lone surrogates become U+FFFD. */
 export function toByteChars(text: string): string {
+  if (plain.test(text)) return text;
   let out = '';
-  for (const byte of encoder.encode(text)) out += charOfByte[byte];
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    if (unit < 0x80) out += charOfByte[unit];
+    else {
+      // All that is not ASCII up to the next that is.
+      let end = at + 1;
+      while (end < text.length && text.charCodeAt(end) >= 0x80) end++;
+      for (const byte of encoder.encode(text.slice(at, end))) out += charOfByte[byte];
+      at = end - 1;
+    }
+  }
   return out;
 }

@@ -1,0 +1,27 @@
+import type { Pieces } from './model';
+
+/** Then all are forgotten. */
+const mostWords = 1 << 16;
+
+/** What a model made of words that it met: bounded, long words left out. */
+export class PieceCache {
+  /** Longer words, in UTF-16 units, are not kept. */
+  static readonly longest = 64;
+  private readonly known = new Map<string, Pieces>();
+
+  /** What is known of a word; else what `cut` makes of it. */
+  get(word: string, cut: (word: string) => Pieces): Pieces {
+    const found = this.known.get(word);
+    if (found !== undefined) return found;
+    const pieces = cut(word);
+    if (word.length <= PieceCache.longest) {
+      if (this.known.size >= mostWords) this.known.clear();
+      this.known.set(word, pieces);
+    }
+    return pieces;
+  }
+
+  clear(): void {
+    this.known.clear();
+  }
+}
