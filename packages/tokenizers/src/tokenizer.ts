@@ -225,16 +225,38 @@ export class Tokenizer {
    * there is no such way.
    */
   quickParts(text: string, allowed: AllowedSpecial): QuickPart[] | null {
+    const { added, quick } = this;
+    if (quick === null || !added.placeless(allowed)) return null;
+    const out: QuickPart[] = [];
+    for (const { from, to, token } of added.stretches(text, allowed)) {
+      if (token !== null) out.push({ id: token.id });
+      else this.addQuickParts(quick, text, from, to, allowed, out);
+    }
+    return out;
+  }
+
+  /** The parts of units [from, to), in which no token is sought before they are normalised. */
+  private addQuickParts(
+    quick: ByteBpe,
+    text: string,
+    from: number,
+    to: number,
+    allowed: AllowedSpecial,
+    out: QuickPart[],
+  ): void {
     const { normalizer } = this.parts;
-    if (this.quick === null || !this.added.rawOnly) return null;
-    return this.added.stretches(text, allowed).map(({ from, to, token }) => {
-      if (token !== null) return { id: token.id };
-      if (!normalizer) return { text, from, to };
-      const piece = text.slice(from, to);
-      checkText(piece, from);
-      const made = normalizer.normalize(AlignedText.untracked(piece)).text;
-      return { text: made, from: 0, to: made.length };
-    });
+    let made = { text, from, to };
+    if (normalizer || quick.prefixesSpace) checkText(text.slice(from, to), from);
+    if (normalizer) {
+      const normal = normalizer.normalize(AlignedText.untracked(text.slice(from, to))).text;
+      made = { text: normal, from: 0, to: normal.length };
+    }
+    for (const stretch of this.added.normalStretches(made.text, made.from, made.to, allowed)) {
+      if (stretch.token !== null) out.push({ id: stretch.token.id });
+      else if (quick.prefixesSpace && stretch.to > stretch.from && made.text[stretch.from] !== ' ')
+        out.push({ text: ` ${made.text.slice(stretch.from, stretch.to)}`, from: 0, to: stretch.to - stretch.from + 1 });
+      else out.push({ text: made.text, from: stretch.from, to: stretch.to });
+    }
   }
 
   /** Ids of the text alone, on the quick way where there is one. */

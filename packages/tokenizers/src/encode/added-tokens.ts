@@ -177,9 +177,9 @@ export class AddedTokens {
     return this.shown.get(id) ?? this.byId.get(id)?.content;
   }
 
-  /** True if every token is sought in the text as it is. */
-  get rawOnly(): boolean {
-    return this.normal === null;
+  /** True if `allowed` can be told from a normalised text, without where that came from. */
+  placeless(allowed: AllowedSpecial): boolean {
+    return this.normal === null || this.normalizer === null || typeof allowed !== 'object' || !('outside' in allowed);
   }
 
   private accept(allowed: AllowedSpecial): (token: AddedToken) => boolean {
@@ -207,6 +207,16 @@ export class AddedTokens {
   /** Stretches of the given text by the tokens that are sought in it. */
   stretches(text: string, allowed: AllowedSpecial): Stretch[] {
     return this.raw.find(text, this.accept(allowed), fitsAllowed(allowed));
+  }
+
+  /** Units [from, to) of a normalised text by the tokens that are sought in one; see `placeless`. */
+  normalStretches(text: string, from: number, to: number, allowed: AllowedSpecial): Stretch[] {
+    if (this.normal === null) return [{ from, to, token: null }];
+    const fits = fitsAllowed(allowed);
+    const shifted: Fits | null = fits && ((token, start, end) => fits(token, from + start, from + end));
+    return this.normal
+      .find(text.slice(from, to), this.accept(allowed), shifted)
+      .map((stretch) => ({ from: from + stretch.from, to: from + stretch.to, token: stretch.token }));
   }
 
   /** The text in parts, normalised between the tokens. */

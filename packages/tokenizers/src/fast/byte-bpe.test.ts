@@ -84,3 +84,46 @@ describe.each(Object.keys(preTokenizers))('the quick way to the ids with %s', (n
     }
   });
 });
+
+describe('the quick way between added tokens', () => {
+  const token = (id: number, content: string, flags: Record<string, boolean>) => ({
+    ...{ id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: false },
+    ...flags,
+  });
+  const added = [
+    token(600, '<Raw>', { lstrip: true }),
+    token(601, 'Norm', { normalized: true, rstrip: true }),
+    token(602, '<sp>', { normalized: true, special: true }),
+    token(603, 'orm<', { normalized: true }),
+  ];
+  const withTokens = fc
+    .array(fc.oneof(texts, fc.constantFrom('<Raw>', 'Norm', 'NORM', '<sp>', '<SP>', 'norm<Raw>', ' ')), {
+      maxLength: 8,
+    })
+    .map((parts) => parts.join(''));
+
+  it.each([
+    ['no normalizer', null, false],
+    ['a space before the text', null, true],
+    ['a normalizer', { type: 'Lowercase' }, false],
+    ['both', { type: 'Lowercase' }, true],
+  ])('gives what the components give with %s', async (_, normalizer, add_prefix_space) => {
+    const plain = await trainBpe([pieces.join(' ')], { vocabSize: 400 });
+    const tokenizer = Tokenizer.fromJSON({
+      ...plain.toJSON(),
+      normalizer,
+      pre_tokenizer: { type: 'ByteLevel', add_prefix_space, trim_offsets: true, use_regex: true },
+      added_tokens: added,
+    });
+    expect(tokenizer.quickParts('', 'all')).not.toBeNull();
+    fc.assert(
+      fc.property(withTokens, (text) => {
+        for (const allowedSpecial of ['all', 'none', ['<sp>']] as const)
+          expect(tokenizer.encodeIds(text, { allowedSpecial })).toEqual([
+            ...tokenizer.encode(text, { padding: {}, truncation: null, allowedSpecial }).ids,
+          ]);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});

@@ -39,6 +39,8 @@ export class ByteBpe {
     private readonly model: Bpe,
     splitter: Splitter,
     private readonly byteIds: Int32Array,
+    /** A space goes before a text that begins with none. */
+    readonly prefixesSpace: boolean,
   ) {
     this.scan = splitter.scan;
     this.ascii = splitter.ascii;
@@ -47,7 +49,7 @@ export class ByteBpe {
   }
 
   /** null if the model is not byte-level through and through. */
-  static of(model: Bpe, splitter: Splitter): ByteBpe | null {
+  static of(model: Bpe, splitter: Splitter, prefixesSpace = false): ByteBpe | null {
     const { dropout, continuingSubwordPrefix, endOfWordSuffix } = model.options;
     if (dropout || continuingSubwordPrefix || endOfWordSuffix) return null;
     const byteIds = new Int32Array(256);
@@ -56,7 +58,7 @@ export class ByteBpe {
       if (id === undefined) return null;
       byteIds[b] = id;
     }
-    return new ByteBpe(model, splitter, byteIds);
+    return new ByteBpe(model, splitter, byteIds, prefixesSpace);
   }
 
   /** Forgets the words that it has met. */

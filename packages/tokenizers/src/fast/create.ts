@@ -7,11 +7,11 @@ import { type Scanner, type Splitter, gpt2Splitter, patterns, splitterFor } from
 
 /** The scanner that does what a whole pre-tokenizer does, or null. */
 export function scannerOf(preTokenizer: PreTokenizer): Scanner | null {
-  return splitterOf(preTokenizer)?.scan ?? null;
+  return splitterOf(preTokenizer.toJSON())?.scan ?? null;
 }
 
-function splitterOf(preTokenizer: PreTokenizer): Splitter | null {
-  const json = preTokenizer.toJSON();
+/** @param json Of a pre-tokenizer. */
+function splitterOf(json: Record<string, unknown>): Splitter | null {
   const steps: unknown = json.type === 'Sequence' ? json.pretokenizers : [json];
   if (!Array.isArray(steps)) return null;
   const parts: unknown[] = steps;
@@ -34,6 +34,9 @@ function splitterOf(preTokenizer: PreTokenizer): Splitter | null {
 /** The short way to the ids, where pre-tokenizer and model allow one. */
 export function fastEncoder(preTokenizer: PreTokenizer | null, model: Model): ByteBpe | null {
   if (!(model instanceof Bpe) || preTokenizer === null) return null;
-  const splitter = splitterOf(preTokenizer);
-  return splitter === null ? null : ByteBpe.of(model, splitter);
+  const json = preTokenizer.toJSON();
+  // By itself, ByteLevel puts its space before a text, not before each word.
+  const prefixesSpace = json.type === 'ByteLevel' && json.add_prefix_space === true;
+  const splitter = splitterOf(prefixesSpace ? { ...json, add_prefix_space: false } : json);
+  return splitter === null ? null : ByteBpe.of(model, splitter, prefixesSpace);
 }
