@@ -4,6 +4,10 @@ export type SplitBehavior = 'Removed' | 'Isolated' | 'MergedWithPrevious' | 'Mer
 /** Matches as start, end, start, end, … in UTF-16 units, in order and without overlap. */
 export type Matches = readonly number[];
 
+const ascii = /^[\0-\x7f]*$/;
+/** Half of a character of two units. */
+const pair = /[\ud800-\udfff]/;
+
 /** A stretch of a text, and what comes in its place. */
 export interface Edit {
   readonly from: number;
@@ -124,37 +128,11 @@ export class AlignedText {
 
   /** Puts a text in the place of each character; an empty one drops it. */
   flatMap(change: (char: string) => string): AlignedText {
-    if (!this.tracked) return this.changed(change);
-    let text = '';
-    const starts: number[] = [];
-    const ends: number[] = [];
-    let same = true;
-    for (let read = 0; read < this.text.length; ) {
-      const size = unitsAt(this.text, read);
-      const char = this.text.substr(read, size);
-      const made = change(char);
-      if (made !== char) same = false;
-      const [start, end] = this.range(read, read + size);
-      for (let k = 0; k < made.length; k++) {
-        starts.push(start);
-        ends.push(end);
-      }
-      text += made;
-      read += size;
-    }
-    return same ? this : new AlignedText(text, this.origin, Int32Array.from(starts), Int32Array.from(ends));
-  }
-
-  /** As `flatMap`, for a change that makes of a text what it makes of its characters, one behind the other. */
-  spelled(change: (text: string) => string): AlignedText {
-    return this.tracked ? this.flatMap(change) : this.plain(change(this.text));
-  }
-
-  /** `flatMap` without places: stretches in which nothing changes are copied. */
-  private changed(change: (char: string) => string): AlignedText {
     const { text } = this;
+    // Stretches in which nothing changes are copied.
     const pieces: string[] = [];
     let done = 0;
+    let oneForOne = true;
     for (let at = 0; at < text.length; ) {
       const end = at + unitsAt(text, at);
       const char = text.slice(at, end);
@@ -162,10 +140,40 @@ export class AlignedText {
       if (made !== char) {
         pieces.push(text.slice(done, at), made);
         done = end;
+        oneForOne &&= made.length === 1;
       }
       at = end;
     }
-    return done === 0 ? this : this.plain(pieces.join('') + text.slice(done));
+    if (done === 0) return this;
+    const changed = pieces.join('') + text.slice(done);
+    if (!this.tracked) return this.plain(changed);
+    return oneForOne && !pair.test(text) ? this.respelled(changed) : this.placed(changed, change);
+  }
+
+  /**
+   * As `flatMap`, for a change that makes of a text what it makes of its characters, one behind the other, and of an ASCII
+   * character one unit.
+   */
+  spelled(change: (text: string) => string): AlignedText {
+    if (!this.tracked) return this.plain(change(this.text));
+    return ascii.test(this.text) ? this.respelled(change(this.text)) : this.flatMap(change);
+  }
+
+  /** The places of what `change` makes of each character, under all of it. */
+  private placed(changed: string, change: (char: string) => string): AlignedText {
+    const starts = new Int32Array(changed.length);
+    const ends = new Int32Array(changed.length);
+    let write = 0;
+    for (let read = 0; read < this.text.length; ) {
+      const next = read + unitsAt(this.text, read);
+      const { length } = change(this.text.slice(read, next));
+      const [start, end] = this.range(read, next);
+      starts.fill(start, write, write + length);
+      ends.fill(end, write, write + length);
+      write += length;
+      read = next;
+    }
+    return new AlignedText(changed, this.origin, starts, ends);
   }
 
   /**
