@@ -1,4 +1,4 @@
-import type { AlignedText } from '../text/aligned-text';
+import type { AlignedText, Edit } from '../text/aligned-text';
 import { isLater } from '../text/later';
 
 /** Unicode's normal forms. */
@@ -116,13 +116,22 @@ function unitsOf(text: string): number {
   return (text.codePointAt(0) ?? 0) > 0xffff ? 2 : 1;
 }
 
-/** The text in a normal form; text that is in it already costs one comparison. */
+/** What forms change: characters beyond ASCII, with the one before, which may join them. */
+const runs = /[\0-\x7f]?[^\0-\x7f]+/g;
+
+/** The text in a normal form; what is in it already costs one comparison. */
 export function normalizeForm(text: AlignedText, form: UnicodeForm): AlignedText {
-  if (text.text.normalize(form) === text.text) return text;
-  const parts = decompose(text.text, form === 'NFC' || form === 'NFD' ? 'NFD' : 'NFKD');
-  const made = form === 'NFC' || form === 'NFKC' ? compose(parts) : parts;
-  return text.transform(
-    made.map((p) => p.char),
-    made.map((p) => p.change),
-  );
+  const edits: Edit[] = [];
+  for (const { index, 0: run } of text.text.matchAll(runs)) {
+    if (run.normalize(form) === run) continue;
+    const parts = decompose(run, form === 'NFC' || form === 'NFD' ? 'NFD' : 'NFKD');
+    const made = form === 'NFC' || form === 'NFKC' ? compose(parts) : parts;
+    edits.push({
+      from: index,
+      to: index + run.length,
+      text: made.map((p) => p.char).join(''),
+      changes: made.map((p) => p.change),
+    });
+  }
+  return text.rewrite(edits);
 }

@@ -13,6 +13,8 @@ export interface Edit {
   readonly from: number;
   readonly to: number;
   readonly text: string;
+  /** How each character relates to the old ones, as in `transform`; default: see `rewrite`. */
+  readonly changes?: readonly number[];
 }
 
 /**
@@ -200,9 +202,15 @@ export class AlignedText {
         changes.push(0);
       }
     };
-    for (const { from, to, text } of edits) {
+    for (const { from, to, text, changes: given } of edits) {
       keep(from);
+      done = to;
       const parts = [...text];
+      if (given !== undefined) {
+        for (const char of parts) chars.push(char);
+        for (const change of given) changes.push(change);
+        continue;
+      }
       const grown = parts.length - [...this.text.slice(from, to)].length;
       parts.forEach((char, i) => {
         chars.push(char);
@@ -210,7 +218,6 @@ export class AlignedText {
       });
       if (grown < 0 && changes.length > 0)
         changes[changes.length - 1] = (changes[changes.length - 1] as number) + grown;
-      done = to;
     }
     keep(this.text.length);
     return this.transform(chars, changes);
