@@ -3,6 +3,7 @@ import { attention } from './areas/attention';
 import { batch, decode, long, prefill } from './areas/generate';
 import { lora } from './areas/lora';
 import { matmul } from './areas/matmul';
+import { tokenizerKinds } from './areas/tokenizer-kinds';
 import { tokenizerTraining } from './areas/tokenizer-training';
 import { tokenizers } from './areas/tokenizers';
 import { train } from './areas/train';
@@ -18,5 +19,6 @@ export const areas: readonly Area[] = [
   batch,
   long,
   tokenizers,
+  tokenizerKinds,
   tokenizerTraining,
 ];

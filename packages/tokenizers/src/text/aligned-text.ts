@@ -227,14 +227,19 @@ export class AlignedText {
   replace(matches: Matches, content: string): AlignedText {
     if (matches.length === 0) return this;
     const pieces: string[] = [];
-    if (!this.tracked) {
+    let oneForOne = content.length === 1;
+    if (!this.tracked || (oneForOne && !pair.test(this.text))) {
       let done = 0;
       for (let m = 0; m < matches.length; m += 2) {
-        pieces.push(this.text.slice(done, matches[m]), content);
+        const from = matches[m] as number;
+        oneForOne &&= matches[m + 1] === from + 1;
+        pieces.push(this.text.slice(done, from), content);
         done = matches[m + 1] as number;
       }
       pieces.push(this.text.slice(done));
-      return this.plain(pieces.join(''));
+      if (!this.tracked) return this.plain(pieces.join(''));
+      if (oneForOne) return this.respelled(pieces.join(''));
+      pieces.length = 0;
     }
     const starts: number[] = [];
     const ends: number[] = [];
