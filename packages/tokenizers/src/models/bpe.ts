@@ -47,8 +47,7 @@ export class Bpe implements Model {
   /** Ids of each merge's two tokens: hundreds of thousands of pairs of strings would keep the collector busy. */
   private readonly halves: Int32Array;
   private listed: WeakRef<readonly (readonly [string, string])[]> | null = null;
-  private readonly cache = new PieceCache();
-  private readonly cutWord = (word: string): Pieces => this.cut(word);
+  private readonly cache = new PieceCache((word) => this.cut(word));
   private readonly byteIds: readonly (number | undefined)[];
   private readonly unkId: number | null;
   private readonly dropout: Dropout | null;
@@ -111,7 +110,7 @@ export class Bpe implements Model {
   }
 
   tokenize(word: string): Pieces {
-    return this.dropout === null ? this.cache.get(word, this.cutWord) : this.cut(word);
+    return this.dropout === null ? this.cache.get(word) : this.cut(word);
   }
 
   clearCache(): void {

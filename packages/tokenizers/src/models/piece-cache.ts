@@ -9,11 +9,13 @@ export class PieceCache {
   static readonly longest = 64;
   private readonly known = new Map<string, Pieces>();
 
-  /** What is known of a word; else what `cut` makes of it. */
-  get(word: string, cut: (word: string) => Pieces): Pieces {
+  /** @param cut What the model makes of a word. */
+  constructor(private readonly cut: (word: string) => Pieces) {}
+
+  get(word: string): Pieces {
     const found = this.known.get(word);
     if (found !== undefined) return found;
-    const pieces = cut(word);
+    const pieces = this.cut(word);
     if (word.length <= PieceCache.longest) {
       if (this.known.size >= mostWords) this.known.clear();
       this.known.set(word, pieces);

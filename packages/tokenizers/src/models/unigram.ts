@@ -44,8 +44,7 @@ export class Unigram implements Model {
   private readonly scores: Float64Array;
   private readonly unknownScore: number;
   private readonly round: (x: number) => number;
-  private readonly cache = new PieceCache();
-  private readonly piecesOf = (word: string): Pieces => this.pieces(word);
+  private readonly cache = new PieceCache((word) => this.pieces(word));
 
   constructor(readonly options: UnigramOptions) {
     const { pieces, unkId } = options;
@@ -80,7 +79,7 @@ export class Unigram implements Model {
   }
 
   tokenize(word: string): Pieces {
-    return this.cache.get(word, this.piecesOf);
+    return this.cache.get(word);
   }
 
   clearCache(): void {

@@ -27,8 +27,7 @@ export class WordPiece implements Model {
   private readonly prefix: string;
   private readonly limit: number;
   private longest = 0;
-  private readonly cache = new PieceCache();
-  private readonly piecesOf = (word: string): Pieces => this.pieces(word);
+  private readonly cache = new PieceCache((word) => this.pieces(word));
 
   constructor(options: WordPieceOptions) {
     this.vocab = options.vocab;
@@ -44,7 +43,7 @@ export class WordPiece implements Model {
   }
 
   tokenize(word: string): Pieces {
-    return this.cache.get(word, this.piecesOf);
+    return this.cache.get(word);
   }
 
   clearCache(): void {

@@ -1,4 +1,4 @@
-import type { AlignedText } from '../text/aligned-text';
+import type { AlignedText, Edit } from '../text/aligned-text';
 import { isLater } from '../text/later';
 import { isSpace } from '../text/unicode';
 import type { Normalizer } from './normalizer';
@@ -58,18 +58,14 @@ export function bertNormalizer(options: BertNormalizerOptions = {}): Normalizer 
         });
       }
       if (handleChineseChars && /[\u3400-\u{2fa1f}]/u.test(out.text)) {
-        const chars: string[] = [];
-        const changes: number[] = [];
+        const edits: Edit[] = [];
+        let from = 0;
         for (const char of out.text) {
-          if (isChinese(char)) {
-            chars.push(' ', char, ' ');
-            changes.push(0, 1, 1);
-          } else {
-            chars.push(char);
-            changes.push(0);
-          }
+          const to = from + char.length;
+          if (isChinese(char)) edits.push({ from, to, text: ` ${char} `, changes: [0, 1, 1] });
+          from = to;
         }
-        out = out.transform(chars, changes);
+        out = out.rewrite(edits);
       }
       if (stripAccents ?? lower)
         out = normalizeForm(out, 'NFD').filter((char) => char < '\u0300' || !accent.test(char) || laterAccent(char));

@@ -83,6 +83,14 @@ export class CharacterMap {
   }
 }
 
+/** The end of ASCII that nothing joins, a cluster by itself, or of what the segmenter has to cut. */
+function runEnd(text: string, at: number): number {
+  let end = at + 1;
+  if (text.charCodeAt(at) === 13 && text.charCodeAt(end) === 10) return end + 1;
+  while (end < text.length && text.charCodeAt(end) >= 0x80) end++;
+  return end;
+}
+
 /** SentencePiece's own normalisation, from the map that its model files carry. */
 export class Precompiled implements Normalizer {
   private readonly map: CharacterMap | null;
@@ -101,22 +109,15 @@ export class Precompiled implements Normalizer {
     const edits: Edit[] = [];
     const source = text.text;
     for (let at = 0; at < source.length; ) {
-      // ASCII that nothing joins is a cluster by itself, but for CR LF.
-      const code = source.charCodeAt(at);
-      const next = at + 1 < source.length ? source.charCodeAt(at + 1) : 0;
-      if (code < 0x80 && next < 0x80 && !(code === 13 && next === 10)) {
-        this.edit(source, at, at + 1, edits);
-        at++;
-        continue;
-      }
-      let end = at + (code === 13 && next === 10 ? 2 : 1);
-      if (end === at + 1) {
-        while (end < source.length && source.charCodeAt(end) >= 0x80) end++;
-        for (const cluster of this.segments(source.slice(at, end))) {
-          this.edit(source, at, at + cluster.length, edits);
-          at += cluster.length;
+      const end = runEnd(source, at);
+      if (end - at === 1) this.edit(source, at, end, edits);
+      else {
+        let from = at;
+        for (const { length } of this.segments(source.slice(at, end))) {
+          this.edit(source, from, from + length, edits);
+          from += length;
         }
-      } else this.edit(source, at, end, edits);
+      }
       at = end;
     }
     return text.rewrite(edits);

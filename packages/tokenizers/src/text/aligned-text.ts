@@ -131,25 +131,21 @@ export class AlignedText {
   /** Puts a text in the place of each character; an empty one drops it. */
   flatMap(change: (char: string) => string): AlignedText {
     const { text } = this;
-    // Stretches in which nothing changes are copied.
-    const pieces: string[] = [];
-    let done = 0;
+    const edits: Edit[] = [];
     let oneForOne = true;
     for (let at = 0; at < text.length; ) {
       const end = at + unitsAt(text, at);
       const char = text.slice(at, end);
       const made = change(char);
       if (made !== char) {
-        pieces.push(text.slice(done, at), made);
-        done = end;
+        edits.push({ from: at, to: end, text: made });
         oneForOne &&= made.length === 1;
       }
       at = end;
     }
-    if (done === 0) return this;
-    const changed = pieces.join('') + text.slice(done);
-    if (!this.tracked) return this.plain(changed);
-    return oneForOne && !pair.test(text) ? this.respelled(changed) : this.placed(changed, change);
+    if (edits.length === 0) return this;
+    if (!this.tracked) return this.plain(this.stitched(edits));
+    return oneForOne && !pair.test(text) ? this.respelled(this.stitched(edits)) : this.placed(edits);
   }
 
   /**
@@ -161,19 +157,33 @@ export class AlignedText {
     return ascii.test(this.text) ? this.respelled(change(this.text)) : this.flatMap(change);
   }
 
-  /** The places of what `change` makes of each character, under all of it. */
-  private placed(changed: string, change: (char: string) => string): AlignedText {
+  /** The text with the edits; stretches between them are copied. */
+  private stitched(edits: readonly Edit[]): string {
+    const pieces: string[] = [];
+    let done = 0;
+    for (const { from, to, text } of edits) {
+      pieces.push(this.text.slice(done, from), text);
+      done = to;
+    }
+    return pieces.join('') + this.text.slice(done);
+  }
+
+  /** The text with edits of single characters, each text with the place of its character. */
+  private placed(edits: readonly Edit[]): AlignedText {
+    const changed = this.stitched(edits);
     const starts = new Int32Array(changed.length);
     const ends = new Int32Array(changed.length);
     let write = 0;
+    let next = 0;
     for (let read = 0; read < this.text.length; ) {
-      const next = read + unitsAt(this.text, read);
-      const { length } = change(this.text.slice(read, next));
-      const [start, end] = this.range(read, next);
-      starts.fill(start, write, write + length);
-      ends.fill(end, write, write + length);
+      const end = read + unitsAt(this.text, read);
+      const edit = edits[next]?.from === read ? edits[next++] : undefined;
+      const length = edit === undefined ? end - read : edit.text.length;
+      const [first, last] = this.range(read, end);
+      starts.fill(first, write, write + length);
+      ends.fill(last, write, write + length);
       write += length;
-      read = next;
+      read = end;
     }
     return new AlignedText(changed, this.origin, starts, ends);
   }
@@ -184,15 +194,7 @@ export class AlignedText {
    */
   rewrite(edits: readonly Edit[]): AlignedText {
     if (edits.length === 0) return this;
-    if (!this.tracked) {
-      const pieces: string[] = [];
-      let done = 0;
-      for (const { from, to, text } of edits) {
-        pieces.push(this.text.slice(done, from), text);
-        done = to;
-      }
-      return this.plain(pieces.join('') + this.text.slice(done));
-    }
+    if (!this.tracked) return this.plain(this.stitched(edits));
     const chars: string[] = [];
     const changes: number[] = [];
     let done = 0;
@@ -227,19 +229,19 @@ export class AlignedText {
   replace(matches: Matches, content: string): AlignedText {
     if (matches.length === 0) return this;
     const pieces: string[] = [];
-    let oneForOne = content.length === 1;
-    if (!this.tracked || (oneForOne && !pair.test(this.text))) {
+    const respells =
+      this.tracked &&
+      content.length === 1 &&
+      matches.every((at, i) => i % 2 === 0 || at - (matches[i - 1] as number) === 1) &&
+      !pair.test(this.text);
+    if (!this.tracked || respells) {
       let done = 0;
       for (let m = 0; m < matches.length; m += 2) {
-        const from = matches[m] as number;
-        oneForOne &&= matches[m + 1] === from + 1;
-        pieces.push(this.text.slice(done, from), content);
+        pieces.push(this.text.slice(done, matches[m]), content);
         done = matches[m + 1] as number;
       }
       pieces.push(this.text.slice(done));
-      if (!this.tracked) return this.plain(pieces.join(''));
-      if (oneForOne) return this.respelled(pieces.join(''));
-      pieces.length = 0;
+      return this.tracked ? this.respelled(pieces.join('')) : this.plain(pieces.join(''));
     }
     const starts: number[] = [];
     const ends: number[] = [];
