@@ -5,6 +5,8 @@ import { readMessage } from './protobuf';
 export const pieceType = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const;
 export type PieceType = (typeof pieceType)[keyof typeof pieceType];
 
+const modelTypes = ['unigram', 'bpe', 'word', 'char'] as const;
+
 /** A piece of a SentencePiece model; its place is its id. */
 export interface SentencePiece {
   readonly piece: string;
@@ -22,7 +24,7 @@ export interface SpaceSpec {
 
 /** What a `.model` file says, as far as encoding and decoding need it. */
 export interface SentencePieceModel extends SpaceSpec {
-  readonly type: 'unigram' | 'bpe';
+  readonly type: (typeof modelTypes)[number];
   readonly pieces: readonly SentencePiece[];
   readonly byteFallback: boolean;
   readonly treatWhitespaceAsSuffix: boolean;
@@ -82,7 +84,7 @@ function readSpaceSpec(bytes: Uint8Array, place: string): SpaceSpec {
   return { charactersMap, addDummyPrefix, removeExtraWhitespaces, escapeWhitespaces };
 }
 
-/** @throws TokenizerError `invalid_file` naming the field, `unsupported` for word and character models. */
+/** @throws TokenizerError `invalid_file` naming the field. */
 export function readSentencePieceModel(file: Uint8Array): SentencePieceModel {
   const pieces: SentencePiece[] = [];
   const places = new Map<string, number>();
@@ -119,18 +121,14 @@ export function readSentencePieceModel(file: Uint8Array): SentencePieceModel {
   }
   if (pieces.length === 0) throw failed('pieces', 'a SentencePiece model with pieces', 'none');
   if (!trained) throw failed('trainer_spec', 'a SentencePiece model', 'none');
-  if (trainer.type !== 1 && trainer.type !== 2) {
-    throw new TokenizerError(
-      'unsupported',
-      `[sentencepiece] trainer_spec.model_type: expected 1 (unigram) or 2 (bpe), got ${trainer.type}`,
-    );
-  }
+  const type = modelTypes[trainer.type - 1];
+  if (type === undefined) throw failed('trainer_spec.model_type', 'a number from 1 to 4', trainer.type);
   // The piece's own type decides; the id in the trainer's settings may be stale.
   const unkId = pieces.findIndex(({ type }) => type === pieceType.unknown);
   if (unkId < 0) throw failed('pieces', 'one of the type unknown', 'none');
   const known = (id: number) => (id >= 0 && id < pieces.length ? id : -1);
   return {
-    type: trainer.type === 1 ? 'unigram' : 'bpe',
+    type,
     pieces,
     byteFallback: trainer.byteFallback,
     treatWhitespaceAsSuffix: trainer.suffix,

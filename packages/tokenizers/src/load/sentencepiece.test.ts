@@ -33,6 +33,12 @@ function modelFile(
   ]);
 }
 
+/** Pieces of all bytes. */
+const bytes = Array.from(
+  { length: 256 },
+  (_, b) => [`<0x${b.toString(16).toUpperCase().padStart(2, '0')}>`, 0, 6] as const,
+);
+
 const base = [
   ['<unk>', 0, 2],
   ['<s>', 0, 3],
@@ -75,10 +81,6 @@ describe('tokenizerFromSentencePiece', () => {
   });
 
   it('falls back to bytes', () => {
-    const bytes = Array.from(
-      { length: 256 },
-      (_, b) => [`<0x${b.toString(16).toUpperCase().padStart(2, '0')}>`, 0, 6] as const,
-    );
     for (const type of [1, 2]) {
       const tokenizer = tokenizerFromSentencePiece(modelFile([...base, ...bytes], { type, trainer: intField(35, 1) }));
       const ids = tokenizer.encodeIds('a日');
@@ -100,6 +102,87 @@ describe('tokenizerFromSentencePiece', () => {
   });
 });
 
+// Pieces, ids and decoded texts are those of sentencepiece 0.2.3 on the same files.
+describe('word and character models', () => {
+  const specials = base.slice(0, 3);
+  const characters = [
+    ...specials,
+    ['▁', -1],
+    ['a', -2],
+    ['b', -2],
+    ['ab', 0, 4],
+    ['abc', 0, 4],
+    ['@', 0, 3],
+    ['z', -3, 5],
+  ] as const;
+  const words = [...specials, ['▁the', -1], ['▁a', -2], ['▁', -3], ['the', -4], ['▁no', 0, 5], ['▁a▁b', 0, 4]] as const;
+  const plain = { normalizer: [...intField(3, 0), ...intField(4, 0)] };
+  const suffix = { trainer: intField(24, 1) };
+  const withBytes = { trainer: intField(35, 1) };
+  const unsaid = {};
+
+  it.each([
+    ['abcb  ab', unsaid, '▁ abc b ▁ ab', [3, 7, 5, 3, 6], 'abcb ab'],
+    ['<s>q', unsaid, '▁ <s>q', [3, 0], ' ⁇ '],
+    ['a@@z q', unsaid, '▁ a @@z ▁ q', [3, 4, 0, 3, 0], 'a ⁇   ⁇ '],
+    ['cabd', unsaid, '▁ c ab d', [3, 0, 6, 0], ' ⁇ ab ⁇ '],
+    ['日本', unsaid, '▁ 日本', [3, 0], ' ⁇ '],
+    ['  abca ', plain, '▁ ▁ abc a ▁', [3, 3, 7, 4, 3], '  abca '],
+    ['<unk>', plain, '<unk>', [0], ' ⁇ '],
+    [' a b', suffix, 'a ▁ b ▁', [4, 3, 5, 3], 'a b '],
+    ['a@é', withBytes, '▁ a <0x40> <0xC3> <0xA9>', [3, 4, 74, 205, 179], 'a@é'],
+  ] as const)('cuts %j into characters', (text, settings, tokens, ids, decoded) => {
+    const pieces = settings === withBytes ? [...characters, ...bytes] : characters;
+    const tokenizer = tokenizerFromSentencePiece(modelFile(pieces, { type: 4, ...settings }));
+    const made = tokenizer.encode(text, { allowedSpecial: 'none' });
+    expect([made.tokens.join(' '), [...made.ids], tokenizer.decode(ids)]).toEqual([tokens, ids, decoded]);
+  });
+
+  it.each([
+    ['the a the', unsaid, '▁the ▁a ▁the', [3, 4, 3], 'the a the'],
+    ['the new  cat a b', unsaid, '▁the ▁new▁cat ▁a ▁b', [3, 0, 4, 0], 'the ⁇  a ⁇ '],
+    ['no <s> <unk> a', unsaid, '▁no▁<s>▁<unk> ▁a', [0, 4], ' ⁇  a'],
+    ['the▁a', unsaid, '▁the ▁a', [3, 4], 'the a'],
+    ['', unsaid, '', [], ''],
+    ['the the  a ', plain, 'the ▁the ▁ ▁a ▁', [6, 3, 5, 4, 5], 'the the  a '],
+    ['x y the', plain, 'x▁y ▁the', [0, 3], ' ⁇  the'],
+    ['the a ', suffix, 'the ▁a ▁', [6, 4, 5], 'the a '],
+    ['a é', withBytes, '▁a <0xE2> <0x96> <0x81> <0xC3> <0xA9>', [4, 235, 159, 138, 204, 178], 'a▁é'],
+  ] as const)('cuts %j into words', (text, settings, tokens, ids, decoded) => {
+    const pieces = settings === withBytes ? [...words, ...bytes] : words;
+    const tokenizer = tokenizerFromSentencePiece(modelFile(pieces, { type: 3, ...settings }));
+    const made = tokenizer.encode(text, { allowedSpecial: 'none' });
+    expect([made.tokens.join(' '), [...made.ids], tokenizer.decode(ids)]).toEqual([tokens, ids, decoded]);
+  });
+
+  it('give every piece its place in the text', () => {
+    const tokenizer = tokenizerFromSentencePiece(modelFile(words, { type: 3 }));
+    expect(tokenizer.encode('the  new cat a').offsets).toEqual([
+      [0, 3],
+      [3, 12],
+      [12, 14],
+    ]);
+  });
+
+  it('are written as a tokenizer.json that does the same but for unknown words side by side', () => {
+    const text = fc.string({ unit: fc.constantFrom('a', 'b', 'c', 'ab', ' ', 'q', 'the', ' the') });
+    for (const [type, pieces] of [
+      [3, words.slice(0, 7)],
+      [4, characters.slice(0, 9)],
+    ] as const) {
+      const tokenizer = tokenizerFromSentencePiece(modelFile(pieces, { type }));
+      const again = Tokenizer.fromJSON(JSON.parse(JSON.stringify(tokenizer)));
+      fc.assert(
+        fc.property(text, (one) => {
+          const ids = again.encodeIds(one);
+          const joined = type === 4 ? ids : ids.filter((id, i) => id !== 0 || ids[i - 1] !== 0);
+          expect(joined).toEqual(tokenizer.encodeIds(one));
+        }),
+      );
+    }
+  });
+});
+
 describe('malformed model files', () => {
   it('are refused with the field', () => {
     expect(() => readSentencePieceModel(new Uint8Array(0))).toThrow(
@@ -112,8 +195,8 @@ describe('malformed model files', () => {
       /pieces\[9\]\.type: expected a number from 1 to 6, got 9/,
     );
     expect(() => readSentencePieceModel(modelFile([...base, ['x', Number.NaN]]))).toThrow(/pieces\[9\]\.score/);
-    expect(() => readSentencePieceModel(modelFile(base, { type: 3 }))).toThrow(
-      /model_type: expected 1 \(unigram\) or 2 \(bpe\), got 3/,
+    expect(() => readSentencePieceModel(modelFile(base, { type: 5 }))).toThrow(
+      /model_type: expected a number from 1 to 4, got 5/,
     );
     const map = bytesField(2, [9, 9, 9]);
     expect(() => tokenizerFromSentencePiece(modelFile(base, { normalizer: map }))).toThrow(

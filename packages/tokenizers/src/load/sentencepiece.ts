@@ -2,9 +2,11 @@ import { sentencePieceDecoder } from '../decoders/sentence-piece';
 import type { AddedToken } from '../encode/added-tokens';
 import type { Model } from '../models/model';
 import { SentencePieceBpe } from '../models/sentence-piece-bpe';
+import { SentencePieceUnits } from '../models/sentence-piece-units';
 import { Unigram } from '../models/unigram';
 import { SentencePieceNormalizer } from '../normalizers/sentence-piece';
 import { template } from '../post-processors/template';
+import type { PreTokenizer } from '../pre-tokenizers/pre-tokenizer';
 import { Tokenizer } from '../tokenizer';
 import { type PieceType, type SentencePieceModel, pieceType, readSentencePieceModel } from './sentencepiece-model';
 
@@ -25,6 +27,24 @@ function idsOf(model: Pick<SentencePieceModel, 'pieces'>, ...types: readonly Pie
   return ids;
 }
 
+function textsOf(model: Pick<SentencePieceModel, 'pieces'>, type: PieceType): string[] {
+  return model.pieces.filter((piece) => piece.type === type).map(({ piece }) => piece);
+}
+
+/** What cuts a text into words, or user-defined pieces out of characters, in a tokenizer.json; here the model does. */
+function splitOf(model: SentencePieceModel): PreTokenizer | null {
+  const as = (pattern: Record<string, string>, behavior: string): PreTokenizer => ({
+    split: (text) => [text],
+    toJSON: () => ({ type: 'Split', pattern, behavior, invert: false }),
+  });
+  if (model.type === 'word') return as({ String: '▁' }, 'MergedWithNext');
+  const pieces = textsOf(model, pieceType.userDefined);
+  if (model.type !== 'char' || pieces.length === 0) return null;
+  const longestFirst = pieces.sort((a, b) => b.length - a.length);
+  const quoted = longestFirst.map((piece) => piece.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'));
+  return as({ Regex: quoted.join('|') }, 'Isolated');
+}
+
 function modelOf(model: SentencePieceModel): Model {
   const { unkId, byteFallback } = model;
   const pieces = model.pieces.map(({ piece, score }) => [piece, score] as const);
@@ -37,6 +57,16 @@ function modelOf(model: SentencePieceModel): Model {
       unmatched: idsOf(model, unknown, control, byte),
       unused: idsOf(model, unused),
       userDefined: idsOf(model, userDefined),
+    });
+  }
+  if (model.type !== 'unigram') {
+    return new SentencePieceUnits({
+      units: model.type === 'word' ? 'words' : 'characters',
+      pieces: model.pieces.map(({ piece }) => piece),
+      unkId,
+      byteFallback,
+      unmatched: idsOf(model, unknown, control, byte, unused),
+      userDefined: textsOf(model, userDefined),
     });
   }
   return new Unigram({
@@ -59,19 +89,19 @@ function sequencePart(tokens: readonly AddedToken[], id: number): { token: strin
 }
 
 /**
- * The tokenizer of a SentencePiece `.model` file (unigram or BPE): ids, pieces and decoding as the sentencepiece
- * library has them. Control pieces become special tokens; the library never finds them in text, and neither does
- * `encode(text, { allowedSpecial: 'none' })`. `toJSON` gives the nearest tokenizer.json, which differs where Hugging
- * Face's components do (the map of characters goes by grapheme clusters there).
+ * The tokenizer of a SentencePiece `.model` file (unigram, BPE, words or characters): ids, pieces and decoding as the
+ * sentencepiece library has them. Control pieces become special tokens; the library never finds them in text, and neither
+ * does `encode(text, { allowedSpecial: 'none' })`. `toJSON` gives the nearest tokenizer.json, which differs where Hugging
+ * Face's components do: the map of characters goes by grapheme clusters there, and each unknown word of a word model is
+ * a token of its own, where SentencePiece makes one of several side by side.
  *
  * @param file The bytes of the file.
- * @throws TokenizerError `invalid_file` naming the malformed field, `unsupported` for word and character models.
+ * @throws TokenizerError `invalid_file` naming the malformed field.
  * @see Kudo and Richardson 2018, "SentencePiece".
  */
 export function tokenizerFromSentencePiece(file: Uint8Array, options: SentencePieceOptions = {}): Tokenizer {
   const model = readSentencePieceModel(file);
   const { addBos = false, addEos = false } = options;
-  const userDefined = [...idsOf(model, pieceType.userDefined)].map((id) => model.pieces[id]?.piece ?? '');
   const addedTokens = [...idsOf(model, pieceType.control)].map((id) => ({
     id,
     content: model.pieces[id]?.piece ?? '',
@@ -88,8 +118,9 @@ export function tokenizerFromSentencePiece(file: Uint8Array, options: SentencePi
       removeExtraWhitespaces,
       escapeWhitespaces,
       treatWhitespaceAsSuffix,
-      userDefined,
+      userDefined: textsOf(model, pieceType.userDefined),
     }),
+    preTokenizer: splitOf(model),
     model: modelOf(model),
     postProcessor: before.length + after.length > 0 ? template({ before, after }) : null,
     decoder: sentencePieceDecoder({

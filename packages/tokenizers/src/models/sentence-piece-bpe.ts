@@ -4,6 +4,7 @@ import { unitsAt } from '../text/aligned-text';
 import { mergeSymbols } from './bpe-merge';
 import type { Model, Pieces } from './model';
 import { PairTable } from './pair-table';
+import { SentencePiecePieces } from './sentence-piece-pieces';
 import { Trie } from './trie';
 
 /** Settings of `SentencePieceBpe`. */
@@ -21,10 +22,8 @@ export interface SentencePieceBpeOptions {
   readonly userDefined: ReadonlySet<number>;
 }
 
-const encoder = new TextEncoder();
 /** Stands for characters of no piece: it merges with nothing. */
 const strange = 2 ** 30;
-const byteName = (b: number) => `<0x${b.toString(16).toUpperCase().padStart(2, '0')}>`;
 
 /**
  * SentencePiece's BPE: neighbours are joined whenever a piece spells what they make, the piece of the highest score
@@ -90,27 +89,12 @@ export class SentencePieceBpe implements Model {
   }
 
   tokenize(word: string): Pieces {
-    const out = { ids: [] as number[], tokens: [] as string[], starts: [] as number[], ends: [] as number[] };
-    let wasUnknown = false;
-    const add = (id: number, token: string, start: number, end: number) => {
-      const last = out.ids.length - 1;
-      const unknown = id === this.options.unkId;
-      if (unknown && wasUnknown) {
-        out.tokens[last] += token;
-        out.ends[last] = end;
-        return;
-      }
-      wasUnknown = unknown;
-      out.ids.push(id);
-      out.tokens.push(token);
-      out.starts.push(start);
-      out.ends.push(end);
-    };
+    const out = new SentencePiecePieces(this.vocab, this.options.unkId, this.options.byteFallback);
     for (let at = 0; at < word.length; ) {
       const frozen = this.userDefined === null ? at : longestMatch(this.userDefined, word, at);
       if (frozen > at) {
         const text = word.slice(at, frozen);
-        add(this.vocab.get(text) as number, text, at, frozen);
+        out.add(this.vocab.get(text) as number, text, at, frozen);
         at = frozen;
         continue;
       }
@@ -123,9 +107,9 @@ export class SentencePieceBpe implements Model {
         sizes.push(size);
         at += size;
       } while (at < word.length && (this.userDefined === null || longestMatch(this.userDefined, word, at) === at));
-      this.merge(word, from, symbols, sizes, add);
+      this.merge(word, from, symbols, sizes, out);
     }
-    return out;
+    return out.pieces;
   }
 
   /** The symbol of a character; the same for all that no piece has. */
@@ -140,7 +124,7 @@ export class SentencePieceBpe implements Model {
     from: number,
     symbols: readonly number[],
     sizes: readonly number[],
-    add: (id: number, token: string, start: number, end: number) => void,
+    out: SentencePiecePieces,
   ): void {
     const ids = Int32Array.from(symbols);
     const lengths = Int32Array.from(sizes);
@@ -148,32 +132,17 @@ export class SentencePieceBpe implements Model {
     let at = from;
     for (let k = 0; k < count; k++) {
       const end = at + (lengths[k] as number);
-      this.finish(word.slice(at, end), ids[k] as number, at, add);
+      this.finish(word.slice(at, end), ids[k] as number, at, out);
       at = end;
     }
   }
 
-  private finish(
-    text: string,
-    id: number,
-    at: number,
-    add: (id: number, token: string, start: number, end: number) => void,
-  ): void {
-    const { unused, unkId, byteFallback, pieces } = this.options;
-    if (id >= 0 && id < pieces.length) {
-      const halves = unused.has(id) ? this.halves(id) : null;
-      if (halves === null) return add(id, text, at, at + text.length);
-      this.finish(halves[0], this.known(halves[0]), at, add);
-      return this.finish(halves[1], this.known(halves[1]), at + halves[0].length, add);
-    }
-    if (byteFallback) {
-      const bytes = Array.from(encoder.encode(text), (b) => byteName(b));
-      if (bytes.every((name) => this.vocab.has(name))) {
-        for (const name of bytes) add(this.vocab.get(name) as number, name, at, at + text.length);
-        return;
-      }
-    }
-    add(unkId, text, at, at + text.length);
+  private finish(text: string, id: number, at: number, out: SentencePiecePieces): void {
+    if (id < 0 || id >= this.options.pieces.length) return out.addUnknown(text, at);
+    const halves = this.options.unused.has(id) ? this.halves(id) : null;
+    if (halves === null) return out.add(id, text, at, at + text.length);
+    this.finish(halves[0], this.known(halves[0]), at, out);
+    this.finish(halves[1], this.known(halves[1]), at + halves[0].length, out);
   }
 
   /** The two symbols whose merge made a piece: what is left when that merge is forbidden. */
