@@ -2,6 +2,7 @@ import { type Reader, invertVocab, malformed, malformedAs, readVocab, shown } fr
 import { TokenizerError } from '../errors';
 import { utf8Length } from '../text/unicode';
 import { type Dropout, mergeByHeap, mergeSymbols } from './bpe-merge';
+import { bytePiece } from './byte-pieces';
 import type { Model, Pieces } from './model';
 import { PieceCache } from './piece-cache';
 import { PairTable } from './pair-table';
@@ -83,8 +84,7 @@ export class Bpe implements Model {
     this.dropout = dropout ? { rate: dropout, random: randomFrom(options.seed ?? 0) } : null;
     // Hugging Face looks for the unknown token only when it needs one.
     this.unkId = unkToken == null ? null : (vocab.get(unkToken) ?? null);
-    const name = (b: number) => `<0x${b.toString(16).toUpperCase().padStart(2, '0')}>`;
-    this.byteIds = options.byteFallback ? Array.from({ length: 256 }, (_, b) => vocab.get(name(b))) : [];
+    this.byteIds = options.byteFallback ? Array.from({ length: 256 }, (_, b) => vocab.get(bytePiece(b))) : [];
   }
 
   get vocab(): ReadonlyMap<string, number> {

@@ -1,7 +1,5 @@
+import { bytePieces } from './byte-pieces';
 import type { Pieces } from './model';
-
-const encoder = new TextEncoder();
-const byteName = (b: number) => `<0x${b.toString(16).toUpperCase().padStart(2, '0')}>`;
 
 /** Pieces of a text as SentencePiece gives them out: unknown ones side by side are one, unless bytes stand for them. */
 export class SentencePiecePieces {
@@ -34,12 +32,10 @@ export class SentencePiecePieces {
   /** What no piece spells. */
   addUnknown(text: string, start: number): void {
     const end = start + text.length;
-    if (this.byteFallback) {
-      const bytes = Array.from(encoder.encode(text), (b) => byteName(b));
-      if (bytes.every((name) => this.vocab.has(name))) {
-        for (const name of bytes) this.add(this.vocab.get(name) as number, name, start, end);
-        return;
-      }
+    const bytes = this.byteFallback ? bytePieces(text, this.vocab) : null;
+    if (bytes !== null) {
+      for (const [piece, id] of bytes) this.add(id, piece, start, end);
+      return;
     }
     if (this.wasUnknown) {
       const last = this.made.ids.length - 1;

@@ -1,5 +1,6 @@
 import { type Reader, malformed, maxId } from '../config';
 import { TokenizerError } from '../errors';
+import { bytePieces } from './byte-pieces';
 import type { Model, Pieces } from './model';
 import { PieceCache } from './piece-cache';
 import { Trie } from './trie';
@@ -102,14 +103,9 @@ export class Unigram implements Model {
         add(id, text, start, end);
         continue;
       }
-      if (this.options.byteFallback) {
-        const names = Array.from(encoder.encode(text), (b) => `<0x${b.toString(16).toUpperCase().padStart(2, '0')}>`);
-        if (names.every((name) => this.vocab.has(name))) {
-          for (const name of names) add(this.vocab.get(name) as number, name, start, end);
-          continue;
-        }
-      }
-      add(this.unknownId(), text, start, end);
+      const bytes = this.options.byteFallback ? bytePieces(text, this.vocab) : null;
+      if (bytes === null) add(this.unknownId(), text, start, end);
+      else for (const [piece, byteId] of bytes) add(byteId, piece, start, end);
     }
     return out;
   }
