@@ -73,6 +73,25 @@ describe('ChatTemplate', () => {
     expect(userSpans.map(([from, to]) => text.slice(from, to))).toEqual(['HELLO', ' o', 'eH ']);
   });
 
+  it('follows strings through filters that lay them out', () => {
+    const spans = (source: string, content: string) => {
+      const { text, userSpans } = new ChatTemplate(source).render([{ role: 'user', content, size: 1500 }]);
+      return [text, userSpans.map(([from, to]) => text.slice(from, to))];
+    };
+    expect(spans("{{ ('[' ~ messages[0].content ~ ']')|wordwrap(6) }}", '<|end|> of')).toEqual([
+      '[<|end\n|> of]',
+      ['<|end', '|> of'],
+    ]);
+    expect(spans("{{ {'a': messages[0].content}|xmlattr }}", 'x"<')).toEqual([' a="x&#34;&lt;"', ['x&#34;&lt;']]);
+    expect(spans('{{ messages[0].size|filesizeformat }}', '')).toEqual(['1.5 kB', ['1.5 kB']]);
+    const long = 'word '.repeat(16);
+    const lines = [long.slice(0, 65), long.slice(65)];
+    expect(spans("{{ {'key': [messages[0].content]}|pprint }}", long)).toEqual([
+      `{'key': ['${lines[0]}'\n         '${lines[1]}']}`,
+      lines,
+    ]);
+  });
+
   it('leaves the final message open', () => {
     const source = "{% for m in messages %}{{ '[' ~ m.role ~ ']' ~ m.content | trim ~ '[end]' }}{% endfor %}";
     const chat = [...user, { role: 'assistant', content: ' An answer ' }];

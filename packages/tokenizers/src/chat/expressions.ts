@@ -1,5 +1,5 @@
 import { getAttribute, getItem, slice } from './access';
-import { applyFilter } from './filters';
+import { applyFilter, applyTest } from './filters';
 import { undefinedName } from './globals';
 import { Loop } from './loop';
 import { MarkedText } from './marked-text';
@@ -8,7 +8,6 @@ import { str } from './repr';
 import type { Run } from './run';
 import type { Scope } from './scope';
 import type { CallArguments, Expression, FilterCall } from './syntax';
-import { applyTest } from './tests';
 import {
   type Args,
   Callable,

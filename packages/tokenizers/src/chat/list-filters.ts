@@ -6,24 +6,7 @@ import { MarkedText } from './marked-text';
 import { binary } from './operators';
 import { str } from './repr';
 import type { Run } from './run';
-import { applyTest } from './tests';
-import { List, Stream, Undefined, type Value, concat, int, iterate, keyOf, none, text, truthy } from './values';
-
-/** `select`, `reject` and, with an attribute first, `selectattr` and `rejectattr`. */
-function selecting(wanted: boolean, byAttribute: boolean): Filter {
-  return (run, value, _, raw) => {
-    const [first, ...others] = raw.list;
-    const [test, args] = byAttribute ? [others[0], others.slice(1)] : [first, others];
-    if (byAttribute && first === undefined) return run.fail('Missing parameter for attribute name');
-    const keep = (item: Value): boolean => {
-      const asked = byAttribute ? attributePath(run, item, first as Value) : item;
-      run.charge(1);
-      if (test === undefined) return truthy(asked) === wanted;
-      return applyTest(run, str(run, test).text, asked, args) === wanted;
-    };
-    return new Stream('select_or_reject', () => (truthy(value) ? iterate(run, value).filter(keep) : []));
-  };
-}
+import { List, Stream, Undefined, type Value, int, iterate, joined, keyOf, none, text } from './values';
 
 function keyed(run: Run, value: Value, a: ArgReader): { item: Value; key: Value }[] {
   const attribute = a.get('attribute') ?? none;
@@ -120,10 +103,7 @@ export const listFilters: Readonly<Record<string, Filter>> = {
     const parts = iterate(run, value).map((item) =>
       str(run, attribute === none ? item : attributePath(run, item, attribute)),
     );
-    return concat(
-      run,
-      parts.flatMap((part, i) => (i === 0 ? [part] : [between, part])),
-    );
+    return joined(run, parts, between);
   },
   last: (run, value) => {
     if (value instanceof Stream) return run.fail("'generator' object is not reversible");
@@ -132,11 +112,7 @@ export const listFilters: Readonly<Record<string, Filter>> = {
   list: (run, value) => new List(iterate(run, value)),
   max: extreme(1),
   min: extreme(-1),
-  reject: selecting(false, false),
-  rejectattr: selecting(false, true),
   reverse,
-  select: selecting(true, false),
-  selectattr: selecting(true, true),
   slice: (run, value, args) => {
     const a = args('slices', 'fill_with');
     return new Stream('slice', () => columns(run, value, a));

@@ -5,7 +5,7 @@ import { fixed } from './numbers';
 import { unary } from './operators';
 import type { Run } from './run';
 import { strip } from './strings';
-import { Num, Undefined, type Value, describe, int, numeric } from './values';
+import { Num, Undefined, type Value, describe, int, numeric, text } from './values';
 
 function toNumber(run: Run, value: Value, a: ArgReader, float: boolean): Value {
   const otherwise = a.get('default') ?? (float ? new Num(0, true) : int(0));
@@ -18,16 +18,23 @@ function toNumber(run: Run, value: Value, a: ArgReader, float: boolean): Value {
   }
   if (value instanceof Undefined) return run.fail(value.hint);
   if (!(value instanceof MarkedText)) return otherwise;
-  const shown = strip(value, 'both', null).text.replace(/(?<=[\da-z])_(?=[\da-z])/gi, '');
-  const whole = float ? null : wholeNumber(run, shown, a.int('base', 10));
+  const whole = float ? null : wholeNumber(run, withoutUnderscores(value), a.int('base', 10));
   if (whole !== null) return int(whole, value.tainted);
-  const near = /^[+-]?(?:inf|infinity)$/i.test(shown)
-    ? Number.POSITIVE_INFINITY * (shown.startsWith('-') ? -1 : 1)
-    : /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(shown)
-      ? Number(shown)
-      : Number.NaN;
-  if (float) return Number.isNaN(near) && !/^[+-]?nan$/i.test(shown) ? otherwise : new Num(near, true, value.tainted);
-  return Number.isFinite(near) ? int(BigInt(Math.trunc(near)), value.tainted) : otherwise;
+  const near = floatOf(value);
+  if (near === null || (!float && !Number.isFinite(near))) return otherwise;
+  return float ? new Num(near, true, value.tainted) : int(BigInt(Math.trunc(near)), value.tainted);
+}
+
+function withoutUnderscores(value: MarkedText): string {
+  return strip(value, 'both', null).text.replace(/(?<=[\da-z])_(?=[\da-z])/gi, '');
+}
+
+/** Python's `float(text)`, or null. */
+function floatOf(value: MarkedText): number | null {
+  const shown = withoutUnderscores(value);
+  if (/^[+-]?nan$/i.test(shown)) return Number.NaN;
+  if (/^[+-]?inf(?:inity)?$/i.test(shown)) return shown.startsWith('-') ? -Infinity : Infinity;
+  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(shown) ? Number(shown) : null;
 }
 
 /** Python's `int(text, base)`, or null. */
@@ -57,12 +64,32 @@ function roundedWhole(value: bigint, digits: number): bigint {
   return up ? below + unit : below;
 }
 
-/** Filters that make numbers. */
+/** A number of bytes with a unit that suits it. */
+function fileSize(run: Run, value: Value, binary: boolean): MarkedText {
+  const read = value instanceof MarkedText ? floatOf(value) : null;
+  const number = read === null ? numeric(value) : new Num(read, true, value.tainted);
+  const given = number?.value ?? -Infinity;
+  if (given === -Infinity || (number?.float === false && !Number.isFinite(given)))
+    return run.fail(`expected a number of bytes, got ${describe(value)}`);
+  const base = binary ? 1024n : 1000n;
+  const show = (shown: string) => (number?.user === true ? MarkedText.user(shown) : text(shown));
+  if (given === 1) return show('1 Byte');
+  if (given < base) return show(`${BigInt(Math.trunc(given))} Bytes`);
+  // Compared with the exact unit, divided by the nearest float, as in Python.
+  let power = 2n;
+  while (power < 9n && !(given < base ** power)) power++;
+  const scaled = (Number(base) * given) / Number(base ** power);
+  const shown = Number.isFinite(scaled) ? fixed(scaled, 1) : Number.isNaN(scaled) ? 'nan' : 'inf';
+  return show(`${shown} ${`${binary ? 'K' : 'k'}MGTPEZY`[Number(power) - 2]}${binary ? 'iB' : 'B'}`);
+}
+
+/** Filters that make numbers, or show them. */
 export const numberFilters: Readonly<Record<string, Filter>> = {
   abs: (run, value) => {
     const number = numeric(value) ?? run.fail(`expected a number, got ${describe(value)}`);
     return number.value < 0 || Object.is(number.value, -0) ? unary(run, '-', number) : number;
   },
+  filesizeformat: (run, value, args) => fileSize(run, value, args('binary').flag('binary', false)),
   float: (run, value, args) => toNumber(run, value, args('default'), true),
   int: (run, value, args) => toNumber(run, value, args('default', 'base'), false),
   round: (run, value, args) => {

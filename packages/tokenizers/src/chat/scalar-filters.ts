@@ -6,6 +6,7 @@ import { percentFormat } from './format';
 import { toJson } from './json';
 import { MarkedText } from './marked-text';
 import { pad } from './pad';
+import { pretty } from './pretty';
 import { str } from './repr';
 import type { Run } from './run';
 import { capitalize, replace, strip } from './strings';
@@ -16,7 +17,6 @@ import {
   Stream,
   Undefined,
   type Value,
-  View,
   concat,
   describe,
   int,
@@ -28,17 +28,7 @@ import {
   text,
   truthy,
 } from './values';
-
-const entities = new Map([
-  ['&', '&amp;'],
-  ['<', '&lt;'],
-  ['>', '&gt;'],
-  ["'", '&#39;'],
-  ['"', '&#34;'],
-]);
-
-const escape: Filter = (run, value) =>
-  str(run, value).replaceMatches(/[&<>'"]/g, (char) => entities.get(char) as string);
+import { wordWrap } from './wrap';
 
 const length: Filter = (run, value) => lengthOf(run, value);
 
@@ -97,32 +87,6 @@ function dictSort(run: Run, value: Value, a: ArgReader): List {
   return new List(entries.map((entry) => new List(entry, true)));
 }
 
-/** Text without tags and comments, in linear time. */
-function withoutTags(html: string): string {
-  let out = '';
-  let done = 0;
-  let comments = true;
-  for (let at = html.indexOf('<'); at >= 0; at = html.indexOf('<', done)) {
-    let end = -1;
-    if (comments && html.startsWith('<!--', at)) {
-      end = html.indexOf('-->', at + 4) + 2;
-      if (end < 2) comments = false;
-    }
-    if (end < 2) end = html.indexOf('>', at);
-    if (end < 0) break;
-    out += html.slice(done, at);
-    done = end + 1;
-  }
-  return out + html.slice(done);
-}
-
-function urlQuoted(given: string): string {
-  return encodeURIComponent(given.replace(/[\ud800-\udfff]/gu, '\ufffd')).replace(
-    /[!'()*]/g,
-    (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
-}
-
 /** Filters over single values. */
 export const scalarFilters: Readonly<Record<string, Filter>> = {
   attr: (run, value, args) => ownAttribute(run, value, args('name').text('name').text),
@@ -132,9 +96,6 @@ export const scalarFilters: Readonly<Record<string, Filter>> = {
   d: fallback,
   default: fallback,
   dictsort: (run, value, args) => dictSort(run, value, args('case_sensitive', 'by', 'reverse')),
-  e: escape,
-  escape,
-  forceescape: escape,
   format: (run, value, _, raw) =>
     percentFormat(run, str(run, value), raw.named.size > 0 ? namedDict(run, raw) : new List(raw.list, true)),
   indent: (run, value, args) => indent(run, value, args('width', 'first', 'blank')),
@@ -150,12 +111,9 @@ export const scalarFilters: Readonly<Record<string, Filter>> = {
     const a = args('old', 'new', 'count');
     return replace(run, str(run, value), str(run, a.need('old')), str(run, a.need('new')), a.int('count', -1));
   },
+  pprint: (run, value) => pretty(run, value),
   safe: (run, value) => str(run, value),
   string: (run, value) => str(run, value),
-  striptags: (run, value) => {
-    const given = str(run, value);
-    return given.derive(withoutTags(given.text).split(/\s+/).filter(Boolean).join(' '));
-  },
   title: (run, value) =>
     str(run, value).map((s) =>
       s.replace(/[^-\s({[<]+/g, (word) => {
@@ -181,25 +139,12 @@ export const scalarFilters: Readonly<Record<string, Filter>> = {
   trim: (run, value, args) => strip(str(run, value), 'both', args('chars').optionalText('chars')?.text ?? null),
   truncate: (run, value, args) => truncate(run, value, args('length', 'killwords', 'end', 'leeway')),
   upper: (run, value) => str(run, value).map((s) => s.toUpperCase()),
-  urlencode: (run, value) => {
-    if (!(value instanceof Dict || value instanceof List || value instanceof View)) {
-      const given = str(run, value);
-      return given.derive(urlQuoted(given.text).replaceAll('%2F', '/'));
-    }
-    const part = (item: Value | undefined) => {
-      const given = str(run, item ?? none);
-      return given.derive(urlQuoted(given.text).replaceAll('%20', '+'));
-    };
-    const pairs = value instanceof Dict ? [...value.entries.values()] : value.items.map((item) => iterate(run, item));
-    return concat(
-      run,
-      pairs.flatMap(([key, item], i) => [text(i === 0 ? '' : '&'), part(key), text('='), part(item)]),
-    );
-  },
   wordcount: (run, value) => {
     const given = str(run, value);
     return int((given.text.match(/[\p{L}\p{N}_]+/gu) ?? []).length, given.tainted);
   },
+  wordwrap: (run, value, args) =>
+    wordWrap(run, value, args('width', 'break_long_words', 'wrapstring', 'break_on_hyphens')),
 };
 
 function namedDict(run: Run, raw: Args): Dict {

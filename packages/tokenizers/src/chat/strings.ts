@@ -1,11 +1,13 @@
 import type { MarkedText } from './marked-text';
 import type { Run } from './run';
-import { concat } from './values';
+import { concat, joined } from './values';
 
-const spaces = '\\t-\\r\\u001c-\\u0020\\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000';
+/** What Python's `str.isspace` accepts, for a class of characters. */
+export const pythonSpaces =
+  '\\t-\\r\\u001c-\\u0020\\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000';
 /** One character that Python's `str.isspace` accepts; JavaScript's `\s` differs in a few. */
-export const pythonSpace: RegExp = new RegExp(`[${spaces}]`);
-const words = new RegExp(`[^${spaces}]+`, 'g');
+export const pythonSpace: RegExp = new RegExp(`[${pythonSpaces}]`);
+const words = new RegExp(`[^${pythonSpaces}]+`, 'g');
 const lineEnd = /\r\n|[\n\r\v\f\u001c-\u001e\u0085\u2028\u2029]/g;
 
 /** Which sides of a text an operation is about. */
@@ -119,10 +121,7 @@ export function replace(run: Run, value: MarkedText, from: MarkedText, to: Marke
   }
   const parts = splitAt(run, value, from.text, most, false);
   run.charge(parts.length * (to.length + value.user.length + 1));
-  return concat(
-    run,
-    parts.flatMap((part, i) => (i === 0 ? [part] : [to, part])),
-  );
+  return joined(run, parts, to);
 }
 
 /** `str.count`: occurrences that don't overlap. */

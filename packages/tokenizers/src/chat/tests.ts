@@ -6,7 +6,7 @@ import type { Run } from './run';
 import { Callable, Dict, List, Stream, Undefined, type Value, View, describe, none, numeric, typeName } from './values';
 
 /** A test's value and its arguments. */
-type Test = (run: Run, value: Value, args: readonly Value[]) => boolean;
+export type Test = (run: Run, value: Value, args: readonly Value[]) => boolean;
 
 function operator(op: string): Test {
   return (run, value, args) =>
@@ -31,8 +31,8 @@ function isSequence(value: Value): boolean {
 const number = (value: Value, float: boolean) =>
   typeof value !== 'boolean' && value.kind === 'number' && value.float === float;
 
-/** What `is NAME` may ask. */
-export const tests: ReadonlyMap<string, Test> = new Map<string, Test>([
+/** What `is NAME` may ask of a value. */
+export const valueTests: ReadonlyMap<string, Test> = new Map<string, Test>([
   ['defined', (_, value) => !(value instanceof Undefined)],
   ['undefined', (_, value) => value instanceof Undefined],
   ['none', (_, value) => value === none],
@@ -88,14 +88,4 @@ export const tests: ReadonlyMap<string, Test> = new Map<string, Test>([
   ['greaterthan', operator('>')],
   ['ge', operator('>=')],
   ['>=', operator('>=')],
-  ['test', (_, value) => value instanceof MarkedText && tests.has(value.text)],
 ]);
-
-/** @throws TokenizerError `template` for a test that there is not. */
-export function applyTest(run: Run, name: string, value: Value, args: readonly Value[]): boolean {
-  run.charge(1);
-  const test = tests.get(name) ?? run.fail(`No test named '${name}'.`);
-  const wanted = test.length > 2 ? 1 : 0;
-  if (args.length !== wanted) run.fail(`expected ${wanted} argument(s) of the test ${name}, got ${args.length}`);
-  return test(run, value, args);
-}

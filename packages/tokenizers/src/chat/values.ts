@@ -197,6 +197,14 @@ export function concat(run: Run, parts: readonly MarkedText[]): MarkedText {
   return MarkedText.concat(parts);
 }
 
+/** The texts with another one between them. */
+export function joined(run: Run, parts: readonly MarkedText[], between: MarkedText): MarkedText {
+  return concat(
+    run,
+    parts.flatMap((part, i) => (i === 0 ? [part] : [between, part])),
+  );
+}
+
 /** The key of a dictionary under which Python would find the value. */
 export function keyOf(run: Run, value: Value): string {
   if (value instanceof MarkedText) return `s${value.text}`;
