@@ -81,7 +81,8 @@ describe('AlignedText', () => {
         [1, 2],
       ],
     ]);
-    expect(AlignedText.of('wx').transform(['x'], [0], 1).range(0, 1)).toEqual([1, 2]);
+    // What is inserted before all else comes from the beginning.
+    expect(AlignedText.of('wx', 5).transform(['a', 'w'], [1, 0]).range(0, 2)).toEqual([5, 6]);
   });
 
   it('splits into pieces that are the text', () => {

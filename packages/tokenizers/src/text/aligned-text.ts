@@ -70,10 +70,8 @@ export class AlignedText {
   /**
    * The text made of `chars`. `changes[i]` tells how character i relates to the old text: 0 takes the place of the
    * next old character, 1 is inserted (and belongs to the character before it), -n takes the place of one and drops n more.
-   *
-   * @param dropped Old characters dropped at the beginning.
    */
-  transform(chars: readonly string[], changes: ArrayLike<number>, dropped = 0): AlignedText {
+  transform(chars: readonly string[], changes: ArrayLike<number>): AlignedText {
     const text = chars.join('');
     if (!this.tracked) return this.plain(text);
     const starts = new Int32Array(text.length);
@@ -87,7 +85,6 @@ export class AlignedText {
       [start, end] = this.range(read, read + size);
       read += size;
     };
-    for (let k = 0; k < dropped; k++) take();
     let write = 0;
     for (let i = 0; i < chars.length; i++) {
       const change = changes[i] as number;
