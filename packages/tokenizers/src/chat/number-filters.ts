@@ -66,13 +66,13 @@ function roundedWhole(value: bigint, digits: number): bigint {
 
 /** A number of bytes with a unit that suits it. */
 function fileSize(run: Run, value: Value, binary: boolean): MarkedText {
-  const read = value instanceof MarkedText ? floatOf(value) : null;
-  const number = read === null ? numeric(value) : new Num(read, true, value.tainted);
-  const given = number?.value ?? -Infinity;
+  const number = value instanceof MarkedText ? null : numeric(value);
+  const given = (value instanceof MarkedText ? floatOf(value) : number?.value) ?? -Infinity;
   if (given === -Infinity || (number?.float === false && !Number.isFinite(given)))
     return run.fail(`expected a number of bytes, got ${describe(value)}`);
   const base = binary ? 1024n : 1000n;
-  const show = (shown: string) => (number?.user === true ? MarkedText.user(shown) : text(shown));
+  const user = value instanceof MarkedText ? value.tainted : number?.user;
+  const show = (shown: string) => (user === true ? MarkedText.user(shown) : text(shown));
   if (given === 1) return show('1 Byte');
   if (given < base) return show(`${BigInt(Math.trunc(given))} Bytes`);
   // Compared with the exact unit, divided by the nearest float, as in Python.
