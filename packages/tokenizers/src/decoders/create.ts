@@ -1,7 +1,7 @@
 import { Reader, malformed } from '../config';
 import { TokenizerError } from '../errors';
 import { readPattern } from '../regex/read';
-import { unitsAt } from '../text/aligned-text';
+import { unitsAt } from '../text/unicode';
 import { byteFallbackDecoder, byteLevelDecoder } from './bytes';
 import { type Decoder, type TokenStream, drain, waitingStream } from './decoder';
 

@@ -1,4 +1,4 @@
-import { unitsAt } from '../text/aligned-text';
+import { unitsAt } from '../text/unicode';
 
 /**
  * Scores of tokens from which SentencePiece's rule (the neighbours that spell the token of the highest score are joined

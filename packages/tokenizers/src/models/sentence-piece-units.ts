@@ -1,6 +1,6 @@
 import { invertVocab } from '../config';
 import { longestMatch } from '../normalizers/sentence-piece';
-import { unitsAt } from '../text/aligned-text';
+import { unitsAt } from '../text/unicode';
 import type { Model, Pieces } from './model';
 import { SentencePiecePieces } from './sentence-piece-pieces';
 import { Trie } from './trie';

@@ -1,4 +1,5 @@
-import type { AlignedText, Edit } from '../text/aligned-text';
+import type { AlignedText } from '../text/aligned-text';
+import type { Edit } from '../text/edits';
 import { isLater } from '../text/later';
 import { isSpace } from '../text/unicode';
 import type { Normalizer } from './normalizer';

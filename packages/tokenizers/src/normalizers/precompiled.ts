@@ -1,5 +1,6 @@
 import { malformed } from '../config';
-import type { AlignedText, Edit } from '../text/aligned-text';
+import type { AlignedText } from '../text/aligned-text';
+import type { Edit } from '../text/edits';
 import type { Normalizer } from './normalizer';
 
 const encoder = new TextEncoder();

@@ -1,6 +1,6 @@
 import { Trie } from '../models/trie';
-import { type AlignedText, unitsAt } from '../text/aligned-text';
-import { utf8Length } from '../text/unicode';
+import type { AlignedText } from '../text/aligned-text';
+import { unitsAt, utf8Length } from '../text/unicode';
 import type { Normalizer } from './normalizer';
 import { CharacterMap, toBase64 } from './precompiled';
 

@@ -1,21 +1,12 @@
-/** What happens to the matches of a split: they vanish, stand alone, or join a neighbour. */
-export type SplitBehavior = 'Removed' | 'Isolated' | 'MergedWithPrevious' | 'MergedWithNext' | 'Contiguous';
+import { type Edit, changesOf, stitched } from './edits';
+import { type Matches, type SplitBehavior, splitRanges } from './split-ranges';
+import { unitsAt } from './unicode';
 
-/** Matches as start, end, start, end, … in UTF-16 units, in order and without overlap. */
-export type Matches = readonly number[];
+export type { Matches, SplitBehavior } from './split-ranges';
 
 const ascii = /^[\0-\x7f]*$/;
 /** Half of a character of two units. */
 const pair = /[\ud800-\udfff]/;
-
-/** A stretch of a text, and what comes in its place. */
-export interface Edit {
-  readonly from: number;
-  readonly to: number;
-  readonly text: string;
-  /** How each character relates to the old ones, as in `transform`; default: see `rewrite`. */
-  readonly changes?: readonly number[];
-}
 
 /**
  * A text on its way through normalisation that remembers, for each of its code units, which stretch of the original
@@ -141,8 +132,8 @@ export class AlignedText {
       at = end;
     }
     if (edits.length === 0) return this;
-    if (!this.tracked) return this.plain(this.stitched(edits));
-    return oneForOne && !pair.test(text) ? this.respelled(this.stitched(edits)) : this.placed(edits);
+    if (!this.tracked) return this.plain(stitched(this.text, edits));
+    return oneForOne && !pair.test(text) ? this.respelled(stitched(this.text, edits)) : this.placed(edits);
   }
 
   /**
@@ -154,20 +145,9 @@ export class AlignedText {
     return ascii.test(this.text) ? this.respelled(change(this.text)) : this.flatMap(change);
   }
 
-  /** The text with the edits; stretches between them are copied. */
-  private stitched(edits: readonly Edit[]): string {
-    const pieces: string[] = [];
-    let done = 0;
-    for (const { from, to, text } of edits) {
-      pieces.push(this.text.slice(done, from), text);
-      done = to;
-    }
-    return pieces.join('') + this.text.slice(done);
-  }
-
   /** The text with edits of single characters, each text with the place of its character. */
   private placed(edits: readonly Edit[]): AlignedText {
-    const changed = this.stitched(edits);
+    const changed = stitched(this.text, edits);
     const starts = new Int32Array(changed.length);
     const ends = new Int32Array(changed.length);
     let write = 0;
@@ -191,34 +171,8 @@ export class AlignedText {
    */
   rewrite(edits: readonly Edit[]): AlignedText {
     if (edits.length === 0) return this;
-    if (!this.tracked) return this.plain(this.stitched(edits));
-    const chars: string[] = [];
-    const changes: number[] = [];
-    let done = 0;
-    const keep = (to: number) => {
-      for (const char of this.text.slice(done, to)) {
-        chars.push(char);
-        changes.push(0);
-      }
-    };
-    for (const { from, to, text, changes: given } of edits) {
-      keep(from);
-      done = to;
-      const parts = [...text];
-      if (given !== undefined) {
-        for (const char of parts) chars.push(char);
-        for (const change of given) changes.push(change);
-        continue;
-      }
-      const grown = parts.length - [...this.text.slice(from, to)].length;
-      parts.forEach((char, i) => {
-        chars.push(char);
-        changes.push(grown > 0 && i >= parts.length - grown ? 1 : 0);
-      });
-      if (grown < 0 && changes.length > 0)
-        changes[changes.length - 1] = (changes[changes.length - 1] as number) + grown;
-    }
-    keep(this.text.length);
+    if (!this.tracked) return this.plain(stitched(this.text, edits));
+    const { chars, changes } = changesOf(this.text, edits);
     return this.transform(chars, changes);
   }
 
@@ -317,46 +271,4 @@ export class AlignedText {
     if ((unit & 0xfc00) === 0xd800) return [at, at + 2];
     return (unit & 0xfc00) === 0xdc00 ? [at - 1, at + 1] : [at, at + 1];
   }
-}
-
-/** Code units of the character at a place: 1 or 2. */
-export function unitsAt(text: string, at: number): number {
-  return (text.charCodeAt(at) & 0xfc00) === 0xd800 && at + 1 < text.length ? 2 : 1;
-}
-
-function splitRanges(length: number, matches: Matches, behavior: SplitBehavior, invert: boolean): [number, number][] {
-  const parts: { from: number; to: number; match: boolean }[] = [];
-  let done = 0;
-  for (let m = 0; m < matches.length; m += 2) {
-    const from = matches[m] as number;
-    const to = matches[m + 1] as number;
-    if (from > done) parts.push({ from: done, to: from, match: invert });
-    parts.push({ from, to, match: !invert });
-    done = to;
-  }
-  if (done < length) parts.push({ from: done, to: length, match: invert });
-  const out: [number, number][] = [];
-  const join = (backwards: boolean) => {
-    // A match joins its neighbour unless the neighbour is a match itself.
-    let previous = false;
-    for (const part of backwards ? parts.reverse() : parts) {
-      const last = out[out.length - 1];
-      if (part.match && !previous && last !== undefined) {
-        if (backwards) last[0] = part.from;
-        else last[1] = part.to;
-      } else out.push([part.from, part.to]);
-      previous = part.match;
-    }
-    if (backwards) out.reverse();
-  };
-  if (behavior === 'Contiguous') {
-    let previous: boolean | null = null;
-    for (const { from, to, match } of parts) {
-      const last = out[out.length - 1];
-      if (last !== undefined && match === previous) last[1] = to;
-      else out.push([from, to]);
-      previous = match;
-    }
-  } else join(behavior === 'MergedWithNext');
-  return out.filter(([from, to]) => to > from);
 }

@@ -23,6 +23,11 @@ export function utf8Length(codePoint: number): number {
   return codePoint < 0x80 ? 1 : codePoint < 0x800 ? 2 : codePoint < 0x10000 ? 3 : 4;
 }
 
+/** Code units of the character at a place: 1 or 2. */
+export function unitsAt(text: string, at: number): number {
+  return (text.charCodeAt(at) & 0xfc00) === 0xd800 && at + 1 < text.length ? 2 : 1;
+}
+
 /** True if the text has characters of two code units. */
 export function hasAstral(text: string): boolean {
   return /[\ud800-\udbff]/.test(text);
