@@ -11,6 +11,17 @@ export interface Dropout {
   readonly random: () => number;
 }
 
+/** A small generator of uniform numbers (mulberry32). */
+export function randomFrom(seed: number): () => number {
+  let state = seed | 0;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
 /**
  * Merges symbols pair by pair, the pair of lowest rank first and the leftmost of equals, in place.
  *

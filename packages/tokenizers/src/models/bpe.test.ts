@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Bpe, type BpeOptions, readMerges } from './bpe';
+import { Bpe, type BpeOptions } from './bpe';
+import { readMerges } from './read-bpe';
 import { createModel } from './create';
 
 const vocab = new Map([

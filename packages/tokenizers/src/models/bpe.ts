@@ -1,11 +1,12 @@
-import { type Reader, invertVocab, malformed, malformedAs, readVocab, shown } from '../config';
+import { invertVocab, malformed, malformedAs, shown } from '../config';
 import { TokenizerError } from '../errors';
 import { utf8Length } from '../text/unicode';
-import { type Dropout, mergeByHeap, mergeSymbols } from './bpe-merge';
+import { type Dropout, mergeByHeap, mergeSymbols, randomFrom } from './bpe-merge';
 import { bytePiece } from './byte-pieces';
 import type { Model, Pieces } from './model';
 import { PieceCache } from './piece-cache';
 import { PairTable } from './pair-table';
+import { Seams } from './seams';
 
 /** Settings of a BPE model; the names are those of tokenizer.json in camelCase. */
 export interface BpeOptions {
@@ -52,8 +53,7 @@ export class Bpe implements Model {
   private readonly byteIds: readonly (number | undefined)[];
   private readonly unkId: number | null;
   private readonly dropout: Dropout | null;
-  private seams: PairTable | null = null;
-  private readonly single = new Map<number, boolean>();
+  private seams: Seams | null = null;
 
   /** @throws TokenizerError `invalid_file` for an id given twice, or a merge of tokens that are absent. */
   constructor(options: BpeOptions) {
@@ -118,65 +118,18 @@ export class Bpe implements Model {
   }
 
   /**
-   * Cuts a word where no merge can reach across: no merge joins the two characters there, and both are tokens. Text
-   * without a pre-tokenizer (SentencePiece's BPE) then costs as little as words do.
+   * Cuts a long word at its seams, where no merge can reach across: text without a pre-tokenizer (SentencePiece's BPE)
+   * then costs as little as words do.
    */
-  *segments(word: string): Generator<string> {
+  segments(word: string): Iterable<string> {
     const { continuingSubwordPrefix, endOfWordSuffix, ignoreMerges } = this.options;
     // With `ignoreMerges` a stretch could be taken for a whole word.
-    if (
-      word.length <= PieceCache.longest ||
-      continuingSubwordPrefix ||
-      endOfWordSuffix ||
-      this.dropout ||
-      ignoreMerges
-    ) {
-      yield word;
-      return;
-    }
+    if (word.length <= PieceCache.longest || continuingSubwordPrefix || endOfWordSuffix || this.dropout || ignoreMerges)
+      return [word];
+    this.seams ??= new Seams(this.vocab, this.merges);
     // What has no token at all takes no place in Hugging Face's offsets, which go on across the stretches.
-    if (this.unkId === null && this.lacksToken(word)) {
-      yield word;
-      return;
-    }
-    this.seams ??= this.findSeams();
-    let from = 0;
-    let left = -1;
-    for (let at = 0; at < word.length; ) {
-      const right = word.codePointAt(at) as number;
-      if (left >= 0 && this.seams.find(left, right) < 0 && this.isToken(left) && this.isToken(right)) {
-        yield word.slice(from, at);
-        from = at;
-      }
-      left = right;
-      at += right > 0xffff ? 2 : 1;
-    }
-    yield word.slice(from);
-  }
-
-  private lacksToken(word: string): boolean {
-    for (const char of word) if (!this.isToken(char.codePointAt(0) as number)) return true;
-    return false;
-  }
-
-  private isToken(codePoint: number): boolean {
-    let known = this.single.get(codePoint);
-    if (known === undefined) {
-      known = this.vocab.has(String.fromCodePoint(codePoint));
-      this.single.set(codePoint, known);
-    }
-    return known;
-  }
-
-  /** The pairs of characters at which merges join. */
-  private findSeams(): PairTable {
-    const seams = new PairTable();
-    for (const [left, right] of this.merges) {
-      const last = left.charCodeAt(left.length - 1);
-      const a = (last & 0xfc00) === 0xdc00 ? left.codePointAt(left.length - 2) : last;
-      seams.set(a as number, right.codePointAt(0) as number, 1);
-    }
-    return seams;
+    if (this.unkId === null && !this.seams.isSpelled(word)) return [word];
+    return this.seams.cut(word);
   }
 
   private cut(word: string): Pieces {
@@ -299,46 +252,4 @@ const encoder = new TextEncoder();
 
 function utf8(text: string): Uint8Array {
   return encoder.encode(text);
-}
-
-/** A small generator of uniform numbers (mulberry32). */
-function randomFrom(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
-
-/** Merges as `["a", "b"]`, or as `"a b"` of files before tokenizers 0.20. */
-export function readMerges(list: readonly unknown[], place: string): (readonly [string, string])[] {
-  return list.map((item, i) => {
-    if (typeof item === 'string') {
-      const parts = item.split(' ');
-      if (parts.length === 2 && parts[0] && parts[1]) return [parts[0], parts[1]];
-    } else if (Array.isArray(item) && item.length === 2) {
-      const [left, right]: unknown[] = item;
-      if (typeof left === 'string' && typeof right === 'string') return [left, right];
-    }
-    throw malformed(`${place}[${i}]`, 'two tokens', item);
-  });
-}
-
-export function readBpe(config: Reader): Bpe {
-  const dropout = config.get('dropout') ?? null;
-  if (dropout !== null && typeof dropout !== 'number')
-    throw malformed(config.at('dropout'), 'a number or null', dropout);
-  return new Bpe({
-    vocab: readVocab(config.get('vocab'), config.at('vocab')),
-    merges: readMerges(config.list('merges'), config.at('merges')),
-    dropout,
-    unkToken: config.optionalString('unk_token'),
-    continuingSubwordPrefix: config.optionalString('continuing_subword_prefix'),
-    endOfWordSuffix: config.optionalString('end_of_word_suffix'),
-    fuseUnk: config.boolean('fuse_unk', false),
-    byteFallback: config.boolean('byte_fallback', false),
-    ignoreMerges: config.boolean('ignore_merges', false),
-  });
 }

@@ -1,7 +1,7 @@
 import { Reader, isRecord, malformed } from '../config';
 import { TokenizerError } from '../errors';
-import { readBpe } from './bpe';
 import type { Model } from './model';
+import { readBpe } from './read-bpe';
 import { readUnigram } from './unigram';
 import { readWordLevel } from './word-level';
 import { readWordPiece } from './word-piece';
