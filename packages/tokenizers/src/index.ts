@@ -42,14 +42,14 @@ export type { Dialect } from './regex/ast';
 export { compilePattern, type Pattern } from './regex/pattern';
 export { AlignedText, type Matches, type SplitBehavior } from './text/aligned-text';
 export { byteAlphabet, byteToChar, charToByte } from './text/byte-alphabet';
-export {
-  type EncodeBatchOptions,
-  type EncodeIdsOptions,
-  type EncodeOptions,
-  type TextInput,
-  Tokenizer,
-  type TokenizerParts,
-} from './tokenizer';
+export type {
+  EncodeBatchOptions,
+  EncodeIdsOptions,
+  EncodeOptions,
+  TextInput,
+  TokenizerParts,
+} from './options';
+export { Tokenizer } from './tokenizer';
 export { type SentencePieceOptions, tokenizerFromSentencePiece } from './load/sentencepiece';
 export { type Gpt2Files, tokenizerFromGpt2 } from './load/gpt2';
 export { type TiktokenEncoding, tiktokenEncodings, tokenizerFromTiktoken } from './load/tiktoken';

@@ -7,7 +7,7 @@ import { createModel } from './models/create';
 import { createNormalizer } from './normalizers/create';
 import { createPostProcessor } from './post-processors/create';
 import { createPreTokenizer } from './pre-tokenizers/create';
-import type { TokenizerParts } from './tokenizer';
+import type { TokenizerParts } from './options';
 
 /** Parts of a tokenizer from the content of a tokenizer.json. */
 export function readTokenizer(json: unknown): TokenizerParts {

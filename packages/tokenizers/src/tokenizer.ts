@@ -1,73 +1,22 @@
 import { maxId } from './config';
 import { DecodeStream, type DecodeOptions } from './decode-stream';
-import type { Decoder } from './decoders/decoder';
 import { AddedTokens, type AddedToken, type AllowedSpecial } from './encode/added-tokens';
 import { Encoding } from './encode/encoding';
-import { type PaddingOptions, padRows } from './encode/padding';
-import type { Row, Rows } from './encode/rows';
+import { padRows } from './encode/padding';
+import { type QuickPart, quickParts } from './encode/quick-parts';
+import type { Rows } from './encode/rows';
 import { textRows } from './encode/text-rows';
-import { type TruncationOptions, checkTruncation, truncateRows } from './encode/truncation';
+import { checkTruncation, truncateRows } from './encode/truncation';
 import { TokenizerError } from './errors';
 import type { ByteBpe } from './fast/byte-bpe';
 import { fastEncoder } from './fast/create';
 import { IdList } from './fast/id-list';
 import { readTokenizer, tokenizerToJson } from './json';
-import type { Model } from './models/model';
-import type { Normalizer } from './normalizers/normalizer';
-import { type PostProcessor, finish } from './post-processors/post-processor';
+import type { EncodeBatchOptions, EncodeIdsOptions, EncodeOptions, TextInput, TokenizerParts } from './options';
+import { finish, idsAround } from './post-processors/post-processor';
 import { looksAtPlaces } from './pre-tokenizers/places';
-import type { PreTokenizer } from './pre-tokenizers/pre-tokenizer';
 import { AlignedText } from './text/aligned-text';
 import { checkText } from './text/well-formed';
-
-/** Parts of a tokenizer: the text goes through them in this order. */
-export interface TokenizerParts {
-  readonly addedTokens?: readonly AddedToken[];
-  readonly normalizer?: Normalizer | null;
-  readonly preTokenizer?: PreTokenizer | null;
-  readonly model: Model;
-  readonly postProcessor?: PostProcessor | null;
-  readonly decoder?: Decoder | null;
-  /** Applied by `encode` unless its options say otherwise. */
-  readonly truncation?: TruncationOptions | null;
-  /** Applied by `encode` and `encodeBatch` unless their options say otherwise. */
-  readonly padding?: PaddingOptions | null;
-}
-
-/** @internal An added token, or text [from, to) without any. */
-export type QuickPart = { readonly id: number } | { readonly text: string; readonly from: number; readonly to: number };
-
-/** One text, or one that is cut into words already. */
-export type TextInput = string | readonly string[];
-
-/** Settings of `encodeIds`. */
-export interface EncodeIdsOptions {
-  /** Add what the post-processor adds (beginning and end of sequence); default true. */
-  readonly addSpecialTokens?: boolean;
-  /** Special tokens to be recognised where the text has them; default `all`. Use `none` for text from outside. */
-  readonly allowedSpecial?: AllowedSpecial;
-  /**
-   * Special tokens that make a text with them an error: all that `allowedSpecial` does not allow (tiktoken's default),
-   * none, or these. Default `none`: what is not allowed is ordinary characters.
-   */
-  readonly disallowedSpecial?: 'all' | 'none' | readonly string[];
-}
-
-/** Settings of `encode`. */
-export interface EncodeOptions extends EncodeIdsOptions {
-  /** A second text, after the first. */
-  readonly pair?: TextInput;
-  /** Default: the tokenizer's own; null for none. */
-  readonly truncation?: TruncationOptions | null;
-  /** Default: the tokenizer's own; null for none. */
-  readonly padding?: PaddingOptions | null;
-}
-
-/** Settings of `encodeBatch`. */
-export interface EncodeBatchOptions extends Omit<EncodeOptions, 'pair'> {
-  /** Second texts, one for each of the first. */
-  readonly pairs?: readonly TextInput[];
-}
 
 /**
  * A tokenizer as Hugging Face's tokenizer.json describes them: added tokens, normaliser, pre-tokenizer, model,
@@ -182,25 +131,7 @@ export class Tokenizer {
   tokensAround(addSpecialTokens: boolean): readonly (readonly number[])[] {
     const known = this.surroundings.get(addSpecialTokens);
     if (known !== undefined) return known;
-    const probe: Row = {
-      id: -1,
-      token: '',
-      start: 0,
-      end: 0,
-      startPoint: 0,
-      endPoint: 0,
-      word: 0,
-      typeId: 0,
-      sequence: 0,
-      special: false,
-      attended: true,
-    };
-    const { rows } = finish(this.parts.postProcessor ?? null, [{ rows: [probe], overflowing: [] }], addSpecialTokens);
-    const found: number[][] = [[]];
-    for (const { id } of rows) {
-      if (id === -1) found.push([]);
-      else found.at(-1)?.push(id);
-    }
+    const found = idsAround(this.parts.postProcessor ?? null, addSpecialTokens);
     this.surroundings.set(addSpecialTokens, found);
     return found;
   }
@@ -220,43 +151,11 @@ export class Tokenizer {
     return this.fast;
   }
 
-  /**
-   * @internal What the quick way takes of a text: ids of added tokens, and normalised text between them. null where
-   * there is no such way.
-   */
+  /** @internal What the quick way takes of a text; null where there is no such way. */
   quickParts(text: string, allowed: AllowedSpecial): QuickPart[] | null {
     const { added, quick } = this;
     if (quick === null || !added.placeless(allowed)) return null;
-    const out: QuickPart[] = [];
-    for (const { from, to, token } of added.stretches(text, allowed)) {
-      if (token !== null) out.push({ id: token.id });
-      else this.addQuickParts(quick, text, from, to, allowed, out);
-    }
-    return out;
-  }
-
-  /** The parts of units [from, to), in which no token is sought before they are normalised. */
-  private addQuickParts(
-    quick: ByteBpe,
-    text: string,
-    from: number,
-    to: number,
-    allowed: AllowedSpecial,
-    out: QuickPart[],
-  ): void {
-    const { normalizer } = this.parts;
-    let made = { text, from, to };
-    if (normalizer || quick.prefixesSpace) checkText(text.slice(from, to), from);
-    if (normalizer) {
-      const normal = normalizer.normalize(AlignedText.untracked(text.slice(from, to))).text;
-      made = { text: normal, from: 0, to: normal.length };
-    }
-    for (const stretch of this.added.normalStretches(made.text, made.from, made.to, allowed)) {
-      if (stretch.token !== null) out.push({ id: stretch.token.id });
-      else if (quick.prefixesSpace && stretch.to > stretch.from && made.text[stretch.from] !== ' ')
-        out.push({ text: ` ${made.text.slice(stretch.from, stretch.to)}`, from: 0, to: stretch.to - stretch.from + 1 });
-      else out.push({ text: made.text, from: stretch.from, to: stretch.to });
-    }
+    return quickParts(added, this.parts.normalizer ?? null, quick.prefixesSpace, text, allowed);
   }
 
   /** Ids of the text alone, on the quick way where there is one. */

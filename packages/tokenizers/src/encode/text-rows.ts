@@ -1,4 +1,4 @@
-import type { TextInput, TokenizerParts } from '../tokenizer';
+import type { TextInput, TokenizerParts } from '../options';
 import { AlignedText } from '../text/aligned-text';
 import { codePointPlaces } from '../text/unicode';
 import { checkText } from '../text/well-formed';

@@ -2,7 +2,8 @@ import { Reader, isRecord, malformed } from '../config';
 import { type AddedToken, assignedId } from '../encode/added-tokens';
 import { readTokenizer } from '../json';
 import { template } from '../post-processors/template';
-import { Tokenizer, type TokenizerParts } from '../tokenizer';
+import type { TokenizerParts } from '../options';
+import { Tokenizer } from '../tokenizer';
 
 /** The parsed files of a Hugging Face folder that tell of its tokenizer. */
 export interface HuggingFaceFiles {

@@ -1,6 +1,6 @@
 import { isRecord } from '../config';
 import { fromBase64 } from '../normalizers/precompiled';
-import type { TokenizerParts } from '../tokenizer';
+import type { TokenizerParts } from '../options';
 
 /** SentencePiece's rules for spaces, and its map of characters. */
 export interface SpaceRules {

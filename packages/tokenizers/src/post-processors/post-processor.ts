@@ -1,4 +1,4 @@
-import { type Row, type Rows, joinRows } from '../encode/rows';
+import { type Row, type Rows, addedRow, joinRows } from '../encode/rows';
 
 /** Puts special tokens around one or two texts, and finishes offsets. */
 export interface PostProcessor {
@@ -14,6 +14,18 @@ export interface PostProcessor {
 export function finish(processor: PostProcessor | null, texts: readonly Rows[], addSpecialTokens: boolean): Rows {
   if (processor === null) return unprocessed(texts);
   return processor.process(texts, addSpecialTokens).reduce(joinRows, { rows: [], overflowing: [] });
+}
+
+/** Ids before one text and behind it; a template may have it more often, or never. */
+export function idsAround(processor: PostProcessor | null, addSpecialTokens: boolean): number[][] {
+  const probe = { ...addedRow(-1, '', 0), word: 0, sequence: 0, special: false };
+  const { rows } = finish(processor, [{ rows: [probe], overflowing: [] }], addSpecialTokens);
+  const found: number[][] = [[]];
+  for (const { id } of rows) {
+    if (id === -1) found.push([]);
+    else found.at(-1)?.push(id);
+  }
+  return found;
 }
 
 /**
