@@ -5,8 +5,25 @@ import { Cursor } from './cursor';
 export const anything = '[\\0-\\u{10ffff}]';
 const controls: Readonly<Record<string, number>> = { n: 10, r: 13, t: 9, f: 12, v: 11, a: 7, e: 27 };
 
+/** Properties of Oniguruma's own. */
+const properties: Readonly<Record<string, string>> = {
+  ...posix,
+  any: '\\0-\\u{10ffff}',
+  word: wordSource,
+  punct: '\\p{P}',
+};
+
 /** Reads classes and escaped characters as members of JavaScript's `v`-mode classes. */
 export class ClassReader extends Cursor {
+  /** Options of what is read: which of Oniguruma's classes (`WDSP`) are of ASCII alone. */
+  protected ascii = '';
+
+  /** The content of a class that has a name, as the options have it. */
+  private limited(name: string, content: string): string {
+    const letter = /^(w(ord)?|d(igit)?|s(pace)?)$/.test(name) ? name.charAt(0).toUpperCase() : 'P';
+    return this.ascii.includes('P') || this.ascii.includes(letter) ? `[${content}]&&[\\0-\\x7f]` : content;
+  }
+
   /** A bracket class, with nesting and `&&`, as a `v`-mode class. */
   protected classSource(): string {
     return this.within(() => this.members());
@@ -31,8 +48,7 @@ export class ClassReader extends Cursor {
       if (bracket) {
         const inner = posix[bracket[2] as string] ?? this.fail(`the class [:${bracket[2]}:]`, 'unsupported');
         this.endsAsClass();
-        // Rust's are of ASCII alone.
-        const whole = this.dialect === 'rust' ? `[[${inner}]&&[\\0-\\x7f]]` : `[${inner}]`;
+        const whole = `[${this.limited(bracket[2] as string, inner)}]`;
         content += bracket[1] ? `[^${whole}]` : whole;
       } else if (c === '[') content += this.classSource();
       else content += this.range();
@@ -107,15 +123,15 @@ export class ClassReader extends Cursor {
       const lower = c.toLowerCase();
       if (Object.hasOwn(escapes, lower) && !(lower === 'h' && this.dialect === 'rust')) {
         const words = oniguruma ? (inClass ? posix.word : wordSource) : rustWordSource;
-        const source = lower === 'w' ? words : escapes[lower];
-        return `[${c === lower ? '' : '^'}${source}]`;
+        const source = (lower === 'w' ? words : escapes[lower]) as string;
+        return `[${c === lower ? '' : '^'}${oniguruma ? this.limited(lower, source) : source}]`;
       }
       if (c === 'N' && oniguruma && !inClass) return '[^\\n]';
       if (c === 'O' && oniguruma && !inClass) return anything;
       const known = Object.hasOwn(controls, c) ? controls[c] : undefined;
       if (known !== undefined) return quote(known);
       // Letters without a meaning stand for themselves in Oniguruma.
-      const plain = inClass ? /[ABE-GI-LNOQRT-VX-Zg-mqyz]/ : /[EFIJLQTUVijlmq]/;
+      const plain = inClass ? /[ABE-GI-LNOQRT-VX-Zg-mqyz]/ : /[EFIJLQTUVgi-mq]/;
       return oniguruma && plain.test(c) ? quote(c.charCodeAt(0)) : this.fail(`\\${c}`, 'unsupported');
     }
     return quote(this.character());
@@ -129,17 +145,11 @@ export class ClassReader extends Cursor {
 
   private property(name: string, negative: boolean): string {
     const lower = name.toLowerCase().replace(/[\s_-]/g, '');
-    const inner =
-      lower === 'any'
-        ? '\\0-\\u{10ffff}'
-        : lower === 'word'
-          ? wordSource
-          : lower === 'punct'
-            ? '\\p{P}'
-            : Object.hasOwn(posix, lower)
-              ? posix[lower]
-              : undefined;
-    if (inner !== undefined) return negative ? `[^${inner.includes('--') ? `[${inner}]` : inner}]` : `[${inner}]`;
+    const inner = Object.hasOwn(properties, lower) ? properties[lower] : undefined;
+    if (inner !== undefined) {
+      const content = this.dialect === 'rust' ? inner : this.limited(lower, inner);
+      return negative ? `[^${inner.includes('--') ? `[${content}]` : content}]` : `[${content}]`;
+    }
     const p = negative ? 'P' : 'p';
     const spelled = /^[a-z]{1,2}$/.test(lower) ? (lower[0] as string).toUpperCase() + lower.slice(1) : name;
     const camel = name

@@ -7,6 +7,9 @@ export const wordSource = `${wordClass}\\u{b2}\\u{b3}\\u{b9}\\u{bc}-\\u{be}`;
 /** Rust's `\w`. */
 export const rustWordSource = `${wordClass}\\p{Join_Control}`;
 
+/** `\w` of ASCII alone. */
+export const asciiWordSource = '0-9A-Z_a-z';
+
 /** Contents of the classes behind a backslash, in JavaScript's `v` syntax. */
 export const escapes: Readonly<Record<string, string>> = {
   s: spaceSource,

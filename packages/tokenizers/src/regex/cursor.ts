@@ -9,9 +9,11 @@ export class Cursor {
   protected at = 0;
   private depth = 0;
 
+  /** @param plain Groups without a name capture nothing. */
   constructor(
-    protected readonly pattern: string,
+    protected pattern: string,
     protected readonly dialect: Dialect,
+    protected readonly plain = false,
   ) {}
 
   /** @throws TokenizerError that names the pattern and the place. */

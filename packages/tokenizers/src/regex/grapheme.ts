@@ -1,16 +1,18 @@
 /** Characters that join the next one (Grapheme_Cluster_Break=Prepend). */
-const prepend =
-  '[\\x{600}-\\x{605}\\x{6dd}\\x{70f}\\x{890}\\x{891}\\x{8e2}\\x{d4e}\\x{110bd}\\x{110cd}\\x{111c2}\\x{111c3}\\x{1193f}\\x{11941}\\x{11a3a}\\x{11a84}-\\x{11a89}\\x{11d46}\\x{11f02}]';
+const prepend = hex(
+  '600-605 6dd 70f 890 891 8e2 d4e 110bd 110cd 111c2 111c3 1193f 11941 11a3a 11a84-11a89 11d46 11f02',
+);
 /** Marks with a width of their own that belong to no cluster before them. */
-const standing =
-  '[\\x{102b}\\x{102c}\\x{1038}\\x{1062}-\\x{1064}\\x{1067}-\\x{106d}\\x{1083}\\x{1087}-\\x{108c}\\x{108f}\\x{109a}-\\x{109c}\\x{1a61}\\x{1a63}\\x{1a64}\\x{aa7b}\\x{aa7d}\\x{11720}\\x{11721}]';
+const standing = hex(
+  '102b 102c 1038 1062-1064 1067-106d 1083 1087-108c 108f 109a-109c 1a61 1a63 1a64 aa7b aa7d 11720 11721',
+);
 const extend = '[\\p{Grapheme_Extend}\\p{Emoji_Modifier}]';
 const control = `[[\\p{Zl}\\p{Zp}\\p{Cc}\\p{Cf}]&&[^${prepend}\\p{Grapheme_Extend}\\x{200d}]]`;
 const tail = `[${extend}\\x{200d}\\x{e33}\\x{eb3}[\\p{Mc}&&[^${standing}]]]*`;
-const leading = '[\\x{1100}-\\x{115f}\\x{a960}-\\x{a97c}]';
-const vowel = '[\\x{1160}-\\x{11a7}\\x{d7b0}-\\x{d7c6}]';
-const trailing = '[\\x{11a8}-\\x{11ff}\\x{d7cb}-\\x{d7fb}]';
-const syllable = '[\\x{ac00}-\\x{d7a3}]';
+const leading = hex('1100-115f a960-a97c');
+const vowel = hex('1160-11a7 d7b0-d7c6');
+const trailing = hex('11a8-11ff d7cb-d7fb');
+const syllable = hex('ac00-d7a3');
 /** Syllables without a trailing consonant: every 28th. */
 const openSyllable = `[${Array.from({ length: 399 }, (_, i) => `\\x{${(0xac00 + 28 * i).toString(16)}}`).join('')}]`;
 const hangul = `${leading}*(?:${openSyllable}${vowel}*|${syllable}|${vowel}+)${trailing}*|${leading}+|${trailing}+`;
@@ -19,3 +21,8 @@ const flag = '[\\x{1f1e6}-\\x{1f1ff}]{2}';
 
 /** An extended grapheme cluster, `\X`, as a pattern. @see Unicode Standard Annex 29. */
 export const graphemePattern = `(?>\\r\\n|[\\r\\n]|${control}|${prepend}*(?:${hangul}|${emoji}|${flag}|[^\\r\\n${control}])${tail})`;
+
+/** A class of characters and ranges by their code points. */
+function hex(points: string): string {
+  return `[${points.replace(/ ?(\w+)/g, '\\x{$1}')}]`;
+}

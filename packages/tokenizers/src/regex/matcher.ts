@@ -1,25 +1,30 @@
 import { TokenizerError } from '../errors';
-import { utf8Length } from '../text/unicode';
-import type { Anchor, Node } from './ast';
-import { rustWordSource, wordSource } from './classes';
+import { anchors } from './anchors';
+import type { Anchor, Backreference, Node } from './ast';
+import { placeBefore, sameFolded, widthAt } from './characters';
 import { graphemePattern } from './grapheme';
 import { parsePattern } from './parse';
-import { Program, type Step, keepSlot } from './program';
+import { Program } from './program';
+import { type Limit, type Step, boundSlot, groupSlot, keepSlot, wholeSlot } from './steps';
+import { Trail } from './trail';
 
-const word = new RegExp(`^[${wordSource}]$`, 'v');
-const rustWord = new RegExp(`^[${rustWordSource}]$`, 'v');
 /** Work per text: this much, and this much more per code unit. */
 const baseSteps = 2_000_000;
 const stepsPerUnit = 500;
 const mostWaiting = 20_000_000;
+/** Calls within each other: beyond, Oniguruma takes a call for one that does not match. */
+const deepestCall = 20;
+
+const anchored = new Map<Anchor, RegExp>();
 
 /**
  * A backtracking matcher of our own, for patterns that JavaScript's engine might never finish: it counts its steps and
- * gives up with an error that names the pattern.
+ * gives up with an error that names the pattern. It keeps its own stack, so no pattern or text is too deep for it.
  */
-export class Matcher {
+export class Matcher extends Trail {
   private readonly program: Program;
-  private steps = 0;
+  /** For each limit, from where it was looked for, up to where, and the place. */
+  private readonly limits = new Map<Limit, readonly [from: number, bound: number, place: number]>();
   private limit = 0;
   private searchStart = 0;
   private edges: Set<number> | null = null;
@@ -28,14 +33,21 @@ export class Matcher {
     node: Node,
     private readonly pattern: string,
   ) {
+    super();
     this.program = new Program(node, () => {
       throw this.error('is too large');
     });
+    this.saved = new Int32Array(this.program.slots);
   }
 
   private holds(kind: Anchor, text: string, at: number): boolean {
     if (kind === 'searchStart') return at === this.searchStart;
-    if (kind !== 'clusterEdge' && kind !== 'withinCluster') return holdsIn(kind, text, at);
+    if (kind !== 'clusterEdge' && kind !== 'withinCluster') {
+      const expression = anchored.get(kind) ?? new RegExp(anchors[kind] ?? '', 'vy');
+      anchored.set(kind, expression);
+      expression.lastIndex = at;
+      return expression.test(text);
+    }
     this.edges ??= clusterEdges(text);
     return this.edges.has(at) === (kind === 'clusterEdge');
   }
@@ -46,22 +58,21 @@ export class Matcher {
 
   /** All matches as start, end, … */
   matches(text: string): number[] {
-    const { steps, slots } = this.program;
     this.steps = 0;
     this.limit = baseSteps + stepsPerUnit * text.length;
+    this.limits.clear();
     const out: number[] = [];
     let lastEnd = -1;
     this.searchStart = 0;
     this.edges = null;
     for (let at = 0; at <= text.length; ) {
-      const saved = new Int32Array(slots).fill(-1);
-      const end = this.run(steps, text, at, saved);
+      const end = this.run(text, at);
       if (end < 0) {
         at += widthAt(text, at);
         continue;
       }
-      const kept = saved[keepSlot] as number;
-      const start = kept < 0 ? at : kept;
+      const kept = this.at(keepSlot);
+      const start = kept < 0 ? at : Math.min(kept, end);
       // An empty match right behind the last one is none: the search goes on a character later.
       if (end === start && end === lastEnd) at += widthAt(text, at);
       else {
@@ -74,40 +85,33 @@ export class Matcher {
     return out;
   }
 
-  /**
-   * The end of the first match that begins at `from` (and ends at `goal`, if that is not negative), or -1. Nothing from
-   * `bound` on is matched.
-   */
-  private run(
-    program: readonly Step[],
-    text: string,
-    from: number,
-    saved: Int32Array,
-    bound = text.length,
-    goal = -1,
-  ): number {
-    // Waiting alternatives as (step, place); restored slots as (-1 - slot, old value).
-    const waiting: number[] = [];
+  /** The end of the match that begins at `from`, or -1. */
+  private run(text: string, from: number): number {
+    const { saved, waiting } = this;
+    const program = this.program.steps;
+    const { local } = this.program;
+    saved.fill(-1);
+    saved[boundSlot] = text.length;
+    saved[wholeSlot] = text.length;
+    waiting.length = 0;
     let pc = 0;
     let at = from;
     for (;;) {
       if (++this.steps > this.limit) throw this.error('takes too many steps on this text; a simpler pattern is needed');
+      if (waiting.length > mostWaiting) throw this.error('needs too much memory on this text');
       const step = program[pc] as Step;
       let ok = true;
       pc++;
       switch (step.op) {
         case 'done':
-          if (goal < 0 || at === goal) return at;
-          ok = false;
-          break;
+          return at;
         case 'set': {
-          const codePoint = at < bound ? text.codePointAt(at) : undefined;
+          const codePoint = at < this.at(boundSlot) ? text.codePointAt(at) : undefined;
           ok = codePoint !== undefined && step.test(codePoint);
           if (ok) at += (codePoint as number) > 0xffff ? 2 : 1;
           break;
         }
         case 'split':
-          if (waiting.length > mostWaiting) throw this.error('needs too much memory on this text');
           waiting.push(step.second, at);
           pc = step.first;
           break;
@@ -115,33 +119,92 @@ export class Matcher {
           pc = step.to;
           break;
         case 'save':
-          waiting.push(-1 - step.slot, saved[step.slot] as number);
-          saved[step.slot] = at;
+          this.set(step.slot, at);
+          break;
+        case 'copy':
+          this.set(step.to, this.at(step.from));
           break;
         case 'moved':
           // An empty turn leaves the loop: the step behind the jump.
-          if (saved[step.slot] === at) pc++;
+          if (this.at(step.slot) === at) pc++;
           break;
         case 'anchor':
           ok = this.holds(step.kind, text, at);
           break;
         case 'same': {
-          const piece = text.slice(saved[2 * step.index], saved[2 * step.index + 1]);
-          // Long texts are compared, so that this is no single step.
-          this.steps += piece.length >> 4;
-          ok =
-            (saved[2 * step.index + 1] as number) >= 0 &&
-            at + piece.length <= bound &&
-            (step.fold ? sameFolded(piece, text.slice(at, at + piece.length)) : text.startsWith(piece, at));
-          if (ok) at += piece.length;
+          const end = this.same(step, text, at);
+          ok = end >= 0;
+          if (ok) at = end;
           break;
         }
-        case 'inner': {
-          const end = this.inner(step, text, at, saved, bound);
-          if (step.kind === 'atomic') {
-            ok = end >= 0;
-            if (ok) at = end;
-          } else ok = step.kind.startsWith('not') ? end < 0 : end >= 0;
+        case 'mark':
+          this.set(step.slot, 0);
+          this.set(step.slot + 1, at);
+          saved[step.slot] = waiting.length;
+          break;
+        case 'cut':
+          this.cut(this.at(step.slot));
+          if (step.back) at = this.at(step.slot + 1);
+          break;
+        case 'refuse':
+          this.unwind(this.at(step.slot));
+          ok = false;
+          break;
+        case 'there':
+          ok = at === this.at(step.slot + 1);
+          break;
+        case 'back': {
+          const { slot, lengths, again } = step;
+          let length = again ? this.at(slot + 3) + 1 : 0;
+          let place = again ? placeBefore(text, at) : at;
+          const longest = lengths?.at(-1) ?? Number.POSITIVE_INFINITY;
+          for (; place >= 0 && lengths?.includes(length) === false; length++) {
+            place = length < longest ? placeBefore(text, place) : -1;
+          }
+          ok = place >= 0;
+          if (!ok) break;
+          this.set(slot + 3, length);
+          if (!again) pc++;
+          if (length < longest) waiting.push(pc - 1, place);
+          at = place;
+          break;
+        }
+        case 'limit': {
+          const [first, bound, place] = this.limits.get(step) ?? [at, -1, at];
+          if (!step.fixed || bound !== this.at(boundSlot) || at < first || at > place) break;
+          this.set(boundSlot, place);
+          pc = step.to;
+          break;
+        }
+        case 'limited': {
+          const { limit, found } = step;
+          const bound = this.at(boundSlot);
+          const place = found ? this.at(limit.slot + 2) : bound;
+          this.unwind(this.at(limit.slot));
+          at = this.at(limit.slot + 1);
+          this.limits.set(limit, [at, this.at(boundSlot), place]);
+          this.set(boundSlot, place);
+          pc = limit.to;
+          break;
+        }
+        case 'call': {
+          ok = this.at(local + 2) + 1 < deepestCall;
+          const height = waiting.length;
+          for (let slot = local; slot < saved.length; slot++) this.set(slot, this.at(slot));
+          this.steps += saved.length >> 2;
+          saved[local] = pc;
+          saved[local + 1] = height;
+          saved[local + 2] = this.at(local + 2) + 1;
+          pc = step.to;
+          break;
+        }
+        case 'return': {
+          // What the call had for itself is what it was before: the outer one goes on with it.
+          pc = this.at(local);
+          const height = this.at(local + 1);
+          for (let slot = local; slot < saved.length; slot++) {
+            this.set(slot, waiting[height + 2 * (slot - local) + 1] as number);
+          }
         }
       }
       while (!ok) {
@@ -158,17 +221,21 @@ export class Matcher {
     }
   }
 
-  private inner(step: Step & { op: 'inner' }, text: string, at: number, saved: Int32Array, bound: number): number {
-    if (step.kind === 'atomic') return this.run(step.program, text, at, saved, bound);
-    if (step.kind === 'ahead' || step.kind === 'notAhead') return this.run(step.program, text, at, saved);
-    const lengths = step.lengths === null ? null : [...step.lengths].sort((a, b) => a - b);
-    let from = at;
-    for (let length = 0, next = 0; from >= 0; length++) {
-      if (lengths === null || lengths[next] === length) {
-        if (this.run(step.program, text, from, saved, at, at) === at) return at;
-        if (++next === lengths?.length) break;
-      }
-      from -= from > 1 && (text.codePointAt(from - 2) ?? 0) > 0xffff ? 2 : 1;
+  /** Where a group's text ends that comes again at a place, or -1. */
+  private same({ indexes, fold, level, checks }: Backreference, text: string, at: number): number {
+    const texts =
+      level === null
+        ? indexes.map((index) => [this.at(groupSlot(index)), this.at(groupSlot(index) + 1)] as const)
+        : this.textAt(indexes, level, this.program.local + 2);
+    for (const [start, end] of texts) {
+      if (start < 0 || end < 0) continue;
+      if (checks) return at;
+      const piece = text.slice(start, end);
+      // Long texts are compared, so that this is no single step.
+      this.steps += piece.length >> 4;
+      if (at + piece.length > this.at(boundSlot)) continue;
+      if (fold ? sameFolded(piece, text.slice(at, at + piece.length)) : text.startsWith(piece, at))
+        return at + piece.length;
     }
     return -1;
   }
@@ -181,49 +248,3 @@ function clusterEdges(text: string): Set<number> {
 }
 
 let clusters: Matcher | null = null;
-
-function widthAt(text: string, at: number): number {
-  return (text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1;
-}
-
-/** Whether a text is a group's again but for case. Oniguruma reads as many bytes of UTF-8 as the group has. */
-function sameFolded(group: string, text: string): boolean {
-  const same = group.toLowerCase() === text.toLowerCase() || group.toUpperCase() === text.toUpperCase();
-  return same && group.length === text.length && bytesOf(text) <= bytesOf(group);
-}
-
-function bytesOf(text: string): number {
-  let bytes = 0;
-  for (const char of text) bytes += utf8Length(char.codePointAt(0) as number);
-  return bytes;
-}
-
-function isWordAt(text: string, at: number, characters: RegExp): boolean {
-  const codePoint = text.codePointAt(at);
-  return codePoint !== undefined && characters.test(String.fromCodePoint(codePoint));
-}
-
-function holdsIn(
-  kind: Exclude<Anchor, 'searchStart' | 'clusterEdge' | 'withinCluster'>,
-  text: string,
-  at: number,
-): boolean {
-  switch (kind) {
-    case 'textStart':
-      return at === 0;
-    case 'textEnd':
-      return at === text.length;
-    case 'lastLineEnd':
-      return at === text.length || (at === text.length - 1 && text[at] === '\n');
-    case 'lineStart':
-      return at === 0 || (text[at - 1] === '\n' && at < text.length);
-    case 'lineEnd':
-      return at === text.length || text[at] === '\n';
-    default: {
-      const characters = kind === 'rustWord' || kind === 'notRustWord' ? rustWord : word;
-      const last = at > 1 && (text.codePointAt(at - 2) ?? 0) > 0xffff ? at - 2 : at - 1;
-      const before = at > 0 && isWordAt(text, last, characters);
-      return (before !== isWordAt(text, at, characters)) === (kind === 'word' || kind === 'rustWord');
-    }
-  }
-}

@@ -26,8 +26,8 @@ export function literalPattern(content: string): Pattern {
 
 /**
  * A regular expression in Oniguruma's syntax (or Rust's): possessive quantifiers, atomic groups, `\p{…}`, POSIX classes,
- * intersections, local flags, with `\s`, `\w`, `^` and `$` as they are there. Runs on JavaScript's engine where that
- * is safe, else on a matcher with a step limit.
+ * intersections, local flags, calls of groups, conditions and absence, with `\s`, `\w`, `^` and `$` as they are there.
+ * Runs on JavaScript's engine where that is safe, else on a matcher with a step limit.
  *
  * Case folding is Unicode's: a character matches its other cases (`(?i:s)` matches U+017F), and in Oniguruma's syntax
  * characters match the one that they are the folding of, and that one them (`(?i:ss)` and `ß`, `(?i:ß)` and `SS`).

@@ -1,26 +1,10 @@
-import type { Anchor, Node } from './ast';
+import { type Node, someNode } from './ast';
+import { groupsOf } from './calls';
+import { type Groups, canBeEmpty, lengthsOf } from './lengths';
+import { type Limit, type Step, boundSlot, groupSlot, keepSlot, noneSlot, wholeSlot } from './steps';
 
-/** What the machine does; a program is a list of these. */
-export type Step =
-  | { readonly op: 'set'; readonly test: (codePoint: number) => boolean }
-  | { readonly op: 'split'; first: number; second: number }
-  | { readonly op: 'jump'; to: number }
-  | { readonly op: 'save'; readonly slot: number }
-  | { readonly op: 'moved'; readonly slot: number }
-  | { readonly op: 'anchor'; readonly kind: Anchor }
-  | { readonly op: 'same'; readonly index: number; readonly fold: boolean }
-  | {
-      readonly op: 'inner';
-      readonly program: readonly Step[];
-      readonly kind: 'atomic' | 'ahead' | 'notAhead' | 'behind' | 'notBehind';
-      /** Of look-behind, in characters; null if there is no bound. */
-      readonly lengths: readonly number[] | null;
-    }
-  | { readonly op: 'done' };
-
-/** Where `\K` leaves the beginning of the match; groups are counted from 1. */
-export const keepSlot = 0;
 const mostSteps = 100_000;
+const any: Step = { op: 'set', test: () => true };
 
 /** A test of membership with its answers remembered, for classes of JavaScript's `v` mode. */
 function memberTest(source: string): (codePoint: number) => boolean {
@@ -36,152 +20,211 @@ function memberTest(source: string): (codePoint: number) => boolean {
   };
 }
 
-/** Lengths in characters that a node can match; null if they are many. */
-function lengthsOf(node: Node): number[] | null {
-  switch (node.type) {
-    case 'set':
-      return [1];
-    case 'anchor':
-    case 'keep':
-    case 'look':
-      return [0];
-    case 'backreference':
-      return null;
-    case 'capture':
-    case 'atomic':
-      return lengthsOf(node.item);
-    case 'choice': {
-      const all = node.items.map(lengthsOf);
-      return all.some((x) => x === null) ? null : [...new Set(all.flatMap((x) => x ?? []))];
-    }
-    case 'sequence': {
-      let sums = [0];
-      for (const item of node.items) {
-        const lengths = lengthsOf(item);
-        if (lengths === null) return null;
-        sums = [...new Set(sums.flatMap((a) => lengths.map((b) => a + b)))];
-      }
-      return sums;
-    }
-    case 'repeat': {
-      const lengths = lengthsOf(node.item);
-      if (lengths === null || lengths.length !== 1 || node.max - node.min > 100) return null;
-      return Array.from({ length: node.max - node.min + 1 }, (_, i) => (node.min + i) * (lengths[0] as number));
-    }
-  }
-}
-
-function highestCapture(node: Node): number {
-  switch (node.type) {
-    case 'sequence':
-    case 'choice':
-      return Math.max(0, ...node.items.map(highestCapture));
-    case 'capture':
-      return Math.max(node.index, highestCapture(node.item));
-    case 'repeat':
-    case 'atomic':
-    case 'look':
-      return highestCapture(node.item);
-    default:
-      return 0;
-  }
-}
-
 /** A pattern as steps of a machine. */
 export class Program {
-  readonly steps: readonly Step[];
-  /** Places that the steps save: the match's beginning and each group's ends, and where turns of loops begin. */
+  readonly steps: Step[] = [];
+  /** Places that the steps save: those above, each group's, and what is of one run through a group alone. */
   slots: number;
+  /** First of the slots that a call has for itself: the step to return to, what waited, the depth, and what follows. */
+  readonly local: number;
+  private readonly groups: Groups;
+  private readonly called = new Set<number>();
+  private readonly referred = new Set<number>();
 
   /** @param tooLarge Called for a pattern of too many steps. */
   constructor(
     node: Node,
     private readonly tooLarge: () => never,
   ) {
-    this.slots = 2 * (1 + highestCapture(node));
-    this.steps = this.compile(node);
+    this.groups = groupsOf(node);
+    someNode(node, (each) => {
+      if (each.type === 'call') this.called.add(each.index);
+      if (each.type === 'backreference') for (const index of each.indexes) this.referred.add(index);
+      return false;
+    });
+    this.local = groupSlot(1 + Math.max(0, ...this.groups.keys()));
+    this.slots = this.local + 3;
+    this.emit(node);
+    this.steps.push({ op: 'done' });
+    const begins = new Map<number, number>();
+    for (const index of this.called) {
+      begins.set(index, this.steps.length);
+      this.group(index);
+      this.steps.push({ op: 'return' });
+    }
+    for (const step of this.steps) if (step.op === 'call') step.to = begins.get(step.index) as number;
   }
 
-  private compile(node: Node): Step[] {
-    const steps: Step[] = [];
-    this.emit(node, steps);
-    steps.push({ op: 'done' });
-    return steps;
+  private slot(count: number): number {
+    this.slots += count;
+    return this.slots - count;
   }
 
-  private emit(node: Node, out: Step[]): void {
+  /** A split; what `body` makes is tried first, and what comes behind it second, or the other way round. */
+  private fork(body: () => void, lazy = false): void {
+    const split: Step & { op: 'split' } = { op: 'split', first: 0, second: 0 };
+    const at = this.steps.push(split);
+    body();
+    if (lazy) [split.first, split.second] = [this.steps.length, at];
+    else [split.first, split.second] = [at, this.steps.length];
+  }
+
+  /** Splits between several, tried in turn. */
+  private oneOf(bodies: readonly (() => void)[]): void {
+    const jumps: { op: 'jump'; to: number }[] = [];
+    bodies.forEach((body, i) => {
+      if (i === bodies.length - 1) return body();
+      this.fork(() => {
+        body();
+        const jump = { op: 'jump' as const, to: 0 };
+        jumps.push(jump);
+        this.steps.push(jump);
+      });
+    });
+    for (const jump of jumps) jump.to = this.steps.length;
+  }
+
+  /** A group's item, whose ends are kept if something refers to them. */
+  private group(index: number): void {
+    const item = this.groups.get(index) as Node;
+    if (!this.referred.has(index)) return this.emit(item);
+    const slot = this.slot(1);
+    const end = groupSlot(index) + 1;
+    this.steps.push({ op: 'save', slot }, { op: 'copy', from: noneSlot, to: end });
+    this.emit(item);
+    this.steps.push({ op: 'copy', from: slot, to: end - 1 }, { op: 'save', slot: end });
+  }
+
+  private look({ item, behind, negative }: Node & { readonly type: 'look' }): void {
+    const out = this.steps;
+    const slot = this.slot(4);
+    const bound = slot + 2;
+    out.push({ op: 'mark', slot });
+    const body = () => {
+      if (behind) {
+        out.push({ op: 'copy', from: boundSlot, to: bound }, { op: 'copy', from: slot + 1, to: boundSlot });
+        const lengths = lengthsOf(item)?.sort((a, b) => a - b) ?? null;
+        out.push({ op: 'back', slot, lengths, again: false }, { op: 'back', slot, lengths, again: true });
+      }
+      this.emit(item);
+      if (behind) out.push({ op: 'there', slot });
+      out.push(negative ? { op: 'refuse', slot } : { op: 'cut', slot, back: true });
+    };
+    if (negative) this.fork(body);
+    else {
+      body();
+      if (behind) out.push({ op: 'copy', from: bound, to: boundSlot });
+    }
+  }
+
+  /** Goes from place to place until the item matches, and lets nothing from there on be matched. */
+  private stopper(item: Node): void {
+    const out = this.steps;
+    const slot = this.slot(3);
+    const fixed = !someNode(
+      item,
+      (each) =>
+        each.type === 'backreference' ||
+        each.type === 'call' ||
+        (each.type === 'anchor' && each.kind === 'searchStart'),
+    );
+    const limit: Limit = { op: 'limit', slot, fixed, to: 0 };
+    out.push({ op: 'mark', slot }, limit);
+    const top = out.push({ op: 'save', slot: slot + 2 }) - 1;
+    this.fork(() => {
+      this.emit(item);
+      out.push({ op: 'limited', limit, found: true });
+    });
+    this.fork(() => out.push(any, { op: 'jump', to: top }));
+    out.push({ op: 'limited', limit, found: false });
+    limit.to = out.length;
+  }
+
+  private emit(node: Node): void {
+    const out = this.steps;
     if (out.length > mostSteps) this.tooLarge();
     switch (node.type) {
       case 'set':
         out.push({ op: 'set', test: memberTest(node.source) });
         return;
       case 'anchor':
-        out.push({ op: 'anchor', kind: node.kind });
+        out.push(node.kind === 'keep' ? { op: 'save', slot: keepSlot } : { op: 'anchor', kind: node.kind });
         return;
       case 'backreference':
-        out.push({ op: 'same', index: node.index, fold: node.fold });
+        out.push({ ...node, op: 'same' });
         return;
-      case 'keep':
-        out.push({ op: 'save', slot: keepSlot });
+      case 'rangeClear':
+        out.push({ op: 'copy', from: wholeSlot, to: boundSlot });
         return;
       case 'sequence':
-        for (const item of node.items) this.emit(item, out);
+        for (const item of node.items) this.emit(item);
+        return;
+      case 'call':
+        out.push({ op: 'call', index: node.index, to: 0 });
         return;
       case 'capture':
-        out.push({ op: 'save', slot: 2 * node.index });
-        this.emit(node.item, out);
-        out.push({ op: 'save', slot: 2 * node.index + 1 });
+        if (this.called.has(node.index)) this.emit({ type: 'call', index: node.index });
+        else this.group(node.index);
         return;
-      case 'atomic':
-        out.push({ op: 'inner', program: this.compile(node.item), kind: 'atomic', lengths: [] });
+      case 'look':
+        this.look(node);
         return;
-      case 'look': {
-        const lengths = node.behind ? lengthsOf(node.item) : [];
-        const kind = node.behind ? (node.negative ? 'notBehind' : 'behind') : node.negative ? 'notAhead' : 'ahead';
-        out.push({ op: 'inner', program: this.compile(node.item), kind, lengths });
+      case 'stopper':
+        this.stopper(node.item);
         return;
-      }
-      case 'choice': {
-        const jumps: { op: 'jump'; to: number }[] = [];
-        node.items.forEach((item, i) => {
-          if (i === node.items.length - 1) return this.emit(item, out);
-          const split: Step = { op: 'split', first: out.length + 1, second: 0 };
-          out.push(split);
-          this.emit(item, out);
-          const jump = { op: 'jump' as const, to: 0 };
-          jumps.push(jump);
-          out.push(jump);
-          split.second = out.length;
-        });
-        for (const jump of jumps) jump.to = out.length;
+      case 'absent': {
+        const slot = this.slot(1);
+        out.push({ op: 'copy', from: boundSlot, to: slot });
+        this.stopper(node.items[0]);
+        this.emit(node.items[1]);
+        out.push({ op: 'copy', from: slot, to: boundSlot });
         return;
       }
+      case 'atomic': {
+        const slot = this.slot(2);
+        out.push({ op: 'mark', slot });
+        this.emit(node.item);
+        out.push({ op: 'cut', slot, back: false });
+        return;
+      }
+      case 'condition': {
+        const [test, yes, no] = node.items;
+        const slot = this.slot(2);
+        out.push({ op: 'mark', slot });
+        this.oneOf([
+          () => {
+            this.emit(test);
+            out.push({ op: 'cut', slot, back: false });
+            this.emit(yes);
+          },
+          () => this.emit(no),
+        ]);
+        return;
+      }
+      case 'choice':
+        this.oneOf(node.items.map((item) => () => this.emit(item)));
+        return;
       case 'repeat': {
-        if (node.mode === 'possessive') return this.emit({ type: 'atomic', item: { ...node, mode: 'greedy' } }, out);
-        for (let i = 0; i < node.min; i++) this.emit(node.item, out);
-        const fork = (body: () => void) => {
-          const split: Step & { op: 'split' } = { op: 'split', first: 0, second: 0 };
-          const at = out.push(split);
-          body();
-          if (node.mode === 'lazy') [split.first, split.second] = [out.length, at];
-          else [split.first, split.second] = [at, out.length];
-        };
+        if (node.mode === 'possessive') return this.emit({ type: 'atomic', item: { ...node, mode: 'greedy' } });
+        for (let i = 0; i < node.min; i++) this.emit(node.item);
+        const lazy = node.mode === 'lazy';
         if (node.max === Number.POSITIVE_INFINITY) {
-          const slot = this.slots++;
           const top = out.length;
-          fork(() => {
-            out.push({ op: 'save', slot });
-            this.emit(node.item, out);
+          const slot = canBeEmpty(node.item) ? this.slot(1) : null;
+          this.fork(() => {
+            if (slot !== null) out.push({ op: 'save', slot });
+            this.emit(node.item);
             // A turn that matched nothing ends the loop.
-            out.push({ op: 'moved', slot }, { op: 'jump', to: top });
-          });
+            if (slot !== null) out.push({ op: 'moved', slot });
+            out.push({ op: 'jump', to: top });
+          }, lazy);
         } else {
           const nest = (left: number): void => {
             if (left > 0)
-              fork(() => {
-                this.emit(node.item, out);
+              this.fork(() => {
+                this.emit(node.item);
                 nest(left - 1);
-              });
+              }, lazy);
           };
           nest(node.max - node.min);
         }

@@ -1,4 +1,4 @@
-import type { Node } from './ast';
+import { type Node, withChildren } from './ast';
 import { charactersByFold, foldClass, fullFold, quote } from './classes';
 
 /** Characters of the longest folding. */
@@ -42,7 +42,7 @@ export function unfold(node: Node, behind = false): Node {
     }
     case 'choice':
       if (node.items.length === 1) return unfold(node.items[0] as Node, behind);
-      return { ...node, items: node.items.map((item) => unfold(item, behind)) };
+      break;
     case 'repeat': {
       const { item, min, max } = node;
       // Repeated without end, a class finds what is made of its own characters anyway.
@@ -54,12 +54,8 @@ export function unfold(node: Node, behind = false): Node {
     }
     case 'look':
       return { ...node, item: unfold(node.item, behind || node.behind) };
-    case 'capture':
-    case 'atomic':
-      return { ...node, item: unfold(node.item, behind) };
-    default:
-      return node;
   }
+  return withChildren(node, (child) => unfold(child, behind));
 }
 
 /**
