@@ -23,6 +23,8 @@ const avx512 = [
 ];
 const avx512vnni = [...avx512, '-mavx512vnni'];
 const avx512bf16 = [...avx512vnni, '-mavx512bf16'];
+/** Those of AVX-512 with VNNI that `test/emulated.h` stands in front of, for the tests of what this machine lacks. */
+const emulated = [...avx512vnni, '-include', join(root, 'test', 'emulated.h')];
 
 // Flags of each instruction family. `extra` families are built only for kernel files that ask for them in a line
 // `// isa: NAME …`, because their instructions matter to products alone.
@@ -58,6 +60,22 @@ const common = [
 const systemFlags = { windows: ['-D__USE_MINGW_ANSI_STDIO=1', '-Wa,-muse-unaligned-vector-move'] };
 // An exception would need frames of another instruction family's library code.
 const kernelFlags = ['-fno-exceptions', '-fno-rtti'];
+
+/**
+ * Families that this machine can run emulated alone: those of AVX-512 beyond VNNI that its processor lacks, with their flags.
+ * Without Linux there is no telling, and none.
+ */
+export function emulatedFamilies() {
+  const found = existsSync('/proc/cpuinfo')
+    ? (/^flags.*$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[0] ?? '')
+    : '';
+  const has = (...flags) => flags.every((flag) => found.includes(` ${flag}`));
+  if (!has('avx512f', 'avx512bw', 'avx512dq', 'avx512vl', 'avx512_vnni')) return {};
+  return {
+    ...(has('avx512_bf16') ? {} : { avx512bf16: { extra: true, flags: emulated } }),
+    ...(has('avx512_bf16', 'amx_tile', 'amx_bf16', 'amx_int8') ? {} : { amx: { extra: true, flags: emulated } }),
+  };
+}
 
 /**
  * Platforms that this machine can build for beside its own, by Debian's cross compilers. `runner` runs their programs here.
@@ -227,11 +245,13 @@ export async function compileAndLink({
     ),
   ].map((unit) => {
     const flags = [...shared, ...Object.entries(defines).map(([key, value]) => `-D${key}=${value}`), ...unit.flags];
+    const forced = flags.filter((_, i) => flags[i - 1] === '-include');
+    const read = [unit.file, ...forced].flatMap((file) => [...includedFiles(file, [sources, generated, root])]);
     const key = hash(
       compiler.version,
       compiler.machine,
       headers?.version ?? '',
-      ...[...includedFiles(unit.file, [sources, generated, root])].map((file) => readFileSync(file)),
+      ...read.map((file) => readFileSync(file)),
       ...flags,
     );
     const base = relative(root, unit.file).replace(/[^\w]+/g, '_');

@@ -12,6 +12,20 @@ namespace ts::TS_ISA {
 // Rows of a tile, and words (pairs of k) of a step.
 constexpr int kTileRows = 16, kTileWords = 16;
 
+// Tests bring these along where the processor has no tiles (test/emulated.h). GCC's own wrappers do not say that they read and
+// write memory.
+#if !defined(TS_TILE_CONFIGURE)
+#define TS_TILE_CONFIGURE(config) asm volatile("ldtilecfg %0" : : "m"(config))
+#define TS_TILE_RELEASE() asm volatile("tilerelease" : :)
+#define TS_TILE_LOAD(tile, from, stride) \
+  asm volatile("tileloadd (%0,%1,1), %%tmm" #tile : : "r"(from), "r"(static_cast<int64_t>(stride)) : "memory")
+#define TS_TILE_STORE(tile, to, stride) \
+  asm volatile("tilestored %%tmm" #tile ", (%0,%1,1)" : : "r"(to), "r"(static_cast<int64_t>(stride)) : "memory")
+#define TS_TILE_ZERO(tile) asm volatile("tilezero %%tmm" #tile : :)
+#define TS_TILE_DOT(sum, a, b) asm volatile("tdpbf16ps %%tmm" #b ", %%tmm" #a ", %%tmm" #sum : :)
+#define TS_TILE_DOT_INT8(sum, a, b) asm volatile("tdpbssd %%tmm" #b ", %%tmm" #a ", %%tmm" #sum : :)
+#endif
+
 // All tiles whole but for the length of a step: kBytes of a row of A (tiles 4 and 5), so many quarters of rows of B (6 and
 // 7). The registers are given back at the end: a thread that keeps them pays for them in every switch.
 template <int kBytes = 64>
@@ -24,21 +38,12 @@ class Tiles {
       uint8_t rows[16] = {16, 16, 16, 16, 16, 16, kBytes / 4, kBytes / 4};
     };
     static constexpr Config config;
-    asm volatile("ldtilecfg %0" : : "m"(config));
+    TS_TILE_CONFIGURE(config);
   }
-  ~Tiles() { asm volatile("tilerelease" : :); }
+  ~Tiles() { TS_TILE_RELEASE(); }
   Tiles(const Tiles&) = delete;
   Tiles& operator=(const Tiles&) = delete;
 };
-
-// GCC's own wrappers do not say that they read and write memory.
-#define TS_TILE_LOAD(tile, from, stride) \
-  asm volatile("tileloadd (%0,%1,1), %%tmm" #tile : : "r"(from), "r"(static_cast<int64_t>(stride)) : "memory")
-#define TS_TILE_STORE(tile, to, stride) \
-  asm volatile("tilestored %%tmm" #tile ", (%0,%1,1)" : : "r"(to), "r"(static_cast<int64_t>(stride)) : "memory")
-#define TS_TILE_ZERO(tile) asm volatile("tilezero %%tmm" #tile : :)
-#define TS_TILE_DOT(sum, a, b) asm volatile("tdpbf16ps %%tmm" #b ", %%tmm" #a ", %%tmm" #sum : :)
-#define TS_TILE_DOT_INT8(sum, a, b) asm volatile("tdpbssd %%tmm" #b ", %%tmm" #a ", %%tmm" #sum : :)
 
 // What follows in memory and is wanted soon, asked for into the second-level cache while tiles are multiplied: they are done before the
 // processor has seen by itself where reading goes on.
@@ -217,6 +222,8 @@ TS_INLINE void tiles_int8(const void* a, int64_t a_stride, const uint32_t* b, in
   TS_TILE_STORE(0, sums, 64);
 }
 
+#undef TS_TILE_CONFIGURE
+#undef TS_TILE_RELEASE
 #undef TS_TILE_LOAD
 #undef TS_TILE_STORE
 #undef TS_TILE_ZERO
