@@ -2,7 +2,8 @@
 #pragma once
 
 #include "core/kernel.h"
-#include "kernels/attention_tile.h"
+#include "kernels/attention_infinite.h"
+#include "kernels/attention_stage.h"
 
 namespace ts::TS_ISA {
 

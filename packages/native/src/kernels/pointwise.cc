@@ -1,27 +1,10 @@
 // Elementwise work of a training step on dense float32: activations, gated feed-forwards, rotary positions, sums.
-#include <cmath>
-
-#include "core/kernel.h"
-#include "core/pool.h"
 #include "activations.h"
-#include "rows.h"
+#include "kernels/elements.h"
 
 namespace ts::TS_ISA {
 namespace {
 
-// Elements of a range: enough work to be worth another thread.
-constexpr int64_t kGrain = 1 << 14;
-
-// body(i, n): n elements from i, over all threads.
-template <class F>
-void each_parallel(int64_t size, const F& body) {
-  parallel_for((size + kGrain - 1) / kGrain, 1, [&](int64_t begin, int64_t end, int) {
-    const int64_t stop = end * kGrain < size ? end * kGrain : size;
-    int64_t i = begin * kGrain;
-    for (; i + kLanes <= stop; i += kLanes) body(i, kLanes);
-    if (i < stop) body(i, static_cast<int>(stop - i));
-  });
-}
 // args: 0 x, 1 y, 2 size, 3 act
 Status activation(Args& args) {
   const float* x = args.ptr<float>(0);
@@ -134,20 +117,6 @@ Status binary(Args& args) {
   return Status::ok;
 }
 
-TS_INLINE vf read_float(const void* p, DType type, int64_t i, int n) {
-  if (type == DType::float32) return get(static_cast<const float*>(p), i, n);
-  const uint16_t* words = static_cast<const uint16_t*>(p) + i;
-  const vh x = n == kLanes ? load_words(words) : load_words_n(words, n);
-  return type == DType::bfloat16 ? from_bf16(x) : from_f16(x);
-}
-TS_INLINE void write_float(void* p, DType type, int64_t i, vf x, int n) {
-  if (type == DType::float32) return put(static_cast<float*>(p), i, x, n);
-  const vh words = type == DType::bfloat16 ? to_bf16(x) : to_f16(x);
-  uint16_t* to = static_cast<uint16_t*>(p) + i;
-  if (n == kLanes) store_words(to, words);
-  else store_words_n(to, words, n);
-}
-
 // Between float32, bfloat16 and float16, to nearest even. args: 0 x, 1 y, 2 size, 3 dtype of x, 4 of y
 Status cast(Args& args) {
   const void* x = args.ptr<void>(0);
@@ -175,149 +144,8 @@ Status add_in_place(Args& args) {
   return Status::ok;
 }
 
-// Sums over the first axis, rows in order. args: 0 x, 1 y, 2 rows, 3 width
-Status sum_rows(Args& args) {
-  const float* x = args.ptr<float>(0);
-  float* y = args.ptr<float>(1);
-  const int64_t rows = args.size(2), width = args.size(3);
-  parallel_for((width + kLanes - 1) / kLanes, 8, [=](int64_t begin, int64_t end, int) {
-    for (int64_t block = begin; block < end; ++block) {
-      const int64_t i = block * kLanes;
-      const int n = static_cast<int>(width - i < kLanes ? width - i : kLanes);
-      vf sum{};
-      for (int64_t r = 0; r < rows; ++r) sum += get(x + r * width, i, n);
-      put(y, i, sum, n);
-    }
-  });
-  return Status::ok;
-}
-
-// Rows of a table. args: 0 table, 1 ids, 2 y, 3 count, 4 row bytes, 5 rows of the table
-Status take_rows(Args& args) {
-  const char* table = args.ptr<char>(0);
-  const int32_t* ids = args.ptr<int32_t>(1);
-  char* y = args.ptr<char>(2);
-  const int64_t count = args.size(3), bytes = args.size(4), rows = args.size(5);
-  for (int64_t i = 0; i < count; ++i) {
-    if (ids[i] < 0 || ids[i] >= rows)
-      return fail(Status::index_out_of_range, "[indexSelect] expected indices from 0 to %lld, got %d", static_cast<long long>(rows - 1), ids[i]);
-  }
-  if (bytes <= 0) return Status::ok;
-  parallel_for(count, 64, [=](int64_t begin, int64_t end, int) {
-    for (int64_t i = begin; i < end; ++i) std::memcpy(y + i * bytes, table + ids[i] * bytes, static_cast<size_t>(bytes));
-  });
-  return Status::ok;
-}
-
-// Rows of source (count, width) to rows ids[i] of target, converted between float dtypes; of equal ids the last stays.
-// args: 0 target, 1 ids, 2 source, 3 count, 4 width, 5 rows of target, 6 dtype of target, 7 of source
-Status write_rows(Args& args) {
-  char* target = args.ptr<char>(0);
-  const int32_t* ids = args.ptr<int32_t>(1);
-  const char* source = args.ptr<char>(2);
-  const int64_t count = args.size(3), width = args.size(4), rows = args.size(5);
-  const DType to = args.dtype(6), from = args.dtype(7);
-  if (args.integer(6) > 2 || args.integer(7) > 2) return fail(Status::dtype, "[writeRowsInPlace] expected float dtypes");
-  for (int64_t i = 0; i < count; ++i) {
-    if (ids[i] < 0 || ids[i] >= rows)
-      return fail(Status::index_out_of_range, "[writeRowsInPlace] expected indices from 0 to %lld, got %d at place %lld", static_cast<long long>(rows - 1), ids[i], static_cast<long long>(i));
-  }
-  const int64_t to_bytes = width * static_cast<int64_t>(dtype_bytes(to)), from_bytes = width * static_cast<int64_t>(dtype_bytes(from));
-  // Columns are shared out, in vectors: rows may meet.
-  const int64_t vectors = (width + kLanes - 1) / kLanes;
-  parallel_for(vectors, kGrain / (kLanes * (count + 1)) + 1, [=](int64_t begin, int64_t end, int) {
-    const int64_t stop = end * kLanes < width ? end * kLanes : width;
-    for (int64_t r = 0; r < count; ++r) {
-      for (int64_t i = begin * kLanes; i < stop; i += kLanes) {
-        const int n = static_cast<int>(stop - i < kLanes ? stop - i : kLanes);
-        write_float(target + ids[r] * to_bytes, to, i, read_float(source + r * from_bytes, from, i, n), n);
-      }
-    }
-  });
-  return Status::ok;
-}
-
-// Row ids[i] of y += row i of x, in order; threads split the columns. args: 0 x, 1 ids, 2 y, 3 count, 4 width, 5 rows of y
-Status add_rows(Args& args) {
-  const float* x = args.ptr<float>(0);
-  const int32_t* ids = args.ptr<int32_t>(1);
-  float* y = args.ptr<float>(2);
-  const int64_t count = args.size(3), width = args.size(4), rows = args.size(5);
-  for (int64_t i = 0; i < count; ++i) {
-    if (ids[i] < 0 || ids[i] >= rows)
-      return fail(Status::index_out_of_range, "[indexAdd] expected indices from 0 to %lld, got %d", static_cast<long long>(rows - 1), ids[i]);
-  }
-  parallel_for((width + 63) / 64, 1, [=](int64_t begin, int64_t end, int) {
-    const int64_t stop = end * 64 < width ? end * 64 : width;
-    for (int64_t r = 0; r < count; ++r) {
-      const float* from = x + r * width;
-      float* to = y + ids[r] * width;
-      int64_t i = begin * 64;
-      for (; i + kLanes <= stop; i += kLanes) store(to + i, load(to + i) + load(from + i));
-      if (i < stop) store_n(to + i, load_n(to + i, static_cast<int>(stop - i)) + load_n(from + i, static_cast<int>(stop - i)), static_cast<int>(stop - i));
-    }
-  });
-  return Status::ok;
-}
-
-// args: 0 param, 1 grad, 2 m, 3 v, 4 maxV or 0, 5 factor or 0, 6 size, 7 lr, 8 beta1, 9 beta2, 10 eps, 11 decay, 12 decoupled, 13 step
-Status adamw(Args& args) {
-  float *p = args.ptr<float>(0), *m = args.ptr<float>(2), *v = args.ptr<float>(3), *most = args.ptr<float>(4);
-  const float* g = args.ptr<float>(1);
-  const float factor = args.ptr<float>(5) ? *args.ptr<float>(5) : 1.0f;
-  const double lr = args.real(7), beta1 = args.real(8), beta2 = args.real(9), decay = args.real(11), step = args.real(13);
-  const bool decoupled = args.flag(12);
-  const float b1 = static_cast<float>(beta1), b2 = static_cast<float>(beta2);
-  const float c1 = static_cast<float>(1 - beta1), c2 = static_cast<float>(1 - beta2);
-  const float size = static_cast<float>(lr / (1 - std::pow(beta1, step)));
-  const float root = static_cast<float>(1 / std::sqrt(1 - std::pow(beta2, step)));
-  const float keep = static_cast<float>(1 - lr * decay), pull = static_cast<float>(decay), eps = args.number(10);
-  each_parallel(args.size(6), [=](int64_t i, int n) {
-    vf x = get(p, i, n), grad = get(g, i, n) * factor;
-    if (decoupled) x *= keep;
-    else grad = fma(x, splat(pull), grad);
-    const vf mi = fma(get(m, i, n), splat(b1), grad * c1);
-    const vf vi = fma(get(v, i, n), splat(b2), grad * grad * c2);
-    put(m, i, mi, n);
-    put(v, i, vi, n);
-    vf spread = vi;
-    if (most) {
-      spread = max(get(most, i, n), vi);
-      put(most, i, spread, n);
-    }
-    put(p, i, x - mi * size / fma(sqrt(spread), splat(root), splat(eps)), n);
-  });
-  return Status::ok;
-}
-
-// Adds Σ x² of one array to *total (double), in chunks of fixed length. args: 0 x, 1 size; result in 2: the sum so far, given in 2
-Status sum_squares(Args& args) {
-  const float* x = args.ptr<float>(0);
-  const int64_t size = args.size(1);
-  constexpr int64_t kChunks = 1024;
-  double sums[kChunks];
-  double total = args.real(2);
-  for (int64_t from = 0; from < size; from += kChunks * kGrain) {
-    const int64_t left = size - from, chunks = left > kChunks * kGrain ? kChunks : (left + kGrain - 1) / kGrain;
-    parallel_for(chunks, 1, [&, from](int64_t begin, int64_t end, int) {
-      for (int64_t c = begin; c < end; ++c) {
-        const int64_t stop = from + (c + 1) * kGrain < size ? from + (c + 1) * kGrain : size;
-        vf sum{};
-        int64_t i = from + c * kGrain;
-        for (; i + kLanes <= stop; i += kLanes) { const vf v = load(x + i); sum = fma(v, v, sum); }
-        if (i < stop) { const vf v = load_n(x + i, static_cast<int>(stop - i)); sum = fma(v, v, sum); }
-        sums[c] = sum_lanes(sum);
-      }
-    });
-    for (int64_t c = 0; c < chunks; ++c) total += sums[c];
-  }
-  args.set(2, total);
-  return Status::ok;
-}
-
 }  // namespace
 }  // namespace ts::TS_ISA
 
 TS_KERNELS(pointwise, {"activation", activation}, {"activation_grad", activation_grad}, {"gated", gated}, {"gated_grad", gated_grad},
-           {"rope", rope}, {"binary", binary}, {"cast", cast}, {"scale_in_place", scale_in_place}, {"add_in_place", add_in_place}, {"sum_rows", sum_rows}, {"take_rows", take_rows}, {"write_rows", write_rows},
-           {"add_rows", add_rows}, {"adamw", adamw}, {"sum_squares", sum_squares})
+           {"rope", rope}, {"binary", binary}, {"cast", cast}, {"scale_in_place", scale_in_place}, {"add_in_place", add_in_place})

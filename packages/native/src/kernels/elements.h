@@ -1,0 +1,38 @@
+// Elements of dense arrays, shared out among the threads, and values of any float dtype.
+#pragma once
+
+#include "core/kernel.h"
+#include "core/pool.h"
+#include "rows.h"
+
+namespace ts::TS_ISA {
+
+// Elements of a range: enough work to be worth another thread.
+constexpr int64_t kGrain = 1 << 14;
+
+// body(i, n): n elements from i, over all threads.
+template <class F>
+inline void each_parallel(int64_t size, const F& body) {
+  parallel_for((size + kGrain - 1) / kGrain, 1, [&](int64_t begin, int64_t end, int) {
+    const int64_t stop = end * kGrain < size ? end * kGrain : size;
+    int64_t i = begin * kGrain;
+    for (; i + kLanes <= stop; i += kLanes) body(i, kLanes);
+    if (i < stop) body(i, static_cast<int>(stop - i));
+  });
+}
+
+TS_INLINE vf read_float(const void* p, DType type, int64_t i, int n) {
+  if (type == DType::float32) return get(static_cast<const float*>(p), i, n);
+  const uint16_t* words = static_cast<const uint16_t*>(p) + i;
+  const vh x = n == kLanes ? load_words(words) : load_words_n(words, n);
+  return type == DType::bfloat16 ? from_bf16(x) : from_f16(x);
+}
+TS_INLINE void write_float(void* p, DType type, int64_t i, vf x, int n) {
+  if (type == DType::float32) return put(static_cast<float*>(p), i, x, n);
+  const vh words = type == DType::bfloat16 ? to_bf16(x) : to_f16(x);
+  uint16_t* to = static_cast<uint16_t*>(p) + i;
+  if (n == kLanes) store_words(to, words);
+  else store_words_n(to, words, n);
+}
+
+}  // namespace ts::TS_ISA
