@@ -28,7 +28,7 @@ export class Fingerprint {
 
   add(ids: ArrayLike<number>): void {
     this.#hash.update(Uint32Array.of(ids.length));
-    this.#hash.update(Uint32Array.from(ids));
+    this.#hash.update(new Uint32Array(ids));
   }
 
   digest(): string {

@@ -76,7 +76,10 @@ async function* encodeAll(
     }
     const before = bosId !== undefined && ids[0] !== bosId ? [bosId] : [];
     const after = eosId !== undefined && ids[ids.length - 1] !== eosId ? [eosId] : [];
-    yield before.length + after.length === 0 ? ids : [...before, ...Array.from(ids), ...after];
+    const whole = [...before];
+    for (let i = 0; i < ids.length; i++) whole.push(ids[i] as number);
+    whole.push(...after);
+    yield whole;
   }
 }
 
@@ -118,7 +121,7 @@ export async function writeTokenIds(
           shard = undefined;
         }
         shard ??= await Shard.create(`tokens-${String(shards.length).padStart(5, '0')}`, create);
-        await shard.add(dtype === 'uint16' ? Uint16Array.from(ids) : Uint32Array.from(ids));
+        await shard.add(dtype === 'uint16' ? new Uint16Array(ids) : new Uint32Array(ids));
         fingerprint.add(ids);
         totals.documents += 1;
         totals.tokens += ids.length;

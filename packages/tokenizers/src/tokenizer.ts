@@ -92,13 +92,13 @@ export class Tokenizer {
    * @throws TokenizerError `invalid_text` for a lone surrogate or a disallowed token, `token_not_found` where the model needs an unknown token and has none.
    */
   encodeIds(text: string, options: EncodeIdsOptions = {}): number[] {
-    return Array.from(this.typedIds(text, options));
+    return this.listIds(text, options).toList();
   }
 
-  private typedIds(text: string, options: EncodeIdsOptions): Int32Array {
+  private listIds(text: string, options: EncodeIdsOptions): IdList {
     const out = new IdList(Math.max(64, text.length >> 2));
     this.appendIds(text, options, out);
-    return out.toArray();
+    return out;
   }
 
   /** @internal Adds the ids of a text to a list. */
@@ -194,7 +194,7 @@ export class Tokenizer {
   encode(text: TextInput, options: EncodeOptions = {}): Encoding {
     const { truncation = this.parts.truncation ?? null, padding = this.parts.padding ?? null, pair } = options;
     if (typeof text === 'string' && pair === undefined && truncation === null && padding === null) {
-      return new Encoding(this.typedIds(text, options), () => this.rows(text, options));
+      return new Encoding(this.listIds(text, options).toArray(), () => this.rows(text, options));
     }
     const rows = this.rows(text, options);
     return Encoding.of(padding === null ? rows : (padRows([rows], padding)[0] as Rows));

@@ -95,7 +95,7 @@ export async function heldOutLoss(
 
 function windowsOf(ids: ArrayLike<number>, window: number): Window[] {
   const windows: Window[] = [];
-  const all = Int32Array.from(ids);
+  const all = new Int32Array(ids);
   for (let at = 0; at + 1 < all.length; at += window) {
     const end = Math.min(at + window, all.length - 1);
     windows.push({ ids: all.subarray(at, end), targets: all.subarray(at + 1, end + 1) });

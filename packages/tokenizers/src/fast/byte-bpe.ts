@@ -2,6 +2,7 @@ import { BytePairs, mergeSymbols } from '../models/bpe-merge';
 import type { Bpe } from '../models/bpe';
 import { byteToChar } from '../text/byte-alphabet';
 import { type AsciiWords, begins } from './ascii-words';
+import { CharSeams } from './char-seams';
 import { Utf8Chunks } from './chunks';
 import type { IdList } from './id-list';
 import type { Scanner, Splitter } from './scanners';
@@ -24,6 +25,8 @@ export class ByteBpe {
   private readonly words = new WordTable();
   /** With `ignoreMerges`: the tokens of the vocabulary, which are taken whole. */
   private readonly tokens: WordTable | null;
+  /** Made at the first word that may have some. */
+  private seams: CharSeams | null = null;
   private readonly pairs: BytePairs;
   private readonly scan: Scanner;
   private readonly ascii: AsciiWords;
@@ -133,6 +136,12 @@ export class ByteBpe {
       }
       if (end === 0) {
         end = this.scan(bytes, at, to);
+        // Two characters of three bytes each, or more.
+        if (end - at >= 6 && ((bytes[end - 3] as number) & 0xf0) === 0xe0) {
+          n = this.encodeParts(bytes, view, at, end, ids, n);
+          at = end;
+          continue;
+        }
         if (end - at <= longestWord) known = words.find(view, at, end);
       }
       if (end - at > longestWord) {
@@ -149,6 +158,36 @@ export class ByteBpe {
         for (let k = set + 1; k <= last; k++) ids[n++] = sets[k] as number;
       }
       at = end;
+    }
+    return n;
+  }
+
+  /** The same for one word, which is cut where no token reaches across. */
+  private encodeParts(
+    bytes: Uint8Array,
+    view: DataView,
+    begin: number,
+    to: number,
+    ids: Int32Array,
+    count: number,
+  ): number {
+    const { words } = this;
+    this.seams ??= seamsOf(this.model.vocab);
+    let n = count;
+    for (let at = begin, end = begin; at < to; at = end) {
+      end = this.seams.next(bytes, at, to);
+      if (end - at > longestWord) {
+        n = this.mergeInto(bytes, view, at, end, ids, n);
+        continue;
+      }
+      const known = words.find(view, at, end);
+      const value = known >= 0 ? words.value(known) : this.learn(bytes, view, at, end);
+      if (value >= 0) ids[n++] = value;
+      else {
+        const { sets } = this;
+        const last = ~value + (sets[~value] as number);
+        for (let k = ~value + 1; k <= last; k++) ids[n++] = sets[k] as number;
+      }
     }
     return n;
   }
@@ -241,22 +280,37 @@ function lettersEnd(view: DataView, from: number, fold: number): number {
   }
 }
 
-/** Tokens as bytes → ids. */
-function tableOf(vocab: ReadonlyMap<string, number>): WordTable {
+/** Calls `take` with the bytes of each token that a text may become; the array is used again. */
+function eachToken(vocab: ReadonlyMap<string, number>, take: (bytes: Uint8Array, length: number, id: number) => void) {
   const byteOf = new Int16Array(1 << 16).fill(-1);
   for (let b = 0; b < 256; b++) byteOf[byteToChar(b).charCodeAt(0)] = b;
-  const table = new WordTable(Number.POSITIVE_INFINITY, vocab.size);
-  const bytes = new Uint8Array(longestToken + 16);
-  const view = new DataView(bytes.buffer);
+  let bytes = new Uint8Array(longestToken + 16);
   next: for (const [token, id] of vocab) {
     const { length } = token;
-    if (length === 0 || length > longestToken) continue;
+    if (length === 0) continue;
+    if (length + 16 > bytes.length) bytes = new Uint8Array(2 * length);
     for (let i = 0; i < length; i++) {
       const byte = byteOf[token.charCodeAt(i)] as number;
       if (byte < 0) continue next;
       bytes[i] = byte;
     }
-    if (table.find(view, 0, length) < 0) table.insert(view, 0, length, id);
+    take(bytes, length, id);
   }
+}
+
+/** Tokens as bytes → ids. */
+function tableOf(vocab: ReadonlyMap<string, number>): WordTable {
+  const table = new WordTable(Number.POSITIVE_INFINITY, vocab.size);
+  eachToken(vocab, (bytes, length, id) => {
+    if (length > longestToken) return;
+    const view = new DataView(bytes.buffer);
+    if (table.find(view, 0, length) < 0) table.insert(view, 0, length, id);
+  });
   return table;
+}
+
+function seamsOf(vocab: ReadonlyMap<string, number>): CharSeams {
+  const seams = new CharSeams();
+  eachToken(vocab, (bytes, length) => seams.add(bytes, length));
+  return seams;
 }

@@ -5,7 +5,7 @@ const chunkUnits = 1 << 16;
  * Places where every scanned pattern ends a word, whatever follows: between a letter and a space before a letter, and
  * behind a newline between a sign and a letter.
  */
-const seam = /[A-Za-z](?= [A-Za-z])|[^\s\u0085]\n(?=\p{L})/gu;
+export const seam = /[A-Za-z](?= [A-Za-z])|[^\s\u0085]\n(?=\p{L})/gu;
 
 /** UTF-8 of a long text in chunks that end between words. */
 export class Utf8Chunks {

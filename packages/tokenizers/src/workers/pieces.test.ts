@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { cut, grouped, pieceOf } from './pieces';
 
 describe('cut', () => {
-  it('leaves nothing out, and cuts between a letter and a space before a letter', () => {
+  it('leaves nothing out, and cuts between a letter and a space before a letter, or a newline and a letter', () => {
     const words = fc.array(fc.constantFrom('word ', 'two  ', '12 ', '日本 ', 'a\n', 'x'.repeat(9000)), {
       minLength: 1,
     });
@@ -17,7 +17,7 @@ describe('cut', () => {
         expect(pieces.at(-1)?.to).toBe(to);
         pieces.slice(1).forEach((piece, i) => {
           expect(piece.from).toBe(pieces[i]?.to);
-          expect(text.slice(piece.from - 1, piece.from + 2)).toMatch(/^[A-Za-z] [A-Za-z]$/);
+          expect(text.slice(piece.from - 2, piece.from + 2)).toMatch(/[A-Za-z] [A-Za-z]$|^\S\n\p{L}/u);
         });
       }),
       { numRuns: 30 },

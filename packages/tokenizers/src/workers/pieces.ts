@@ -1,11 +1,11 @@
+import { seam } from '../fast/chunks';
+
 /** Units of a piece that a long text is cut into: what a worker makes of one stays in its cache. */
 const pieceUnits = 1 << 16;
 /** Units of a task at most, which bounds the memory of one. */
 const mostUnits = 1 << 20;
 /** A task has this share of what a worker will still do: large ones first, as each ends with a message, then small ones. */
 const share = 1 / 3;
-/** Where every scanned pattern ends a word: between a letter and a space before a letter. */
-const seam = /[A-Za-z](?= [A-Za-z])/g;
 
 /** A stretch of one of the texts, and where in the call's list its ids are when they are there. */
 export interface Piece {
@@ -27,9 +27,10 @@ export function cut(text: string, from: number, to: number): Piece[] {
   while (to - begin > pieceUnits) {
     seam.lastIndex = begin + pieceUnits - 1;
     const found = seam.exec(text);
-    if (found === null || found.index + 1 >= to) break;
-    out.push(pieceOf(text, begin, found.index + 1));
-    begin = found.index + 1;
+    const end = found === null ? to : found.index + found[0].length;
+    if (end >= to) break;
+    out.push(pieceOf(text, begin, end));
+    begin = end;
   }
   out.push(pieceOf(text, begin, to));
   return out;
