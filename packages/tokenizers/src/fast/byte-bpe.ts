@@ -27,6 +27,8 @@ export class ByteBpe {
   private readonly tokens: WordTable | null;
   /** Made at the first word that may have some. */
   private seams: CharSeams | null = null;
+  /** With `ignoreMerges`: tokens that no merges make, which only a whole word is. */
+  private readonly wholeOnly = new Set<number>();
   private readonly pairs: BytePairs;
   private readonly scan: Scanner;
   private readonly ascii: AsciiWords;
@@ -145,7 +147,7 @@ export class ByteBpe {
         if (end - at <= longestWord) known = words.find(view, at, end);
       }
       if (end - at > longestWord) {
-        n = this.mergeInto(bytes, view, at, end, ids, n);
+        n = this.put(this.merge(bytes, view, at, end), ids, n);
         at = end;
         continue;
       }
@@ -171,18 +173,20 @@ export class ByteBpe {
     ids: Int32Array,
     count: number,
   ): number {
-    const { words } = this;
-    this.seams ??= seamsOf(this.model.vocab);
+    const { words, wholeOnly } = this;
+    this.seams ??= this.findSeams();
     let n = count;
     for (let at = begin, end = begin; at < to; at = end) {
       end = this.seams.next(bytes, at, to);
+      const isPart = end - at < to - begin;
       if (end - at > longestWord) {
-        n = this.mergeInto(bytes, view, at, end, ids, n);
+        n = this.put(isPart ? this.mergeBytes(bytes, at, end) : this.merge(bytes, view, at, end), ids, n);
         continue;
       }
       const known = words.find(view, at, end);
       const value = known >= 0 ? words.value(known) : this.learn(bytes, view, at, end);
-      if (value >= 0) ids[n++] = value;
+      if (isPart && wholeOnly.size > 0 && wholeOnly.has(value)) n = this.put(this.mergeBytes(bytes, at, end), ids, n);
+      else if (value >= 0) ids[n++] = value;
       else {
         const { sets } = this;
         const last = ~value + (sets[~value] as number);
@@ -190,6 +194,15 @@ export class ByteBpe {
       }
     }
     return n;
+  }
+
+  private findSeams(): CharSeams {
+    const seams = new CharSeams();
+    eachToken(this.model.vocab, (bytes, length, id) => {
+      seams.add(bytes, length);
+      if (this.tokens !== null && length > 1 && this.mergeBytes(bytes, 0, length) > 1) this.wholeOnly.add(id);
+    });
+    return seams;
   }
 
   /** Merges a new word and remembers it: its one id, or the complement of where its ids are. */
@@ -238,26 +251,32 @@ export class ByteBpe {
     if (!this.words.full && this.words.find(view, from, to) < 0) this.remember(view, from, to, ids, begin, end - begin);
   };
 
-  private mergeInto(bytes: Uint8Array, view: DataView, from: number, to: number, ids: Int32Array, n: number): number {
-    const count = this.merge(bytes, view, from, to);
+  /** Adds what has been merged to `ids`. */
+  private put(count: number, ids: Int32Array, n: number): number {
     ids.set(this.symbols.subarray(0, count), n);
     if (this.symbols.length > 1 << 16) this.symbols = new Int32Array(longestWord);
     return n + count;
   }
 
-  /** Merges a word into `symbols`. */
+  /** Merges a word into `symbols`; gives their number. */
   private merge(bytes: Uint8Array, view: DataView, from: number, to: number): number {
-    const { byteIds, model, tokens } = this;
-    const length = to - from;
-    if (this.symbols.length < length) this.symbols = new Int32Array(length);
-    const { symbols } = this;
-    if (tokens !== null && length <= longestToken) {
+    const { tokens } = this;
+    if (tokens !== null && to - from <= longestToken) {
       const whole = tokens.find(view, from, to);
       if (whole >= 0) {
-        symbols[0] = tokens.value(whole);
+        this.symbols[0] = tokens.value(whole);
         return 1;
       }
     }
+    return this.mergeBytes(bytes, from, to);
+  }
+
+  /** The same, by merges alone. */
+  private mergeBytes(bytes: Uint8Array, from: number, to: number): number {
+    const { byteIds, model } = this;
+    const length = to - from;
+    if (this.symbols.length < length) this.symbols = new Int32Array(length);
+    const { symbols } = this;
     if (length <= BytePairs.longest) return this.pairs.merge(bytes, from, to, symbols);
     for (let i = 0; i < length; i++) symbols[i] = byteIds[bytes[from + i] as number] as number;
     return mergeSymbols(symbols, null, length, model.pairs);
@@ -307,10 +326,4 @@ function tableOf(vocab: ReadonlyMap<string, number>): WordTable {
     if (table.find(view, 0, length) < 0) table.insert(view, 0, length, id);
   });
   return table;
-}
-
-function seamsOf(vocab: ReadonlyMap<string, number>): CharSeams {
-  const seams = new CharSeams();
-  eachToken(vocab, (bytes, length) => seams.add(bytes, length));
-  return seams;
 }

@@ -188,6 +188,12 @@ function doubled(array: Int32Array): Int32Array {
   return out;
 }
 
+/** Symbols of words for which a list and a queue are at hand. */
+const usual = 1 << 10;
+const usualNext = new Int32Array(usual);
+const usualPrevious = new Int32Array(usual);
+const usualQueue = new MergeQueue(usual);
+
 /** The same merges in O(n log n): a linked list of symbols and a heap of merges. */
 export function mergeByHeap(
   symbols: Int32Array,
@@ -196,13 +202,15 @@ export function mergeByHeap(
   merges: PairTable,
   dropout: Dropout | null = null,
 ): number {
-  const next = new Int32Array(count);
-  const previous = new Int32Array(count);
+  const isUsual = count <= usual;
+  const next = isUsual ? usualNext : new Int32Array(count);
+  const previous = isUsual ? usualPrevious : new Int32Array(count);
   for (let i = 0; i < count; i++) {
     next[i] = i + 1;
     previous[i] = i - 1;
   }
-  const queue = new MergeQueue(count);
+  const queue = isUsual ? usualQueue : new MergeQueue(count);
+  queue.size = 0;
   const offer = (place: number) => {
     const right = next[place] as number;
     if (right >= count) return;
