@@ -199,8 +199,8 @@ export class ByteBpe {
   private findSeams(): CharSeams {
     const seams = new CharSeams();
     eachToken(this.model.vocab, (bytes, length, id) => {
-      seams.add(bytes, length);
-      if (this.tokens !== null && length > 1 && this.mergeBytes(bytes, 0, length) > 1) this.wholeOnly.add(id);
+      const hasSome = seams.add(bytes, length);
+      if (hasSome && this.tokens !== null && this.mergeBytes(bytes, 0, length) > 1) this.wholeOnly.add(id);
     });
     return seams;
   }

@@ -15,10 +15,13 @@ export class CharSeams {
   /** 1 where a token with fewer than three bytes on a side has these two around the place: the last six bits and four. */
   private readonly partly = new Uint8Array(1 << 10);
 
-  /** Takes a token, its bytes [0, length). */
-  add(bytes: Uint8Array, length: number): void {
-    for (let at = 1; at < length; at++) {
+  /** Takes a token, its bytes [0, length); false if no character of three bytes begins in it. */
+  add(bytes: Uint8Array, length: number): boolean {
+    let found = false;
+    for (let at = 0; at < length; at++) {
       if (!leads(bytes[at] as number)) continue;
+      found = true;
+      if (at === 0) continue;
       const left = Math.min(at, 3);
       // Behind a character of three bytes, or what may be its end.
       if (left === 3 ? !leads(bytes[at - 3] as number) : !continues(bytes[0] as number)) continue;
@@ -26,6 +29,7 @@ export class CharSeams {
       this.crossed.set(packed(bytes, at - left, left), packed(bytes, at, right), 1);
       if (left + right < 6) this.partly[around(bytes, at)] = 1;
     }
+    return found;
   }
 
   /** The first such place behind `from`, or `to`. */
