@@ -7,8 +7,7 @@ namespace ts::TS_ISA {
 
 // kLanes values of a row of `width` from column d on, zeros past its end.
 TS_INLINE vf row_values(const void* data, DType type, int64_t start, int64_t width, int64_t d) {
-  const int64_t left = width - d;
-  const int n = left >= kLanes ? kLanes : left > 0 ? static_cast<int>(left) : 0;
+  const int n = real_lanes(width - d);
   if (type == DType::bfloat16) {
     const uint16_t* p = static_cast<const uint16_t*>(data) + start + d;
     return from_bf16(n == kLanes ? load_words(p) : load_words_n(p, n));
@@ -41,8 +40,7 @@ TS_INLINE void stage_row(const void* data, DType type, int64_t start, int64_t wi
 TS_INLINE void stage_row(const void* data, DType type, int64_t start, int64_t width, int64_t words, bool, uint32_t* out) {
   uint16_t* to = reinterpret_cast<uint16_t*>(out);
   for (int64_t d = 0; d < 2 * words; d += kLanes) {
-    const int64_t left = width - d;
-    const int n = left >= kLanes ? kLanes : left > 0 ? static_cast<int>(left) : 0;
+    const int n = real_lanes(width - d);
     if (type == DType::bfloat16) {
       const uint16_t* p = static_cast<const uint16_t*>(data) + start + d;
       store_words(to + d, n == kLanes ? load_words(p) : load_words_n(p, n));

@@ -1,4 +1,4 @@
-// Elements of dense arrays, shared out among the threads, and values of any float dtype.
+// Elements of dense arrays, shared out among the threads, values of any float dtype, and what look-ups by index share.
 #pragma once
 
 #include "core/kernel.h"
@@ -33,6 +33,29 @@ TS_INLINE void write_float(void* p, DType type, int64_t i, vf x, int n) {
   uint16_t* to = static_cast<uint16_t*>(p) + i;
   if (n == kLanes) store_words(to, words);
   else store_words_n(to, words, n);
+}
+
+// Fails at the first of `count` indices that is outside [0, extent).
+inline Status check_indices(const char* op, const int32_t* index, int64_t count, int64_t extent) {
+  for (int64_t i = 0; i < count; ++i) {
+    if (index[i] >= 0 && index[i] < extent) continue;
+    return fail(Status::index_out_of_range, "[%s] expected indices from 0 to %lld, got %d at place %lld", op,
+                static_cast<long long>(extent - 1), index[i], static_cast<long long>(i));
+  }
+  return Status::ok;
+}
+
+// y (width) = sums of the columns of x (rows, width), rows in order.
+inline void sum_columns(const float* x, int64_t rows, int64_t width, float* y) {
+  parallel_for((width + kLanes - 1) / kLanes, 8, [=](int64_t begin, int64_t end, int) {
+    for (int64_t block = begin; block < end; ++block) {
+      const int64_t i = block * kLanes;
+      const int n = static_cast<int>(width - i < kLanes ? width - i : kLanes);
+      vf sum{};
+      for (int64_t r = 0; r < rows; ++r) sum += get(x + r * width, i, n);
+      put(y, i, sum, n);
+    }
+  });
 }
 
 }  // namespace ts::TS_ISA

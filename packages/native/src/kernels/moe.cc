@@ -3,11 +3,9 @@
 // to their rows' sums. Experts go in ascending order, so a row's sum has one order, and a product's row has the same bits
 // whatever the other rows: the result of a row depends on itself alone.
 #include "activations.h"
-#include "core/kernel.h"
 #include "core/memory.h"
-#include "core/pool.h"
 #include "gemm.h"
-#include "rows.h"
+#include "kernels/elements.h"
 
 namespace ts::TS_ISA {
 namespace {
@@ -191,19 +189,6 @@ void row_gradients(const Call& c, int64_t e, const int64_t* places, int64_t coun
         put(to, f, (c.gated ? s * get(up, f, n) : s) * slope(c.act, x), n);
         if (c.gated) put(to + c.inside, f, s * activate(c.act, x), n);
       });
-    }
-  });
-}
-
-// Column sums of (count, width), rows in order.
-void sum_columns(const float* x, int64_t count, int64_t width, float* y) {
-  parallel_for((width + kLanes - 1) / kLanes, 8, [=](int64_t begin, int64_t end, int) {
-    for (int64_t block = begin; block < end; ++block) {
-      const int64_t i = block * kLanes;
-      const int n = static_cast<int>(width - i < kLanes ? width - i : kLanes);
-      vf sum{};
-      for (int64_t r = 0; r < count; ++r) sum += get(x + r * width, i, n);
-      put(y, i, sum, n);
     }
   });
 }

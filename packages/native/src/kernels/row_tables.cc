@@ -8,18 +8,7 @@ namespace {
 
 // Sums over the first axis, rows in order. args: 0 x, 1 y, 2 rows, 3 width
 Status sum_rows(Args& args) {
-  const float* x = args.ptr<float>(0);
-  float* y = args.ptr<float>(1);
-  const int64_t rows = args.size(2), width = args.size(3);
-  parallel_for((width + kLanes - 1) / kLanes, 8, [=](int64_t begin, int64_t end, int) {
-    for (int64_t block = begin; block < end; ++block) {
-      const int64_t i = block * kLanes;
-      const int n = static_cast<int>(width - i < kLanes ? width - i : kLanes);
-      vf sum{};
-      for (int64_t r = 0; r < rows; ++r) sum += get(x + r * width, i, n);
-      put(y, i, sum, n);
-    }
-  });
+  sum_columns(args.ptr<float>(0), args.size(2), args.size(3), args.ptr<float>(1));
   return Status::ok;
 }
 
@@ -29,10 +18,7 @@ Status take_rows(Args& args) {
   const int32_t* ids = args.ptr<int32_t>(1);
   char* y = args.ptr<char>(2);
   const int64_t count = args.size(3), bytes = args.size(4), rows = args.size(5);
-  for (int64_t i = 0; i < count; ++i) {
-    if (ids[i] < 0 || ids[i] >= rows)
-      return fail(Status::index_out_of_range, "[indexSelect] expected indices from 0 to %lld, got %d", static_cast<long long>(rows - 1), ids[i]);
-  }
+  if (const Status status = check_indices("indexSelect", ids, count, rows); status != Status::ok) return status;
   if (bytes <= 0) return Status::ok;
   parallel_for(count, 64, [=](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; ++i) std::memcpy(y + i * bytes, table + ids[i] * bytes, static_cast<size_t>(bytes));
@@ -49,10 +35,7 @@ Status write_rows(Args& args) {
   const int64_t count = args.size(3), width = args.size(4), rows = args.size(5);
   const DType to = args.dtype(6), from = args.dtype(7);
   if (args.integer(6) > 2 || args.integer(7) > 2) return fail(Status::dtype, "[writeRowsInPlace] expected float dtypes");
-  for (int64_t i = 0; i < count; ++i) {
-    if (ids[i] < 0 || ids[i] >= rows)
-      return fail(Status::index_out_of_range, "[writeRowsInPlace] expected indices from 0 to %lld, got %d at place %lld", static_cast<long long>(rows - 1), ids[i], static_cast<long long>(i));
-  }
+  if (const Status status = check_indices("writeRowsInPlace", ids, count, rows); status != Status::ok) return status;
   const int64_t to_bytes = width * static_cast<int64_t>(dtype_bytes(to)), from_bytes = width * static_cast<int64_t>(dtype_bytes(from));
   // Columns are shared out, in vectors: rows may meet.
   const int64_t vectors = (width + kLanes - 1) / kLanes;
@@ -74,10 +57,7 @@ Status add_rows(Args& args) {
   const int32_t* ids = args.ptr<int32_t>(1);
   float* y = args.ptr<float>(2);
   const int64_t count = args.size(3), width = args.size(4), rows = args.size(5);
-  for (int64_t i = 0; i < count; ++i) {
-    if (ids[i] < 0 || ids[i] >= rows)
-      return fail(Status::index_out_of_range, "[indexAdd] expected indices from 0 to %lld, got %d", static_cast<long long>(rows - 1), ids[i]);
-  }
+  if (const Status status = check_indices("indexAdd", ids, count, rows); status != Status::ok) return status;
   parallel_for((width + 63) / 64, 1, [=](int64_t begin, int64_t end, int) {
     const int64_t stop = end * 64 < width ? end * 64 : width;
     for (int64_t r = 0; r < count; ++r) {

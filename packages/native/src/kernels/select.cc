@@ -1,10 +1,8 @@
 // Order statistics of rows, and look-ups by an index of the same rank.
 #include <cstring>
 
-#include "core/kernel.h"
 #include "core/memory.h"
-#include "core/pool.h"
-#include "simd.h"
+#include "kernels/elements.h"
 
 namespace ts::TS_ISA {
 namespace {
@@ -121,13 +119,7 @@ struct LookUp {
   }
   Status check(const char* op) const {
     if (axes < 1 || axes > kMaxAxes || axis < 0 || axis >= axes) return fail(Status::value, "[%s] expected 1 to %d axes", op, kMaxAxes);
-    const int64_t size = product(0, axes);
-    for (int64_t i = 0; i < size; ++i) {
-      if (index[i] >= 0 && index[i] < extent) continue;
-      return fail(Status::index_out_of_range, "[%s] expected indices from 0 to %lld, got %d at place %lld", op,
-                  static_cast<long long>(extent - 1), index[i], static_cast<long long>(i));
-    }
-    return Status::ok;
+    return check_indices(op, index, product(0, axes), extent);
   }
   // visit(place in index, place in the large array) for [begin, end) of the index, in order.
   template <class F>
