@@ -6,12 +6,10 @@ import { CharSeams } from './char-seams';
 import { Utf8Chunks } from './chunks';
 import type { IdList } from './id-list';
 import type { Scanner, Splitter } from './scanners';
+import { eachToken, longestToken, tableOf } from './token-bytes';
 import type { Utf8 } from './utf8';
 import type { WordLog } from './word-log';
 import { WordTable, longestWord } from './word-table';
-
-/** No vocabulary has longer tokens than this, in bytes; longer words are never looked up whole. */
-const longestToken = 4096;
 
 /** New words after which threads exchange them: rarely, and they merge the same ones at the beginning of a text. */
 const wordsBetween = 64;
@@ -297,33 +295,4 @@ function lettersEnd(view: DataView, from: number, fold: number): number {
     const others = nonLetters(view.getInt32(at, true), fold);
     if (others !== 0) return at + ((31 - Math.clz32(others & -others)) >> 3);
   }
-}
-
-/** Calls `take` with the bytes of each token that a text may become; the array is used again. */
-function eachToken(vocab: ReadonlyMap<string, number>, take: (bytes: Uint8Array, length: number, id: number) => void) {
-  const byteOf = new Int16Array(1 << 16).fill(-1);
-  for (let b = 0; b < 256; b++) byteOf[byteToChar(b).charCodeAt(0)] = b;
-  let bytes = new Uint8Array(longestToken + 16);
-  next: for (const [token, id] of vocab) {
-    const { length } = token;
-    if (length === 0) continue;
-    if (length + 16 > bytes.length) bytes = new Uint8Array(2 * length);
-    for (let i = 0; i < length; i++) {
-      const byte = byteOf[token.charCodeAt(i)] as number;
-      if (byte < 0) continue next;
-      bytes[i] = byte;
-    }
-    take(bytes, length, id);
-  }
-}
-
-/** Tokens as bytes → ids. */
-function tableOf(vocab: ReadonlyMap<string, number>): WordTable {
-  const table = new WordTable(Number.POSITIVE_INFINITY, vocab.size);
-  eachToken(vocab, (bytes, length, id) => {
-    if (length > longestToken) return;
-    const view = new DataView(bytes.buffer);
-    if (table.find(view, 0, length) < 0) table.insert(view, 0, length, id);
-  });
-  return table;
 }

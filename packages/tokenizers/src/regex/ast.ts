@@ -70,8 +70,17 @@ export function childrenOf(node: Node): readonly Node[] {
 
 /** The node with other ones within it. */
 export function withChildren(node: Node, change: (node: Node) => Node): Node {
-  if ('items' in node) return { ...node, items: node.items.map(change) } as unknown as Node;
-  return 'item' in node ? { ...node, item: change(node.item) } : node;
+  switch (node.type) {
+    case 'sequence':
+    case 'choice':
+      return { ...node, items: node.items.map(change) };
+    case 'condition':
+      return { ...node, items: [change(node.items[0]), change(node.items[1]), change(node.items[2])] };
+    case 'absent':
+      return { ...node, items: [change(node.items[0]), change(node.items[1])] };
+    default:
+      return 'item' in node ? { ...node, item: change(node.item) } : node;
+  }
 }
 
 /** Whether a node, or one within it, is of a kind. */

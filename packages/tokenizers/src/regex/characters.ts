@@ -1,13 +1,8 @@
-import { utf8Length } from '../text/unicode';
+import { unitsAt, utf8Length } from '../text/unicode';
 
 /** The place one character before another, -1 before the first. */
 export function placeBefore(text: string, at: number): number {
-  return at > 1 && widthAt(text, at - 2) === 2 ? at - 2 : at - 1;
-}
-
-/** Code units of the character at a place. */
-export function widthAt(text: string, at: number): number {
-  return (text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1;
+  return at > 1 && unitsAt(text, at - 2) === 2 ? at - 2 : at - 1;
 }
 
 /** Whether a text is a group's again but for case. Oniguruma reads as many bytes of UTF-8 as the group has. */

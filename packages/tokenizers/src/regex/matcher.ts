@@ -1,7 +1,8 @@
 import { TokenizerError } from '../errors';
+import { unitsAt } from '../text/unicode';
 import { anchors } from './anchors';
 import type { Anchor, Backreference, Node } from './ast';
-import { placeBefore, sameFolded, widthAt } from './characters';
+import { placeBefore, sameFolded } from './characters';
 import { graphemePattern } from './grapheme';
 import { parsePattern } from './parse';
 import { Program } from './program';
@@ -68,13 +69,13 @@ export class Matcher extends Trail {
     for (let at = 0; at <= text.length; ) {
       const end = this.run(text, at);
       if (end < 0) {
-        at += widthAt(text, at);
+        at += unitsAt(text, at);
         continue;
       }
       const kept = this.at(keepSlot);
       const start = kept < 0 ? at : Math.min(kept, end);
       // An empty match right behind the last one is none: the search goes on a character later.
-      if (end === start && end === lastEnd) at += widthAt(text, at);
+      if (end === start && end === lastEnd) at += unitsAt(text, at);
       else {
         out.push(start, end);
         lastEnd = end;

@@ -1,5 +1,6 @@
 import { TokenizerError } from '../errors';
 import type { Matches } from '../text/aligned-text';
+import { unitsAt } from '../text/unicode';
 import type { Dialect } from './ast';
 import { Matcher } from './matcher';
 import { parsePattern } from './parse';
@@ -68,7 +69,7 @@ function allMatches(expression: RegExp, text: string, pattern: string): number[]
         out.push(m.index, end);
         lastEnd = end;
       }
-      if (end === m.index) expression.lastIndex += (text.codePointAt(end) ?? 0) > 0xffff ? 2 : 1;
+      if (end === m.index) expression.lastIndex += unitsAt(text, end);
     }
   } catch (cause) {
     // The engine's backtracking stack is full.

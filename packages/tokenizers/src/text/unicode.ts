@@ -25,7 +25,7 @@ export function utf8Length(codePoint: number): number {
 
 /** Code units of the character at a place: 1 or 2. */
 export function unitsAt(text: string, at: number): number {
-  return (text.charCodeAt(at) & 0xfc00) === 0xd800 && at + 1 < text.length ? 2 : 1;
+  return (text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1;
 }
 
 /** True if the text has characters of two code units. */
