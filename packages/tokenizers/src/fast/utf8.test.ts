@@ -15,27 +15,19 @@ const units = fc.array(
 );
 
 describe('Utf8', () => {
-  it('writes UTF-16 units as it writes the text that they are, and refuses the same lone surrogates', () => {
+  it('writes any text with zero bytes behind it, and refuses lone surrogates by their place', () => {
+    const utf8 = new Utf8();
     fc.assert(
-      fc.property(units, units, fc.nat(1000), (list, around, place) => {
+      fc.property(units, fc.nat(1000), (list, place) => {
         const text = String.fromCharCode(...list);
-        const memory = new Uint16Array(new SharedArrayBuffer(2 * (list.length + 2 * around.length)));
-        memory.set([...around, ...list, ...around]);
-        const utf8 = new Utf8();
-        const write = () => utf8.writeUnits(memory, around.length, around.length + list.length, place);
         const lone = text.search(/[\ud800-\udfff]/u);
         if (lone >= 0) {
-          expect(write).toThrow(`place ${place + lone};`);
           expect(() => utf8.writeText(text, place)).toThrow(`place ${place + lone};`);
           return;
         }
-        write();
+        utf8.writeText(text, place);
         expect(decoder.decode(utf8.bytes.subarray(0, utf8.length))).toBe(text);
         expect([...utf8.bytes.subarray(utf8.length, utf8.length + 16)]).toEqual(new Array(16).fill(0));
-        const { length } = utf8;
-        utf8.writeText(text, place);
-        expect(utf8.length).toBe(length);
-        expect(decoder.decode(utf8.bytes.subarray(0, length))).toBe(text);
       }),
       { numRuns: 2000 },
     );

@@ -11,14 +11,9 @@ import { findLoneSurrogate } from './unicode';
 export function checkText(text: string, offset = 0, word?: number): void {
   const at = findLoneSurrogate(text);
   if (at < 0) return;
-  throw loneSurrogate(offset + at, word);
-}
-
-/** The error for a lone surrogate at a place of a text or of one of the given words. */
-export function loneSurrogate(place: number, word?: number): TokenizerError {
   const where = word === undefined ? '' : ` of word ${word}`;
-  return new TokenizerError(
+  throw new TokenizerError(
     'invalid_text',
-    `[encode] expected well-formed text, got a lone surrogate at place ${place}${where}; text.toWellFormed() replaces it`,
+    `[encode] expected well-formed text, got a lone surrogate at place ${offset + at}${where}; text.toWellFormed() replaces it`,
   );
 }

@@ -19,27 +19,25 @@ function open({ json, ranks }: TokenizerData): Tokenizer {
 function encode(tokenizer: Tokenizer, { units, ends, places, ids, allowedSpecial }: EncodeTask): EncodeAnswer {
   const counts = new Int32Array(ends.length);
   const { quick } = tokenizer;
-  let from = 0;
+  const memory = Buffer.from(units.buffer);
+  const texts = Array.from(ends, (end, i) => [ends[i - 1] ?? 0, end] as const);
   if (ids !== null && quick !== null) {
     let n = 0;
-    ends.forEach((to, i) => {
-      utf8.writeUnits(units, from, to, places[i] as number);
+    texts.forEach(([from, to], i) => {
+      utf8.writeText(memory.toString('utf16le', 2 * from, 2 * to), places[i] as number);
       const end = quick.encodeBytes(utf8, ids, n);
       counts[i] = end - n;
       n = end;
-      from = to;
     });
     quick.exchange();
     return { ids: null, counts };
   }
   const out = new IdList();
-  const bytes = Buffer.from(units.buffer);
-  ends.forEach((to, i) => {
+  texts.forEach(([from, to], i) => {
     const before = out.length;
-    const text = bytes.toString('utf16le', 2 * from, 2 * to);
+    const text = memory.toString('utf16le', 2 * from, 2 * to);
     tokenizer.appendIds(text, { addSpecialTokens: false, allowedSpecial }, out);
     counts[i] = out.length - before;
-    from = to;
   });
   return { ids: out.toArray(), counts };
 }

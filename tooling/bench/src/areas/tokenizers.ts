@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Tokenizer, tiktokenEncodings, tokenizerFromTiktoken, trainBpe } from '@tessera-llm/tokenizers';
 import { TokenizerPool } from '@tessera-llm/tokenizers/pool';
 import { type Area, type Case, type Peer, Unavailable } from '../area';
+import { collectGarbage } from '../garbage';
 import { Passes } from '../passes';
 
 /** Published rank files that gpt-tokenizer carries. */
@@ -113,11 +114,15 @@ function poolCase(name: Encoding, nodePeers: string | null): Case {
       const passes = await Passes.open(made, text, other, apart);
       return {
         async run() {
+          // Where all cores are at work, collecting the figures before would take its time from them.
+          collectGarbage();
           const seconds: Record<string, number> = { [alone]: firstPass(made, text) };
           for (const pool of opened) {
             pool.clearCache();
+            collectGarbage();
             seconds[workersName(pool.workers)] = await secondsOf(() => pool.encode(text));
           }
+          collectGarbage();
           seconds[both] = await secondsOf(() => passes.run());
           return seconds;
         },
