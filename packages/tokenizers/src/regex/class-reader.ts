@@ -1,17 +1,10 @@
 import { escapes, posix, quote, rustWordSource, wordSource } from './classes';
 import { Cursor } from './cursor';
+import { propertyOf } from './properties';
 
 /** Any character. */
 export const anything = '[\\0-\\u{10ffff}]';
 const controls: Readonly<Record<string, number>> = { n: 10, r: 13, t: 9, f: 12, v: 11, a: 7, e: 27 };
-
-/** Properties of Oniguruma's own. */
-const properties: Readonly<Record<string, string>> = {
-  ...posix,
-  any: '\\0-\\u{10ffff}',
-  word: wordSource,
-  punct: '\\p{P}',
-};
 
 /** Reads classes and escaped characters as members of JavaScript's `v`-mode classes. */
 export class ClassReader extends Cursor {
@@ -93,7 +86,7 @@ export class ClassReader extends Cursor {
     if (property) {
       const name = property[3] ?? property[5] ?? '';
       const negative = ((property[1] ?? property[4]) === 'P') !== (property[2] === '^');
-      return this.property(name, negative);
+      return this.property(name, negative, inClass);
     }
     // Beyond ASCII, `\\x` gives bytes of UTF-8 in Oniguruma.
     const bytes = oniguruma ? this.match(/x[89A-Fa-f][0-9A-Fa-f](?:\\x[89ABab][0-9A-Fa-f])*/y) : null;
@@ -143,30 +136,13 @@ export class ClassReader extends Cursor {
     return char.codePointAt(0) as number;
   }
 
-  private property(name: string, negative: boolean): string {
-    const lower = name.toLowerCase().replace(/[\s_-]/g, '');
-    const inner = Object.hasOwn(properties, lower) ? properties[lower] : undefined;
-    if (inner !== undefined) {
-      const content = this.dialect === 'rust' ? inner : this.limited(lower, inner);
-      return negative ? `[^${inner.includes('--') ? `[${content}]` : content}]` : `[${content}]`;
-    }
-    const p = negative ? 'P' : 'p';
-    const spelled = /^[a-z]{1,2}$/.test(lower) ? (lower[0] as string).toUpperCase() + lower.slice(1) : name;
-    const camel = name
-      .split(/[\s_-]+/)
-      .map((w) => w.charAt(0).toUpperCase() + w.slice(1).toLowerCase())
-      .join('_');
-    if (this.dialect === 'oniguruma' && name.includes('='))
-      this.fail(`the property ${JSON.stringify(name)}`, 'unsupported');
-    for (const candidate of [spelled, name, `Script=${name}`, camel, `Script=${camel}`]) {
-      try {
-        new RegExp(`\\p{${candidate}}`, 'v');
-        return `\\${p}{${candidate}}`;
-      } catch {
-        // Not a name that JavaScript knows: try the next spelling.
-      }
-    }
-    return this.fail(`the property ${JSON.stringify(name)}`, 'unsupported');
+  private property(name: string, negative: boolean, inClass: boolean): string {
+    const oniguruma = this.dialect === 'oniguruma';
+    const found = oniguruma && name.includes('=') ? null : propertyOf(name, inClass);
+    if (found === null) return this.fail(`the property ${JSON.stringify(name)}`, 'unsupported');
+    const { source, posix } = found;
+    const content = oniguruma && posix !== null ? this.limited(posix, source) : source;
+    return negative ? `[^${source.includes('--') ? `[${content}]` : content}]` : `[${content}]`;
   }
 }
 
