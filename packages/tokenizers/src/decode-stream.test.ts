@@ -25,4 +25,11 @@ describe('DecodeStream', () => {
       expect(() => tokenizer.decode([1, id])).toThrow(/\[decode\] expected ids/);
     }
   });
+
+  it('is as before where one of several ids is refused', () => {
+    const stream = Tokenizer.fromJSON({ model: words }).decodeStream();
+    expect(stream.push(1)).toBe('a');
+    expect(() => stream.push([2, 9])).toThrow(/\[decode\] expected ids/);
+    expect(stream.push([2])).toBe(' b');
+  });
 });

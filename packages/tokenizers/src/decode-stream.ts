@@ -35,13 +35,15 @@ export class DecodeStream {
     return this.decoder?.stream(false) ?? spaced();
   }
 
-  /** The text that this id, or these, settle; may be empty. */
+  /**
+   * The text that this id, or these, settle; may be empty.
+   *
+   * @throws TokenizerError as `decode` for an id outside the vocabulary: the stream then is as if none of them had come.
+   */
   push(ids: number | Iterable<number>): string {
+    const tokens = typeof ids === 'number' ? [this.tokenOf(ids)] : Array.from(ids, this.tokenOf);
     let text = '';
-    for (const id of typeof ids === 'number' ? [ids] : ids) {
-      const token = this.tokenOf(id);
-      if (token !== null) text += this.stream.push(token).join('');
-    }
+    for (const token of tokens) if (token !== null) text += this.stream.push(token).join('');
     return text;
   }
 

@@ -20,6 +20,20 @@ describe('byte-level BPE', () => {
     );
   });
 
+  it('with dropout, ids, offsets and tokens are of the same cuts', () => {
+    const json = tokenizer.toJSON() as { model: object };
+    const random = Tokenizer.fromJSON({ ...json, model: { ...json.model, dropout: 0.5 } });
+    const text = corpus.join(' ');
+    const lengths = new Set<number>();
+    for (let i = 0; i < 20; i++) {
+      const encoding = random.encode(text);
+      expect(encoding.offsets.length).toBe(encoding.ids.length);
+      expect(encoding.tokens).toEqual(Array.from(encoding.ids, (id) => random.idToToken(id)));
+      lengths.add(encoding.ids.length);
+    }
+    expect(lengths.size).toBeGreaterThan(1);
+  });
+
   it('streams the same text whatever the ids are, and never half a character', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 0, max: 299 }), { maxLength: 40 }), (ids) => {

@@ -138,7 +138,7 @@ export class Tokenizer {
 
   /**
    * Forgets the words that it has met, as `clear_cache` of Hugging Face's models: the next text is a first one again. The
-   * cache is bounded without it; byte-level BPE keeps its memory, some 8 MB at the most, for the words to come.
+   * cache is bounded without it; byte-level BPE keeps its memory, some 16 MB at the most, for the words to come.
    */
   clearCache(): void {
     this.parts.model.clearCache?.();
@@ -193,7 +193,9 @@ export class Tokenizer {
    */
   encode(text: TextInput, options: EncodeOptions = {}): Encoding {
     const { truncation = this.parts.truncation ?? null, padding = this.parts.padding ?? null, pair } = options;
-    if (typeof text === 'string' && pair === undefined && truncation === null && padding === null) {
+    const isPlain = typeof text === 'string' && pair === undefined && truncation === null && padding === null;
+    // What is made later must be of the same cuts.
+    if (isPlain && this.parts.model.random !== true) {
       return new Encoding(this.listIds(text, options).toArray(), () => this.rows(text, options));
     }
     const rows = this.rows(text, options);

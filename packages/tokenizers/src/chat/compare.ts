@@ -44,7 +44,7 @@ export function equal(run: Run, a: Value, b: Value): boolean {
 }
 
 /** Order by code points, as Python has it; UTF-16 units have another one. */
-export function compareText(a: string, b: string): number {
+function compareText(a: string, b: string): number {
   for (let i = 0; i < a.length && i < b.length; i++) {
     let [x, y] = [a.charCodeAt(i), b.charCodeAt(i)];
     if (x === y) continue;

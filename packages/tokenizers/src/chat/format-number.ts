@@ -4,7 +4,7 @@ import type { Run } from './run';
 import { type Num, describe, text } from './values';
 
 /** How a number is shown, in the terms that Python's two format languages share. */
-export interface NumberStyle {
+interface NumberStyle {
   /** `d`, `f`, `e`, `x` and so on; empty for Python's own choice. */
   readonly type: string;
   readonly precision: number | null;

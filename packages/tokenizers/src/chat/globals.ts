@@ -34,7 +34,7 @@ const months = [
 ];
 
 /** `strftime` of Python in the C locale, local time. */
-export function strftime(date: Date, format: string): string {
+function strftime(date: Date, format: string): string {
   const two = (value: number, fill = '0') => String(value).padStart(2, fill);
   const hour12 = date.getHours() % 12 || 12;
   const start = new Date(date.getFullYear(), 0, 1);

@@ -3,7 +3,7 @@ import { placeOf } from './run';
 import { type Segment, cut } from './source';
 
 /** What a token is; text between tags is one token, and so are the beginning and the end of a tag. */
-export type TokenType =
+type TokenType =
   | 'text'
   | 'expression_begin'
   | 'statement_begin'

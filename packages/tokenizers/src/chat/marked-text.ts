@@ -28,7 +28,7 @@ function firstAfter(marks: Marks, from: number): number {
 }
 
 /** True if a mark has a unit in common with [from, to). */
-export function touches(marks: Marks, from: number, to: number): boolean {
+function touches(marks: Marks, from: number, to: number): boolean {
   const at = 2 * firstAfter(marks, from);
   return at < marks.length && (marks[at] as number) < to;
 }

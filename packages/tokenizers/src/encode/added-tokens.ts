@@ -49,6 +49,13 @@ function touched(stretches: readonly (readonly [number, number])[], from: number
 function fitsAllowed(allowed: AllowedSpecial): Fits | null {
   if (typeof allowed === 'string') return null;
   if ('outside' in allowed) return (token, from, to) => !token.special || !touched(allowed.outside, from, to);
+  return allows(allowed);
+}
+
+/** Whether a token may be found, leaving aside where. */
+function allows(allowed: AllowedSpecial): (token: AddedToken) => boolean {
+  if (allowed === 'none') return (token) => !token.special;
+  if (allowed === 'all' || 'outside' in allowed) return () => true;
   const set = new Set(allowed);
   return (token) => !token.special || set.has(token.content);
 }
@@ -182,17 +189,9 @@ export class AddedTokens {
     return this.normal === null || this.normalizer === null || typeof allowed !== 'object' || !('outside' in allowed);
   }
 
-  private accept(allowed: AllowedSpecial): (token: AddedToken) => boolean {
-    if (allowed === 'all') return () => true;
-    if (allowed === 'none') return (token) => !token.special;
-    if ('outside' in allowed) return () => true;
-    const set = new Set(allowed);
-    return (token) => !token.special || set.has(token.content);
-  }
-
   /** A special token that a text must not have but has, or null. */
   findDisallowed(text: string, allowed: AllowedSpecial, disallowed: 'all' | readonly string[]): string | null {
-    const accept = this.accept(allowed);
+    const accept = allows(allowed);
     const unwanted = disallowed === 'all' ? null : new Set(disallowed);
     const found = this.list.find(
       (token) =>
@@ -206,7 +205,7 @@ export class AddedTokens {
 
   /** Stretches of the given text by the tokens that are sought in it. */
   stretches(text: string, allowed: AllowedSpecial): Stretch[] {
-    return this.raw.find(text, this.accept(allowed), fitsAllowed(allowed));
+    return this.raw.find(text, allows(allowed), fitsAllowed(allowed));
   }
 
   /** Units [from, to) of a normalised text by the tokens that are sought in one; see `placeless`. */
@@ -215,13 +214,13 @@ export class AddedTokens {
     const fits = fitsAllowed(allowed);
     const shifted: Fits | null = fits && ((token, start, end) => fits(token, from + start, from + end));
     return this.normal
-      .find(text.slice(from, to), this.accept(allowed), shifted)
+      .find(text.slice(from, to), allows(allowed), shifted)
       .map((stretch) => ({ from: from + stretch.from, to: from + stretch.to, token: stretch.token }));
   }
 
   /** The text in parts, normalised between the tokens. */
   split(text: AlignedText, allowed: AllowedSpecial): Part[] {
-    const accept = this.accept(allowed);
+    const accept = allows(allowed);
     const fits = fitsAllowed(allowed);
     // Places in a text on its way are turned into places in the given one.
     const within = (part: AlignedText): Fits | null =>

@@ -127,3 +127,16 @@ describe('the quick way between added tokens', () => {
     );
   });
 });
+
+describe('words of many tokens', () => {
+  it('are forgotten together when their ids are too many, and encoded as before', async () => {
+    // No merges: seventeen ids a word, so that they come to an end before the words do.
+    const tokenizer = await trainBpe(['a'], { vocabSize: 257 });
+    const letters = (i: number) => i.toString(26).replace(/\d/g, (digit) => 'qrstuvwxyz'.charAt(Number(digit)));
+    const words = Array.from({ length: 70_000 }, (_, i) => letters(i).padStart(16, 'b'));
+    const text = ` ${[...words, ...words.slice(-100), ...words.slice(0, 100)].join(' ')}`;
+    const ids = tokenizer.encodeIds(text);
+    expect(ids.length).toBe(text.length);
+    expect(tokenizer.decode(ids)).toBe(text);
+  });
+});

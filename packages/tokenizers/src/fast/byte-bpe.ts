@@ -11,6 +11,8 @@ import type { Utf8 } from './utf8';
 import type { WordLog } from './word-log';
 import { WordTable, longestWord } from './word-table';
 
+/** Numbers of `sets` after which all words are forgotten, 4 MB: some eight for each word that is remembered. */
+const mostIds = 1 << 20;
 /** New words after which threads exchange them: rarely, and they merge the same ones at the beginning of a text. */
 const wordsBetween = 64;
 
@@ -226,8 +228,9 @@ export class ByteBpe {
       this.sets[this.used] = count;
       for (let k = 0; k < count; k++) this.sets[this.used + 1 + k] = ids[begin + k] as number;
     }
-    if (!this.words.insert(view, from, to, value)) {
-      // The table is empty again; this word's ids stay where they are for the caller.
+    if (this.used > mostIds) this.words.clear();
+    if (this.used > mostIds || !this.words.insert(view, from, to, value)) {
+      // The table is empty now; this word's ids are still there for the caller.
       const at = count > 1 ? this.used : 0;
       if (count > 1) this.sets.copyWithin(0, at, at + count + 1);
       this.used = 0;
@@ -246,7 +249,8 @@ export class ByteBpe {
     begin: number,
     end: number,
   ): void => {
-    if (!this.words.full && this.words.find(view, from, to) < 0) this.remember(view, from, to, ids, begin, end - begin);
+    if (!this.words.full && this.used < mostIds && this.words.find(view, from, to) < 0)
+      this.remember(view, from, to, ids, begin, end - begin);
   };
 
   /** Adds what has been merged to `ids`. */

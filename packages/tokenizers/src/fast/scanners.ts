@@ -35,7 +35,7 @@ function blank(bytes: Uint8Array, from: number, end: number): number {
 }
 
 /** GPT-2's pattern. With `digits`, each number character was a word of its own before (SmolLM's pre-tokenizer). */
-export function gpt2Scanner(digits: boolean): Scanner {
+function gpt2Scanner(digits: boolean): Scanner {
   return (bytes, from, end) => {
     const short = contraction(bytes, from, end, false);
     if (short > 0) return from + short;
@@ -65,7 +65,7 @@ interface Cl100kOptions {
 }
 
 /** The pattern of cl100k_base, Llama 3 and Qwen. */
-export function cl100kScanner({ digits, wholeTail, marks }: Cl100kOptions): Scanner {
+function cl100kScanner({ digits, wholeTail, marks }: Cl100kOptions): Scanner {
   const word = marks ? letter | mark : letter;
   return (bytes, from, end) => {
     const first = bytes[from] as number;
@@ -109,7 +109,7 @@ function blankLines(bytes: Uint8Array, from: number, end: number, wholeTail: boo
 }
 
 /** The pattern of o200k_base: words cut where lower case turns to upper, contractions at their end. */
-export function o200kScanner(bytes: Uint8Array, from: number, end: number): number {
+function o200kScanner(bytes: Uint8Array, from: number, end: number): number {
   const first = bytes[from] as number;
   const c = classAt(bytes, from);
   const anyCase = upper | lower;

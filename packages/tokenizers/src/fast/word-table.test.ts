@@ -55,4 +55,17 @@ describe('WordTable', () => {
     expect(table.insert(view, from, to, 0)).toBe(false);
     expect(table.size).toBe(0);
   });
+
+  it('forgets all when the copies of long words are too many', () => {
+    const table = new WordTable(1000);
+    const word = (i: number) => placed(new TextEncoder().encode(`${i}`.padStart(100, '-')));
+    let added = 0;
+    for (; added < 1000; added++) {
+      const { view, from, to } = word(added);
+      expect(table.find(view, from, to)).toBe(-1);
+      if (!table.insert(view, from, to, added)) break;
+    }
+    expect(added).toBe(160);
+    expect(table.size).toBe(0);
+  });
 });

@@ -4,8 +4,10 @@ const valueAt = 5;
 const firstSlots = 1 << 13;
 /** Share of the slots that words take before there are more: memory met at random costs more than a second look. */
 const fullest = 5 / 8;
-/** Most words that are remembered by default; then all are forgotten. Bounds the memory to some 8 MB. */
+/** Most words that are remembered by default, 8 MB of slots; then all are forgotten. */
 const mostWords = 1 << 17;
+/** Bytes of copies for each of the most words; then all are forgotten too. */
+const copiedShare = 16;
 /** Longer words are not remembered. */
 export const longestWord = 128;
 /** A longer word's key is a hash of it and a copy. */
@@ -52,7 +54,7 @@ export class WordTable {
 
   /** Whether the next word makes it forget all others. */
   get full(): boolean {
-    return this.words >= this.most;
+    return this.words >= this.most || this.copied >= copiedShare * this.most;
   }
 
   /**

@@ -109,6 +109,10 @@ export class Bpe implements Model {
     return this.tokens[id];
   }
 
+  get random(): boolean {
+    return this.dropout !== null;
+  }
+
   tokenize(word: string): Pieces {
     return this.dropout === null ? this.cache.get(word) : this.cut(word);
   }

@@ -17,6 +17,8 @@ export interface Model {
   /** The token of an id, or undefined. */
   token(id: number): string | undefined;
   tokenize(word: string): Pieces;
+  /** It may cut the same word otherwise each time, as BPE with dropout; default false. */
+  readonly random?: boolean;
   /** Stretches of a long word that can be encoded one by one with the same result; default the word itself. */
   segments?(word: string): Iterable<string>;
   /** Forgets the words that it has met; default it keeps none. */

@@ -68,6 +68,6 @@ export abstract class GroupReader extends EscapeReader {
   }
 }
 
-export function choiceOf(items: readonly Node[]): Node {
+function choiceOf(items: readonly Node[]): Node {
   return items.length === 1 ? (items[0] as Node) : { type: 'choice', items };
 }

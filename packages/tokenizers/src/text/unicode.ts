@@ -29,7 +29,7 @@ export function unitsAt(text: string, at: number): number {
 }
 
 /** True if the text has characters of two code units. */
-export function hasAstral(text: string): boolean {
+function hasAstral(text: string): boolean {
   return /[\ud800-\udbff]/.test(text);
 }
 

@@ -35,6 +35,8 @@ export interface CountThreadsOptions {
 class CountThread {
   private readonly worker: Worker;
   private readonly waiting: PromiseWithResolvers<readonly PackedWords[]>[] = [];
+  /** Why it can count no more, or null. */
+  private broken: TokenizerError | null = null;
 
   constructor(data: CountWorkerData) {
     this.worker = new Worker(new URL('./count-worker.js', import.meta.url), { workerData: data });
@@ -43,19 +45,24 @@ class CountThread {
       if ('parts' in answer) task?.resolve(answer.parts);
       else task?.reject(new TokenizerError(answer.error.code, answer.error.message));
     });
-    const fail = (cause: unknown) => {
-      for (const task of this.waiting.splice(0)) task.reject(cause);
-    };
-    this.worker.on('error', fail);
-    this.worker.on('exit', (code) => fail(new Error(`[train] a counting thread ended with code ${code}`)));
+    this.worker.on('error', (cause) => this.break(`failed: ${cause.message}`, cause));
+    this.worker.on('exit', (code) => this.break(`ended with code ${code}`));
+  }
+
+  private break(what: string, cause?: unknown): void {
+    this.broken ??= new TokenizerError('worker_failed', `[train] a counting thread ${what}`, { cause });
+    for (const task of this.waiting.splice(0)) task.reject(this.broken);
   }
 
   count(task: CountTask): Promise<readonly PackedWords[]> {
     const answer = deferred<readonly PackedWords[]>();
     // Who waits for an earlier batch may fail first.
     answer.promise.catch(() => {});
-    this.waiting.push(answer);
-    this.worker.postMessage(task);
+    if (this.broken !== null) answer.reject(this.broken);
+    else {
+      this.waiting.push(answer);
+      this.worker.postMessage(task);
+    }
     return answer.promise;
   }
 

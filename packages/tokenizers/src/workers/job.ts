@@ -1,5 +1,6 @@
 import type { AllowedSpecial } from '../encode/added-tokens';
 import type { IdList } from '../fast/id-list';
+import { isOfUse } from '../fast/utf8';
 import type { EncodeTask, EncodedTexts } from './messages';
 import type { Piece } from './pieces';
 
@@ -9,6 +10,8 @@ export interface Slot {
   ids: Int32Array | null;
 }
 
+/** Units of a task whose memory is kept for others; only a text that can't be cut makes a larger task. */
+const mostKept = 1 << 21;
 /** A unit of text takes at most three bytes of UTF-8, and each of these at most one id. */
 const idsOfUnit = 3;
 
@@ -36,8 +39,9 @@ export class Job {
   /** Writes the texts. */
   write(slot: Slot): EncodeTask {
     const most = this.pieces.reduce((sum, { from, to }) => sum + to - from, 0);
-    if (slot.units === null || slot.units.length < 2 * most) slot.units = Buffer.from(new SharedArrayBuffer(2 * most));
-    if (this.quick && (slot.ids === null || slot.ids.length < idsOfUnit * most))
+    if (slot.units === null || !isOfUse(slot.units.length, 2 * most, 2 * mostKept))
+      slot.units = Buffer.from(new SharedArrayBuffer(2 * most));
+    if (this.quick && (slot.ids === null || !isOfUse(slot.ids.length, idsOfUnit * most, idsOfUnit * mostKept)))
       slot.ids = new Int32Array(new SharedArrayBuffer(4 * idsOfUnit * most));
     let at = 0;
     const ends = Int32Array.from(this.pieces, ({ text, from, to }) => {

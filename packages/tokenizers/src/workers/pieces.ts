@@ -2,7 +2,7 @@ import { seam } from '../fast/chunks';
 
 /** Units of a piece that a long text is cut into: what a worker makes of one stays in its cache. */
 const pieceUnits = 1 << 16;
-/** Units of a task at most, which bounds the memory of one. */
+/** Units of a task, which bounds the memory of one; a piece without a seam may be longer. */
 const mostUnits = 1 << 20;
 /** A task has this share of what a worker will still do: large ones first, as each ends with a message, then small ones. */
 const share = 1 / 3;
