@@ -1,16 +1,21 @@
 import { TokenizerError } from './errors';
 
+/** Components of components beyond which only a broken or hostile file goes: readers call themselves for each. */
+const maxDepth = 100;
+
 /** A parsed JSON object with the place it came from, for messages. */
 export class Reader {
   constructor(
     private readonly value: Readonly<Record<string, unknown>>,
     readonly place: string,
+    /** Components that this one is part of. */
+    private readonly depth = 0,
   ) {}
 
   /** @throws TokenizerError `invalid_file` unless the value is an object. */
-  static of(value: unknown, place: string): Reader {
+  static of(value: unknown, place: string, depth = 0): Reader {
     if (!isRecord(value)) throw malformed(place, 'an object', value);
-    return new Reader(value, place);
+    return new Reader(value, place, depth);
   }
 
   /** The parsed object itself. */
@@ -68,6 +73,29 @@ export class Reader {
   reader(key: string): Reader {
     return Reader.of(this.get(key), this.at(key));
   }
+
+  /** What the component is, by its type. @throws TokenizerError `unsupported` for an unknown one. */
+  component<T>(readers: Readonly<Record<string, (config: Reader) => T>>): T {
+    const type = this.string('type');
+    const read = Object.hasOwn(readers, type) ? readers[type] : undefined;
+    if (read === undefined) {
+      throw new TokenizerError(
+        'unsupported',
+        `[tokenizer] ${this.at('type')}: expected one of ${Object.keys(readers).join(', ')}, got ${JSON.stringify(type)}`,
+      );
+    }
+    return read(this);
+  }
+
+  /** The components of a list, each made by `create`. */
+  components<T>(key: string, create: (config: Reader) => T): T[] {
+    const parts = this.list(key);
+    if (this.depth === maxDepth && parts.length > 0) {
+      const place = `${this.place.slice(0, 60)}…`;
+      throw malformedAs(place, `components in components at most ${maxDepth} deep`, 'more, or one that is in itself');
+    }
+    return parts.map((part, i) => create(Reader.of(part, `${this.at(key)}[${i}]`, this.depth + 1)));
+  }
 }
 
 /** True for objects that are no lists. */
@@ -77,7 +105,14 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
 
 /** Shortens a value for a message. */
 export function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
+  let text: string;
+  try {
+    // JSON writes null for NaN and infinities.
+    text = typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value));
+  } catch {
+    // A cycle, an object too deep, a bigint.
+    text = typeof value === 'bigint' ? `${value}n` : Array.isArray(value) ? 'a list' : 'an object';
+  }
   return text.length > 80 ? `${text.slice(0, 77)}…` : text;
 }
 

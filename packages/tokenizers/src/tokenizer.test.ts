@@ -159,6 +159,15 @@ describe('tokenizer.json', () => {
     expect(code(null)).toMatch(/invalid_file/);
   });
 
+  it('shows an added token that is sought in normalised text as it is written there', () => {
+    const lower = Tokenizer.fromJSON({
+      normalizer: { type: 'Lowercase' },
+      added_tokens: [{ id: 1, content: 'Hello', special: false, normalized: true }],
+      model: { type: 'WordLevel', vocab: { '?': 0 }, unk_token: '?' },
+    });
+    expect([lower.tokenToId('Hello'), lower.idToToken(1), lower.decode([1])]).toEqual([1, 'hello', 'hello']);
+  });
+
   it('refuses ids outside the vocabulary in decode', () => {
     expect(() => tokenizer.decode([300])).toThrow('ids from 0 to 299');
   });

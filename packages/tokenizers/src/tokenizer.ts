@@ -75,9 +75,9 @@ export class Tokenizer {
     return this.added.byContent.get(token)?.id ?? this.parts.model.vocab.get(token);
   }
 
-  /** The token of an id as the vocabulary writes it, or undefined. */
+  /** The token of an id, one that is sought in normalised text as it is written there; or undefined. */
   idToToken(id: number): string | undefined {
-    return this.added.byId.get(id)?.content ?? this.parts.model.token(id);
+    return this.added.textOf(id) ?? this.parts.model.token(id);
   }
 
   /** The tokens that `allowedSpecial` is about. */

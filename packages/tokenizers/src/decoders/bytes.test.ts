@@ -35,6 +35,10 @@ describe('byteLevelDecoder', () => {
 });
 
 describe('byteFallbackDecoder', () => {
+  it('reads a byte with a sign, as Rust does', () => {
+    expect(byteFallbackDecoder().decode(['a', '<0x+A>', '<0x-A>', '<0x+0A>']).join('')).toBe('a\n<0x-A><0x+0A>');
+  });
+
   it('makes a run text, or one replacement a byte', () => {
     const name = (b: number) => `<0x${b.toString(16).toUpperCase().padStart(2, '0')}>`;
     fc.assert(

@@ -30,7 +30,8 @@ export function byteLevelDecoder(
   return { decode, stream: (whole) => (whole ? waitingStream(decode, true) : open()), joins: true, toJSON: () => json };
 }
 
-const byteToken = /^<0x([0-9A-Fa-f]{2})>$/;
+/** As Rust reads a byte, with a sign too. */
+const byteToken = /^<0x([0-9A-Fa-f]{2}|\+[0-9A-Fa-f])>$/;
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Runs of `<0x00>` to `<0xFF>` to text; a run that is no UTF-8 becomes one U+FFFD for each byte. */

@@ -1,5 +1,4 @@
 import { Reader, malformed } from '../config';
-import { TokenizerError } from '../errors';
 import { readPattern } from '../regex/read';
 import { unitsAt } from '../text/unicode';
 import { byteFallbackDecoder, byteLevelDecoder } from './bytes';
@@ -206,7 +205,7 @@ const readers: Readonly<Record<string, (config: Reader) => Decoder>> = {
   Fuse: fuse,
   Metaspace: metaspace,
   Replace: replace,
-  Sequence: (c) => sequence(c.list('decoders').map((d, i) => createDecoder(d, `${c.at('decoders')}[${i}]`))),
+  Sequence: (c) => sequence(c.components('decoders', read)),
   Strip: (c) => {
     const content = c.string('content', ' ');
     if (content === '' || unitsAt(content, 0) !== content.length)
@@ -215,6 +214,10 @@ const readers: Readonly<Record<string, (config: Reader) => Decoder>> = {
   },
   WordPiece: (c) => wordPiece(c.string('prefix', '##'), c.boolean('cleanup', true)),
 };
+
+function read(config: Reader): Decoder {
+  return config.component(readers);
+}
 
 /**
  * A decoder from its component of a tokenizer.json.
@@ -228,14 +231,5 @@ const readers: Readonly<Record<string, (config: Reader) => Decoder>> = {
  * ```
  */
 export function createDecoder(config: unknown, place = 'decoder'): Decoder {
-  const reader = Reader.of(config, place);
-  const type = reader.string('type');
-  const read = Object.hasOwn(readers, type) ? readers[type] : undefined;
-  if (read === undefined) {
-    throw new TokenizerError(
-      'unsupported',
-      `[tokenizer] ${reader.at('type')}: expected one of ${Object.keys(readers).join(', ')}, got ${JSON.stringify(type)}`,
-    );
-  }
-  return read(reader);
+  return read(Reader.of(config, place));
 }

@@ -46,7 +46,7 @@ function tokenLists(
   const types = new Int32Array(tokenizer.vocabSize).fill(pieceType.normal);
   const added = new Map((tokenizer.parts.addedTokens ?? []).map((token) => [token.id, token]));
   for (let id = 0; id < tokenizer.vocabSize; id++) {
-    const token = tokenizer.idToToken(id);
+    const token = added.get(id)?.content ?? tokenizer.idToToken(id);
     const special = added.get(id)?.special;
     texts.push(token ?? `[PAD${id}]`);
     if (token === undefined) types[id] = pieceType.unused;

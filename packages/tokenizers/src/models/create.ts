@@ -1,4 +1,4 @@
-import { Reader, isRecord, malformed } from '../config';
+import { Reader, isRecord, malformed, shown } from '../config';
 import { TokenizerError } from '../errors';
 import type { Model } from './model';
 import { readBpe } from './read-bpe';
@@ -25,7 +25,7 @@ export function createModel(config: unknown, place = 'model'): Model {
   if (known === undefined) {
     throw new TokenizerError(
       'unsupported',
-      `[tokenizer] ${place}.type: expected one of ${Object.keys(readers).join(', ')}, got ${JSON.stringify(type)}`,
+      `[tokenizer] ${place}.type: expected one of ${Object.keys(readers).join(', ')}, got ${shown(type)}`,
     );
   }
   return known[1](reader);

@@ -1,5 +1,4 @@
 import { Reader, malformed } from '../config';
-import { TokenizerError } from '../errors';
 import { toByteChars } from '../text/byte-alphabet';
 import { AlignedText } from '../text/aligned-text';
 import { readPattern } from '../regex/read';
@@ -86,8 +85,12 @@ const readers: Readonly<Record<string, Read>> = {
       lowercase: c.boolean('lowercase', true),
     });
   },
-  Sequence: (c) => sequence(c.list('normalizers').map((n, i) => createNormalizer(n, `${c.at('normalizers')}[${i}]`))),
+  Sequence: (c) => sequence(c.components('normalizers', read)),
 };
+
+function read(config: Reader): Normalizer {
+  return config.component(readers);
+}
 
 /**
  * A normaliser from its component of a tokenizer.json.
@@ -101,16 +104,7 @@ const readers: Readonly<Record<string, Read>> = {
  * ```
  */
 export function createNormalizer(config: unknown, place = 'normalizer'): Normalizer {
-  const reader = Reader.of(config, place);
-  const type = reader.string('type');
-  const read = Object.hasOwn(readers, type) ? readers[type] : undefined;
-  if (read === undefined) {
-    throw new TokenizerError(
-      'unsupported',
-      `[tokenizer] ${reader.at('type')}: expected one of ${Object.keys(readers).join(', ')}, got ${JSON.stringify(type)}`,
-    );
-  }
-  return read(reader);
+  return read(Reader.of(config, place));
 }
 
 /** The text that a normaliser makes. */

@@ -41,6 +41,13 @@ describe('Precompiled', () => {
     expect(made.range(2, 3)).toEqual([1, 2]);
   });
 
+  it('takes ASCII behind a prepended character for part of its cluster', () => {
+    const text = (source: string) => normalizer.normalize(AlignedText.of(source)).text;
+    expect(text('\u06dde\u0301')).toBe('\u06dde\u0301');
+    expect(text('\u06dd\re\u0301')).toBe('\u06dd\ré');
+    expect(text('日e\u0301')).toBe('日é');
+  });
+
   it('leaves text alone without a map', () => {
     const text = AlignedText.of('ﬁ');
     expect(new Precompiled('').normalize(text)).toBe(text);

@@ -84,11 +84,17 @@ export class CharacterMap {
   }
 }
 
-/** The end of ASCII that nothing joins, a cluster by itself, or of what the segmenter has to cut. */
+/**
+ * The end of ASCII that nothing joins, a cluster by itself, or of what the segmenter has to cut: other characters, and a
+ * printable one of ASCII behind such a character, which may take it into its cluster.
+ */
 function runEnd(text: string, at: number): number {
   let end = at + 1;
   if (text.charCodeAt(at) === 13 && text.charCodeAt(end) === 10) return end + 1;
-  while (end < text.length && text.charCodeAt(end) >= 0x80) end++;
+  for (; end < text.length; end++) {
+    const unit = text.charCodeAt(end);
+    if (unit < 0x80 && (text.charCodeAt(end - 1) < 0x80 || unit < 0x20 || unit > 0x7e)) break;
+  }
   return end;
 }
 

@@ -60,6 +60,17 @@ describe('normalizeForm', () => {
       expect(normalizeForm(AlignedText.of('\u{1e2ae}\u0f71'), form).text).toBe('\u{1e2ae}\u0f71');
   });
 
+  it('knows where a class beyond the first plane stands', () => {
+    for (const mark of ['\u18a9', '\u302b', '\u05ae'])
+      expect(normalizeForm(AlignedText.of(`é${mark}\u{1d16d}`), 'NFD').text).toBe(`e\u{1d16d}${mark}\u0301`);
+  });
+
+  it('puts long runs of marks in order', () => {
+    const half = 100_000;
+    const made = normalizeForm(AlignedText.of(`a${'\u0323\u0301'.repeat(half)}`), 'NFD').text;
+    expect(made).toBe(`a${'\u0323'.repeat(half)}${'\u0301'.repeat(half)}`);
+  });
+
   it('leaves alone what is in the form already', () => {
     const plain = AlignedText.of('plain');
     expect(normalizeForm(plain, 'NFKC')).toBe(plain);

@@ -177,3 +177,39 @@ describe('template', () => {
     ]);
   });
 });
+
+describe('sequences of post-processors', () => {
+  const bert = { type: 'BertProcessing', sep: ['[SEP]', 1], cls: ['[CLS]', 0] };
+  const roberta = { ...bert, type: 'RobertaProcessing', trim_offsets: true, add_prefix_space: true };
+  const byteLevel = { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true };
+  const template = {
+    type: 'TemplateProcessing',
+    single: [
+      { SpecialToken: { id: '[CLS]', type_id: 0 } },
+      { Sequence: { id: 'A', type_id: 0 } },
+      { SpecialToken: { id: '[SEP]', type_id: 0 } },
+    ],
+    pair: [],
+    special_tokens: {
+      '[CLS]': { id: '[CLS]', ids: [0], tokens: ['[CLS]'] },
+      '[SEP]': { id: '[SEP]', ids: [1], tokens: ['[SEP]'] },
+    },
+  };
+  const [a, b] = [text(row(10), row(11)), text(row(20, 0, 1, 't20', 1))];
+
+  /** Encoding.sequence_ids of Hugging Face's library (0.23.3). */
+  it.each([
+    [[bert, byteLevel], [a], [0, 0, 0, 0]],
+    [
+      [bert, byteLevel],
+      [a, b],
+      [0, 0, 0, 0, 1, 1],
+    ],
+    [[roberta, byteLevel], [a], [0, 0, 0, 0]],
+    [[bert, template], [a], [null, 0, 0, 0, 0, null]],
+    [[byteLevel, template], [a], [null, 0, 0, null]],
+  ])('%#: know of which text all is that a later step had as one', (processors, texts, expected) => {
+    const { rows } = finish(createPostProcessor({ type: 'Sequence', processors }), texts, true);
+    expect(rows.map(({ sequence }) => sequence)).toEqual(expected);
+  });
+});

@@ -1,6 +1,5 @@
 import { Reader, malformed } from '../config';
-import { type Row, type Rows, addedRow, mapRows } from '../encode/rows';
-import { TokenizerError } from '../errors';
+import { type Row, type Rows, addedRow, mapRows, ofText } from '../encode/rows';
 import { type PostProcessor, trimRow } from './post-processor';
 import { readTemplate } from './template';
 
@@ -72,7 +71,10 @@ function byteLevel(c: Reader): PostProcessor {
   };
   return {
     process: (texts) =>
-      trim ? texts.map((rows) => mapRows(rows, (row, i) => trimRow(row, i, addPrefixSpace))) : [...texts],
+      texts.map((given, text) => {
+        const rows = trim ? mapRows(given, (row, i) => trimRow(row, i, addPrefixSpace)) : given;
+        return { ...rows, rows: ofText(rows.rows, text) };
+      }),
     added: () => 0,
     toJSON: () => json,
   };
@@ -92,13 +94,18 @@ const readers: Readonly<Record<string, (config: Reader) => PostProcessor>> = {
   RobertaProcessing: (c) => {
     const sep = readSpecial(c, 'sep');
     const cls = readSpecial(c, 'cls');
-    // Hugging Face's library takes one that lacks a setting for BERT's.
-    if (c.get('trim_offsets') === undefined || c.get('add_prefix_space') === undefined) return bert(sep, cls);
+    // Hugging Face's library takes one that lacks a setting, or has another kind of value there, for BERT's.
+    if (typeof c.get('trim_offsets') !== 'boolean' || typeof c.get('add_prefix_space') !== 'boolean')
+      return bert(sep, cls);
     return roberta(sep, cls, c.boolean('trim_offsets', true), c.boolean('add_prefix_space', true));
   },
-  Sequence: (c) => sequence(c.list('processors').map((p, i) => createPostProcessor(p, `${c.at('processors')}[${i}]`))),
+  Sequence: (c) => sequence(c.components('processors', read)),
   TemplateProcessing: readTemplate,
 };
+
+function read(config: Reader): PostProcessor {
+  return config.component(readers);
+}
 
 /**
  * A post-processor from its component of a tokenizer.json.
@@ -106,14 +113,5 @@ const readers: Readonly<Record<string, (config: Reader) => PostProcessor>> = {
  * @throws TokenizerError `unsupported` for an unknown type, `invalid_file` naming the malformed place.
  */
 export function createPostProcessor(config: unknown, place = 'post_processor'): PostProcessor {
-  const reader = Reader.of(config, place);
-  const type = reader.string('type');
-  const read = Object.hasOwn(readers, type) ? readers[type] : undefined;
-  if (read === undefined) {
-    throw new TokenizerError(
-      'unsupported',
-      `[tokenizer] ${reader.at('type')}: expected one of ${Object.keys(readers).join(', ')}, got ${JSON.stringify(type)}`,
-    );
-  }
-  return read(reader);
+  return read(Reader.of(config, place));
 }

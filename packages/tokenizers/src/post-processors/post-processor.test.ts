@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { byteToChar } from '../text/byte-alphabet';
 import { Tokenizer } from '../tokenizer';
 
 const words = (more: Record<string, unknown>) =>
@@ -85,5 +86,25 @@ describe("BERT's special tokens", () => {
   it("stand for RoBERTa's where a setting of that is absent", () => {
     const made = words({ post_processor: { ...bert, type: 'RobertaProcessing', trim_offsets: true } });
     expect([...made.encode('a', { pair: 'b' }).ids]).toEqual([8, 1, 9, 2, 9]);
+  });
+});
+
+describe('ByteLevel', () => {
+  const alphabet = Array.from({ length: 256 }, (_, byte) => byteToChar(byte));
+  const step = { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true };
+  const tokenizer = Tokenizer.fromJSON({
+    added_tokens: [{ id: 256, content: '<mask>', special: true, normalized: false }],
+    pre_tokenizer: step,
+    post_processor: step,
+    model: { type: 'BPE', vocab: Object.fromEntries(alphabet.map((char, id) => [char, id])), merges: [] },
+  });
+
+  // Offsets of Hugging Face's library (0.23.3) in UTF-16 units.
+  it.each([
+    ['<mask>👍', [0, 6, 8, 8, 6, 8, 6, 8, 6, 8, 6, 8]],
+    ['👍<mask>x', [0, 0, 0, 2, 0, 2, 0, 2, 0, 2, 2, 8, 9, 9, 8, 9]],
+    ['a 👍', [0, 0, 0, 1, 2, 2, 2, 4, 2, 4, 2, 4, 2, 4]],
+  ])('trims offsets between characters: %s', (text, expected) => {
+    expect(tokenizer.encode(text).offsets.flat()).toEqual(expected);
   });
 });

@@ -62,11 +62,11 @@ export function trimRow(row: Row, index: number, addPrefixSpace: boolean): Row {
   if (leading === 0 && trailing === 0) return row;
   // A space that was put before the text is in no offset; of several, none was put there.
   if (leading === 1 && addPrefixSpace && (index === 0 || row.start === 0)) leading = 0;
-  const trim = (start: number, end: number): [number, number] => {
-    const from = leading > 0 ? Math.min(start + leading, end) : start;
-    return [from, trailing > 0 && end >= trailing ? Math.max(end - trailing, from) : end];
-  };
-  const [start, end] = trim(row.start, row.end);
-  const [startPoint, endPoint] = trim(row.startPoint, row.endPoint);
+  const startPoint = leading > 0 ? Math.min(row.startPoint + leading, row.endPoint) : row.startPoint;
+  const endPoint =
+    trailing > 0 && row.endPoint >= trailing ? Math.max(row.endPoint - trailing, startPoint) : row.endPoint;
+  // Whitespace takes one unit a character; a space that stands for none in the text may count as a character of two.
+  const start = startPoint === row.endPoint ? row.end : row.start + startPoint - row.startPoint;
+  const end = endPoint === startPoint ? start : row.end + endPoint - row.endPoint;
   return { ...row, start, end, startPoint, endPoint };
 }

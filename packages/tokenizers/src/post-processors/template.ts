@@ -1,5 +1,5 @@
 import { type Reader, isRecord, malformed } from '../config';
-import { type Rows, addedRow, mapRows } from '../encode/rows';
+import { type Rows, addedRow, mapRows, ofText } from '../encode/rows';
 import { TokenizerError } from '../errors';
 import type { PostProcessor } from './post-processor';
 
@@ -42,10 +42,13 @@ export function templateProcessor(options: TemplateOptions): PostProcessor {
           // twice only the last is known to be that text.
           const again = parts.some((p, k) => k > i && 'sequence' in p && p.sequence === part.sequence);
           const known = again ? mapRows(rows, (row) => ({ ...row, sequence: null })) : rows;
+          const typed = (again ? known.rows : ofText(known.rows, part.sequence === 'A' ? 0 : 1)).map((row) =>
+            row.typeId === part.typeId ? row : { ...row, typeId: part.typeId },
+          );
           return [
             {
               ...known,
-              rows: known.rows.map((row) => (row.typeId === part.typeId ? row : { ...row, typeId: part.typeId })),
+              rows: typed,
             },
           ];
         }

@@ -1,5 +1,4 @@
 import { Reader, malformed } from '../config';
-import { TokenizerError } from '../errors';
 import { compilePattern } from '../regex/pattern';
 import { readPattern } from '../regex/read';
 import { AlignedText } from '../text/aligned-text';
@@ -71,8 +70,7 @@ const readers: Readonly<Record<string, (config: Reader) => PreTokenizer>> = {
     const behavior = c.oneOf('behavior', splitBehaviors, 'Isolated');
     return splitCharacters(punctuation, behavior, { type: 'Punctuation', behavior }, laterPunctuation);
   },
-  Sequence: (c) =>
-    sequence(c.list('pretokenizers').map((p, i) => createPreTokenizer(p, `${c.at('pretokenizers')}[${i}]`))),
+  Sequence: (c) => sequence(c.components('pretokenizers', read)),
   Split: (c) => {
     const { pattern, toJSON } = readPattern(c.get('pattern'), c.at('pattern'));
     return splitBy(pattern, toJSON, {
@@ -91,6 +89,10 @@ const readers: Readonly<Record<string, (config: Reader) => PreTokenizer>> = {
   WhitespaceSplit: () => splitCharacters(spaceSource, 'Removed', { type: 'WhitespaceSplit' }),
 };
 
+function read(config: Reader): PreTokenizer {
+  return config.component(readers);
+}
+
 /**
  * A pre-tokenizer from its component of a tokenizer.json.
  *
@@ -104,16 +106,7 @@ const readers: Readonly<Record<string, (config: Reader) => PreTokenizer>> = {
  * ```
  */
 export function createPreTokenizer(config: unknown, place = 'pre_tokenizer'): PreTokenizer {
-  const reader = Reader.of(config, place);
-  const type = reader.string('type');
-  const read = Object.hasOwn(readers, type) ? readers[type] : undefined;
-  if (read === undefined) {
-    throw new TokenizerError(
-      'unsupported',
-      `[tokenizer] ${reader.at('type')}: expected one of ${Object.keys(readers).join(', ')}, got ${JSON.stringify(type)}`,
-    );
-  }
-  return read(reader);
+  return read(Reader.of(config, place));
 }
 
 /** A piece of a text, and where it came from in UTF-16 units. */
