@@ -1,7 +1,9 @@
+import { keyOr } from './keys';
 import { methodOf } from './methods';
 import { MarkedText } from './marked-text';
 import type { Run } from './run';
 import {
+  Callable,
   Dict,
   List,
   Namespace,
@@ -12,7 +14,6 @@ import {
   describe,
   int,
   iterate,
-  keyOf,
   lengthOf,
   none,
   numeric,
@@ -21,7 +22,11 @@ import {
 } from './values';
 
 function itemOf(run: Run, object: Value, key: Value): Value | undefined {
-  if (object instanceof Dict) return object.entries.get(keyOf(run, key))?.[1];
+  if (object instanceof Dict) {
+    // As in Jinja, what can't be a key is not there.
+    const place = keyOr(run, key, () => null);
+    return place === null ? undefined : object.entries.get(place)?.[1];
+  }
   const number = numeric(key);
   if (number === null || number.float) return undefined;
   if (object instanceof List || (object instanceof View && object.name === 'range')) {
@@ -37,6 +42,7 @@ function itemOf(run: Run, object: Value, key: Value): Value | undefined {
 
 function attributeOf(run: Run, object: Value, name: string): Value | undefined {
   if (object instanceof Namespace) return object.field(name);
+  if (object instanceof Callable) return object.fields.get(name);
   if (object instanceof List && object.names.includes(name)) return object.items[object.names.indexOf(name)];
   return methodOf(run, object, name);
 }

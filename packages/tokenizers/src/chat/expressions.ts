@@ -1,6 +1,7 @@
 import { getAttribute, getItem, slice } from './access';
 import { applyFilter, applyTest } from './filters';
 import { undefinedName } from './globals';
+import { dict } from './keys';
 import { Loop } from './loop';
 import { MarkedText } from './marked-text';
 import { binary, compared, unary } from './operators';
@@ -18,7 +19,6 @@ import {
   type Value,
   concat,
   describe,
-  dict,
   int,
   iterate,
   none,

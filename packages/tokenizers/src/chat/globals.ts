@@ -1,5 +1,7 @@
 import { ArgReader } from './arguments';
+import { dict } from './keys';
 import { str } from './repr';
+
 import type { Run } from './run';
 import {
   type Args,
@@ -9,7 +11,6 @@ import {
   Undefined,
   type Value,
   View,
-  dict,
   int,
   iterate,
   nameOf,

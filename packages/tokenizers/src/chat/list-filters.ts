@@ -2,11 +2,12 @@ import { attributePath } from './access';
 import type { ArgReader } from './arguments';
 import { compare, equal } from './compare';
 import { type Filter, lowered } from './filter';
+import { keyOf } from './keys';
 import { MarkedText } from './marked-text';
 import { binary } from './operators';
 import { str } from './repr';
 import type { Run } from './run';
-import { List, Stream, Undefined, type Value, int, iterate, joined, keyOf, none, text } from './values';
+import { List, Stream, Undefined, type Value, int, iterate, joined, none, text } from './values';
 
 function keyed(run: Run, value: Value, a: ArgReader): { item: Value; key: Value }[] {
   const attribute = a.get('attribute') ?? none;

@@ -1,6 +1,7 @@
 import { ArgReader } from './arguments';
 import { equal } from './compare';
 import { braceFormat } from './format';
+import { keyOf } from './keys';
 import { MarkedText } from './marked-text';
 import { pad } from './pad';
 import type { Run } from './run';
@@ -17,7 +18,6 @@ import {
   describe,
   int,
   iterate,
-  keyOf,
   none,
   sizeOf,
   text,

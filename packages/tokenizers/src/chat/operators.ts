@@ -1,5 +1,6 @@
 import { compare, equal } from './compare';
 import { percentFormat } from './format';
+import { keyOf } from './keys';
 import { MarkedText } from './marked-text';
 import type { Run } from './run';
 import {
@@ -13,7 +14,6 @@ import {
   concat,
   describe,
   int,
-  keyOf,
   numeric,
   truthy,
   typeName,

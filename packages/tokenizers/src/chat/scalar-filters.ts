@@ -21,7 +21,6 @@ import {
   describe,
   int,
   iterate,
-  keyOf,
   lengthOf,
   nameOf,
   none,

@@ -96,6 +96,8 @@ export interface Args {
   readonly keys?: ReadonlyMap<string, MarkedText>;
 }
 
+const noFields: ReadonlyMap<string, Value> = new Map();
+
 export class Callable {
   readonly kind = 'function';
 
@@ -103,6 +105,7 @@ export class Callable {
     readonly name: string,
     readonly call: (args: Args) => Value,
     readonly type: 'function' | 'Macro' = 'function',
+    readonly fields: ReadonlyMap<string, Value> = noFields,
   ) {}
 }
 
@@ -203,28 +206,6 @@ export function joined(run: Run, parts: readonly MarkedText[], between: MarkedTe
     run,
     parts.flatMap((part, i) => (i === 0 ? [part] : [between, part])),
   );
-}
-
-/** The key of a dictionary under which Python would find the value. */
-export function keyOf(run: Run, value: Value): string {
-  if (value instanceof MarkedText) return `s${value.text}`;
-  const number = numeric(value);
-  if (number !== null) return `n${Number.isInteger(number.value) ? number.exact : number.value}`;
-  if (value === none) return 'none';
-  if (value instanceof List && value.tuple)
-    return `t${value.items.map((item) => JSON.stringify(keyOf(run, item))).join()}`;
-  if (value instanceof Undefined) return 'undefined';
-  return run.fail(`unhashable type: ${describe(value)}`);
-}
-
-export function dict(run: Run, pairs: Iterable<readonly [Value, Value]>): Dict {
-  const entries = new Map<string, readonly [Value, Value]>();
-  for (const [key, value] of pairs) {
-    run.charge(1);
-    const place = keyOf(run, key);
-    entries.set(place, [entries.get(place)?.[0] ?? key, value]);
-  }
-  return new Dict(entries);
 }
 
 /** Items that a loop goes through. @throws TokenizerError `template` for what is no iterable. */

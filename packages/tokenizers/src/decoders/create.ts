@@ -1,5 +1,6 @@
 import { Reader, malformed } from '../config';
 import { readPattern } from '../regex/read';
+import { checkGrowth, mostUnits, replacedUnits } from '../text/growth';
 import { unitsAt } from '../text/unicode';
 import { byteFallbackDecoder, byteLevelDecoder } from './bytes';
 import { type Decoder, type TokenStream, drain, waitingStream } from './decoder';
@@ -114,6 +115,7 @@ function replace(c: Reader): Decoder {
   const content = c.string('content');
   const change = (token: string) => {
     const matches = pattern.matches(token);
+    checkGrowth(c.place, replacedUnits(token.length, matches, content), mostUnits(token.length));
     let text = '';
     let done = 0;
     for (let m = 0; m < matches.length; m += 2) {
@@ -164,9 +166,28 @@ function strip(content: string, start: number, stop: number): Decoder {
   };
 }
 
-function sequence(parts: readonly Decoder[]): Decoder {
+function unitsOf(tokens: readonly string[]): number {
+  return tokens.reduce((n, token) => n + token.length, 0);
+}
+
+function sequence(given: readonly Decoder[], place: string): Decoder {
+  const parts = given.flatMap((part) => part.parts ?? [part]);
+  /** Through steps, the text that they make held to what may come of `tokens`. */
+  const through = <T>(
+    steps: readonly T[],
+    tokens: readonly string[],
+    step: (of: T, tokens: readonly string[]) => readonly string[],
+  ) => {
+    const most = mostUnits(unitsOf(tokens));
+    return steps.reduce((t, of) => {
+      const made = step(of, t);
+      checkGrowth(place, unitsOf(made), most);
+      return made;
+    }, tokens);
+  };
   return {
-    decode: (tokens) => parts.reduce<string[]>((t, part) => part.decode(t), [...tokens]),
+    parts,
+    decode: (tokens) => [...through(parts, tokens, (part, t) => part.decode(t))],
     stream(whole) {
       let joined = whole;
       const streams = parts.map((part) => {
@@ -175,14 +196,14 @@ function sequence(parts: readonly Decoder[]): Decoder {
         return stream;
       });
       const from = (first: number, tokens: readonly string[]) =>
-        streams.slice(first).reduce<readonly string[]>((t, stream) => t.flatMap((token) => stream.push(token)), tokens);
+        through(streams.slice(first), tokens, (stream, t) => t.flatMap((token) => stream.push(token)));
       return {
         push: (token) => [...from(0, [token])],
         end: () => streams.flatMap((stream, i) => [...from(i + 1, stream.end())]),
       };
     },
     joins: parts.some((part) => part.joins),
-    toJSON: () => ({ type: 'Sequence', decoders: parts.map((p) => p.toJSON()) }),
+    toJSON: () => ({ type: 'Sequence', decoders: given.map((p) => p.toJSON()) }),
   };
 }
 
@@ -205,7 +226,7 @@ const readers: Readonly<Record<string, (config: Reader) => Decoder>> = {
   Fuse: fuse,
   Metaspace: metaspace,
   Replace: replace,
-  Sequence: (c) => sequence(c.components('decoders', read)),
+  Sequence: (c) => sequence(c.components('decoders', read), c.place),
   Strip: (c) => {
     const content = c.string('content', ' ');
     if (content === '' || unitsAt(content, 0) !== content.length)

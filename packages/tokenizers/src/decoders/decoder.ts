@@ -16,6 +16,8 @@ export interface Decoder {
   stream(whole: boolean): TokenStream;
   /** True if `stream` gives parts of one string. */
   readonly joins: boolean;
+  /** Those of a sequence: a sequence around it runs them as its own. */
+  readonly parts?: readonly Decoder[];
   /** The component of tokenizer.json. */
   toJSON(): Record<string, unknown>;
 }

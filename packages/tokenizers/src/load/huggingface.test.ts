@@ -12,12 +12,25 @@ describe('tokenizerFromHuggingFace', () => {
     const made = tokenizerFromHuggingFace({
       tokenizer,
       config: { bos_token: { content: '<s>', lstrip: false }, model_max_length: 512, padding_side: 'left' },
-      specialTokensMap: { bos_token: '<other>', unk_token: '?' },
+      specialTokensMap: { bos_token: { content: 'a', lstrip: true }, unk_token: '?' },
     });
-    expect(made.specialTokens).toEqual({ bos_token: '<s>', unk_token: '?' });
+    expect(made.specialTokens).toEqual({ bos_token: 'a', unk_token: '?' });
     expect([made.modelMaxLength, made.paddingSide, made.truncationSide]).toEqual([512, 'left', 'right']);
     expect(tokenizerFromHuggingFace({ tokenizer, config: { model_max_length: 1e30 } }).modelMaxLength).toBeNull();
     expect(tokenizerFromHuggingFace({ tokenizer }).specialTokens).toEqual({});
+  });
+
+  // As transformers 5.24 has them.
+  it('reads nothing else where the configuration tells of all added tokens', () => {
+    const plain = { ...tokenizer, added_tokens: [...tokenizer.added_tokens, { id: 2, content: 'a', special: false }] };
+    const config = { bos_token: 'a', added_tokens_decoder: { '0': { content: '<s>', special: true } } };
+    const specialTokensMap = { bos_token: '<s>', pad_token: '<p>', extra_special_tokens: ['<e>'] };
+    const made = tokenizerFromHuggingFace({ tokenizer: plain, config, specialTokensMap });
+    expect(made.specialTokens).toEqual({ bos_token: 'a' });
+    expect(made.tokenizer.encodeIds('a <p> a')).toEqual([2, 1, 2]);
+    expect(made.tokenizer.decode([0, 2])).toBe('a');
+    const old = tokenizerFromHuggingFace({ tokenizer: plain, config: { bos_token: 'a' } });
+    expect(old.tokenizer.decode([0, 2])).toBe('');
   });
 
   it('adds tokens that only the configuration names, with the ids of the reference', () => {

@@ -11,7 +11,10 @@ export interface HuggingFaceFiles {
   readonly tokenizer: unknown;
   /** tokenizer_config.json, in the layout of transformers 4 or 5. */
   readonly config?: unknown;
-  /** special_tokens_map.json; the configuration comes first. */
+  /**
+   * special_tokens_map.json of folders whose configuration has no `added_tokens_decoder`: there it comes before the
+   * configuration, elsewhere it tells nothing, as in transformers.
+   */
   readonly specialTokensMap?: unknown;
   /** Put bos_token before every text. Default: what tokenizer.json says, whatever the configuration says. */
   readonly addBos?: boolean;
@@ -65,17 +68,18 @@ function readExtra(config: Reader): NewToken[] {
   return lists.find((list) => list.length > 0) ?? [];
 }
 
-/** Special tokens by name: the usual ones, others with names such as `image_token`, and named extra ones. */
-function readNamed(config: Reader, map: Reader): Map<string, NewToken> {
+/**
+ * Special tokens by name: the usual ones, others with names such as `image_token`, and named extra ones.
+ *
+ * @param files The first that has a name counts.
+ */
+function readNamed(files: readonly Reader[]): Map<string, NewToken> {
   const named = new Map<string, NewToken>();
   const add = (name: string, token: NewToken | null) => {
     if (token !== null && !named.has(name)) named.set(name, { ...token, special: true });
   };
-  for (const name of tokenNames) {
-    add(name, readToken(config.get(name), config.at(name)));
-    add(name, readToken(map.get(name), map.at(name)));
-  }
-  for (const reader of [config, map]) {
+  for (const name of tokenNames) for (const reader of files) add(name, readToken(reader.get(name), reader.at(name)));
+  for (const reader of files) {
     for (const [name, value] of Object.entries(reader.raw)) {
       const token = typeof value === 'string' || (isRecord(value) && value.__type === 'AddedToken');
       if (name.endsWith('_token') && token) add(name, readToken(value, reader.at(name)));
@@ -123,17 +127,19 @@ function addTokens(parts: TokenizerParts, more: readonly NewToken[]): TokenizerP
 export function tokenizerFromHuggingFace(files: HuggingFaceFiles): HuggingFaceTokenizer {
   const config = Reader.of(files.config ?? {}, files.config === undefined ? '' : 'tokenizer_config');
   const map = Reader.of(files.specialTokensMap ?? {}, 'special_tokens_map');
-  const named = readNamed(config, map);
+  // Where the configuration tells of all added tokens, neither another file nor a name changes those of tokenizer.json.
+  const tellsAll = (config.get('added_tokens_decoder') ?? null) !== null;
+  const named = readNamed(tellsAll ? [config] : [map, config]);
   const names = new Set([...named.values()].map(({ content }) => content));
   const read = readTokenizer(files.tokenizer);
   const settled = (token: NewToken): NewToken => {
     const special = names.has(token.content) || (token.special ?? false);
     return { ...token, special, normalized: token.normalized ?? !special };
   };
-  const own = (read.addedTokens ?? []).map((token) => ({ ...token, ...settled(token) }));
+  const own = (read.addedTokens ?? []).map((token) => (tellsAll ? token : { ...token, ...settled(token) }));
   let parts = addTokens({ ...read, addedTokens: own }, readDecoder(config).map(settled));
   const known = new Set((parts.addedTokens ?? []).map(({ content }) => content));
-  const missing = [...named.values(), ...readExtra(config), ...readExtra(map)];
+  const missing = [...named.values(), ...readExtra(config), ...(tellsAll ? [] : readExtra(map))];
   parts = addTokens(parts, missing.filter(({ content }) => !known.has(content)).map(settled));
   if (files.addBos !== undefined || files.addEos !== undefined) {
     const part = (name: string, wanted: boolean) => {

@@ -1,6 +1,7 @@
 import { Reader, malformed } from '../config';
 import { toByteChars } from '../text/byte-alphabet';
 import { AlignedText } from '../text/aligned-text';
+import { checkGrowth, mostUnits, replacedUnits } from '../text/growth';
 import { readPattern } from '../regex/read';
 import { isLater } from '../text/later';
 import { isSpace } from '../text/unicode';
@@ -36,10 +37,19 @@ function byteLevel(): Normalizer {
   return { normalize: (text) => text.spelled(toByteChars), toJSON: () => ({ type: 'ByteLevel' }) };
 }
 
-function sequence(parts: readonly Normalizer[]): Normalizer {
+function sequence(given: readonly Normalizer[], place: string): Normalizer {
+  const parts = given.flatMap((part) => part.parts ?? [part]);
   return {
-    normalize: (text) => parts.reduce((t, part) => part.normalize(t), text),
-    toJSON: () => ({ type: 'Sequence', normalizers: parts.map((p) => p.toJSON()) }),
+    parts,
+    normalize(text) {
+      const most = mostUnits(text.length);
+      return parts.reduce((t, part) => {
+        const made = part.normalize(t);
+        checkGrowth(place, made.length, most);
+        return made;
+      }, text);
+    },
+    toJSON: () => ({ type: 'Sequence', normalizers: given.map((p) => p.toJSON()) }),
   };
 }
 
@@ -69,7 +79,11 @@ const readers: Readonly<Record<string, Read>> = {
     const { pattern, toJSON } = readPattern(c.get('pattern'), c.at('pattern'));
     const content = c.string('content');
     return {
-      normalize: (text) => text.replace(pattern.matches(text.text), content),
+      normalize(text) {
+        const matches = pattern.matches(text.text);
+        checkGrowth(c.place, replacedUnits(text.length, matches, content), mostUnits(text.length));
+        return text.replace(matches, content);
+      },
       toJSON: () => ({ type: 'Replace', pattern: toJSON(), content }),
     };
   },
@@ -85,7 +99,7 @@ const readers: Readonly<Record<string, Read>> = {
       lowercase: c.boolean('lowercase', true),
     });
   },
-  Sequence: (c) => sequence(c.components('normalizers', read)),
+  Sequence: (c) => sequence(c.components('normalizers', read), c.place),
 };
 
 function read(config: Reader): Normalizer {

@@ -4,6 +4,8 @@ import type { AlignedText } from '../text/aligned-text';
 export interface PreTokenizer {
   /** The pieces of a text, none of them empty. May change what it cuts, as ByteLevel does. */
   split(text: AlignedText): AlignedText[];
+  /** Those of a sequence: a sequence around it runs them as its own. */
+  readonly parts?: readonly PreTokenizer[];
   /** The component of tokenizer.json. */
   toJSON(): Record<string, unknown>;
 }

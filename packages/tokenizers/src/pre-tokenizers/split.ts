@@ -2,6 +2,7 @@ import type { Dialect } from '../regex/ast';
 import { type Pattern, compilePattern } from '../regex/pattern';
 import { toOniguruma } from '../regex/to-oniguruma';
 import type { AlignedText, SplitBehavior } from '../text/aligned-text';
+import { checkGrowth, mostUnits } from '../text/growth';
 import type { PreTokenizer } from './pre-tokenizer';
 
 export const splitBehaviors: readonly SplitBehavior[] = [
@@ -65,19 +66,26 @@ export function splitCharacters(
 }
 
 /** Splits the pieces of each pre-tokenizer with the next one. */
-export function sequence(parts: readonly PreTokenizer[]): PreTokenizer {
-  // Piece by piece through all of them: lists stay short.
-  const visit = (piece: AlignedText, done: number, out: AlignedText[]): void => {
-    const part = parts[done];
-    if (part === undefined) out.push(piece);
-    else for (const smaller of part.split(piece)) visit(smaller, done + 1, out);
-  };
+export function sequence(given: readonly PreTokenizer[]): PreTokenizer {
+  const parts = given.flatMap((part) => part.parts ?? [part]);
   return {
+    parts,
     split(text) {
       const out: AlignedText[] = [];
-      if (text.length > 0) visit(text, 0, out);
+      const most = mostUnits(text.length);
+      let made = 0;
+      // Piece by piece through all of them: lists stay short.
+      const visit = (piece: AlignedText, done: number): void => {
+        checkGrowth('pre_tokenizer', made + piece.length, most);
+        const part = parts[done];
+        if (part === undefined) {
+          made += piece.length;
+          out.push(piece);
+        } else for (const smaller of part.split(piece)) visit(smaller, done + 1);
+      };
+      if (text.length > 0) visit(text, 0);
       return out;
     },
-    toJSON: () => ({ type: 'Sequence', pretokenizers: parts.map((p) => p.toJSON()) }),
+    toJSON: () => ({ type: 'Sequence', pretokenizers: given.map((p) => p.toJSON()) }),
   };
 }
