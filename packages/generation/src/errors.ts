@@ -1,8 +1,10 @@
+import { inspect } from 'node:util';
+
 /** What went wrong, for programs; the message is for people. */
 export type GenerationErrorCode =
-  /** A sampling option out of range. */
+  /** An option out of range, or of another kind than it must be. */
   | 'value'
-  /** No prompt, an empty one, or one that leaves no position for a new token. */
+  /** No prompt, something else than a list of token ids, an empty one, or one that leaves no position for a new token. */
   | 'prompt'
   /** The model's logits are not numbers. */
   | 'not_finite';
@@ -29,4 +31,14 @@ export class GenerationError extends Error {
     this.name = 'GenerationError';
     this.code = code;
   }
+}
+
+/** @internal Throws `value` unless `ok`. */
+export function want(where: string, ok: boolean, what: string, got: unknown): void {
+  if (!ok) throw new GenerationError('value', `[${where}] expected ${what}, got ${shown(got)}`);
+}
+
+/** @internal Any value in one line, '1' told from 1. */
+export function shown(got: unknown): string {
+  return inspect(got, { depth: 0, breakLength: Number.POSITIVE_INFINITY, maxArrayLength: 10, maxStringLength: 80 });
 }

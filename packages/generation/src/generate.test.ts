@@ -10,7 +10,7 @@ import {
   endPass,
   initializer,
 } from '@tessera-llm/layers';
-import { type Tensor, add, memory, scope } from '@tessera-llm/tensor';
+import { type Tensor, add, memory, scope, tensor } from '@tessera-llm/tensor';
 import { describe, expect, it } from 'vitest';
 import { type GenerateOptions, type TokenEvent, generate, generateBatch, generateStream } from './index';
 
@@ -40,6 +40,21 @@ class Toy extends CausalLMModule {
       endPass(pass);
       return y;
     });
+  }
+}
+
+/** Its logit of one token is another. */
+class Damaged extends Toy {
+  readonly #damage: Float32Array;
+
+  constructor(id: number, value: number) {
+    super();
+    this.#damage = new Float32Array(40);
+    this.#damage[id] = value;
+  }
+
+  override logits(rows: Tensor): Tensor {
+    return scope(() => add(super.logits(rows), tensor(this.#damage)));
   }
 }
 
@@ -146,6 +161,43 @@ describe('generate', () => {
     expect([greedy.ids.length, greedy.stopReason]).toEqual([7, 'length']);
   });
 
+  it.each([Number.NaN, Number.POSITIVE_INFINITY])('refuses a logit of %s, alone and beside others', async (value) => {
+    const model = new Damaged(7, value);
+    const refused = { name: 'GenerationError', code: 'not_finite', message: expect.stringContaining('token 7') };
+    const greedy = { promptIds: prompt, maxTokens: 3, temperature: 0 };
+    const sampled = { ...greedy, temperature: 1 };
+    // What can't be drawn does no harm.
+    expect((await generate(model, prompt, { ...greedy, vocabLimit: 7 })).ids).toHaveLength(3);
+    const { tensors } = memory();
+    for (const requests of [
+      [greedy],
+      [{ ...greedy, logprobs: true }],
+      [sampled],
+      [greedy, sampled],
+      [greedy, greedy],
+    ]) {
+      await expect(generateBatch(model, requests)).rejects.toMatchObject(refused);
+    }
+    expect(memory().tensors).toBe(tensors);
+  });
+
+  it('frees the cache when onToken throws, and throws its error', async () => {
+    const model = new Toy();
+    const onToken = () => {
+      throw new Error('mine');
+    };
+    const use = async () => {
+      await expect(generate(model, prompt, { onToken })).rejects.toThrow('mine');
+      await expect(generateBatch(model, [{ promptIds: prompt }, { promptIds: [7] }], { onToken })).rejects.toThrow(
+        'mine',
+      );
+    };
+    await use();
+    const before = memory();
+    await use();
+    expect(memory()).toMatchObject({ tensors: before.tensors, liveBytes: before.liveBytes });
+  });
+
   it('ends by its signal between steps, and gives the event loop its turns', async () => {
     const controller = new AbortController();
     setImmediate(() => setImmediate(() => controller.abort(new Error('enough'))));
@@ -176,5 +228,29 @@ describe('generate', () => {
     ['token_out_of_range', [1, 40], {}],
   ])('throws %s', async (code, promptIds, options) => {
     await expect(generate(new Toy(), promptIds, options)).rejects.toMatchObject({ code });
+  });
+
+  it.each<[string, object]>([
+    ['seed', { seed: 1.5 }],
+    ['seed', { seed: -1 }],
+    ['seed', { seed: null }],
+    ['choice', { choice: 2 ** 40 }],
+    ['choice', { choice: 'x' }],
+    ['stop', { stop: 'a', decoder: letters() }],
+    ['stop', { stop: [null] }],
+    ['endIds', { endIds: 5 }],
+    ['endIds', { endIds: ['</s>'] }],
+    ['decoder', { decoder: 5 }],
+    ['signal', { signal: {} }],
+    ['prefillChunk', { prefillChunk: 1.5 }],
+    ['prefillChunk', { prefillChunk: Number.NaN }],
+  ])('refuses %s of another kind before the first token: %o', async (name, options) => {
+    const refused = { name: 'GenerationError', code: 'value', message: expect.stringContaining(`expected ${name}`) };
+    await expect(generate(new Toy(), prompt, { temperature: 0, ...options })).rejects.toMatchObject(refused);
+  });
+
+  it.each([null, undefined, 5, 'Once', {}])('refuses %o as a prompt', async (promptIds) => {
+    const refused = { name: 'GenerationError', code: 'prompt', message: expect.stringContaining('list of token ids') };
+    await expect(generate(new Toy(), promptIds as never)).rejects.toMatchObject(refused);
   });
 });

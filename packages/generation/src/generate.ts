@@ -1,31 +1,23 @@
 import { setImmediate } from 'node:timers/promises';
 import { type CausalLM, type KVCache, batchFromSequences } from '@tessera-llm/layers';
-import { type Tensor, argmax, indexSelect, narrow, scope, tensor } from '@tessera-llm/tensor';
+import { type Tensor, argmax, gather, indexSelect, narrow, scope, tensor } from '@tessera-llm/tensor';
 import { mostLikely } from './candidates';
 import { GenerationError } from './errors';
 import {
   type GenerateOptions,
   type GenerateRequest,
   type GenerateResult,
+  type RunOptions,
   type TokenEvent,
   type TokenLogprob,
   checkRequest,
+  checkRun,
 } from './request';
+import { notFinite } from './sampler';
 import { Sequence, lengthLimit } from './sequence';
 
 /** Milliseconds of steps after which the event loop gets its turn: a turn takes as long as a small model's kernels. */
 const turnAfter = 5;
-
-/** Settings of a whole call. */
-export interface RunOptions {
-  /** Ends the call between two steps by throwing the signal's reason. */
-  readonly signal?: AbortSignal;
-  /**
-   * Prompt tokens of one step at most, so that the event loop gets its turn in between; the result doesn't depend on
-   * it, except with `compat: 'hf'` models, which want whole prompts (Infinity). Default 512.
-   */
-  readonly prefillChunk?: number;
-}
 
 /** Settings of `generate`. */
 export interface GenerateCallOptions extends GenerateOptions, RunOptions {
@@ -66,12 +58,7 @@ export async function generate(
   options: GenerateCallOptions = {},
 ): Promise<GenerateResult> {
   const { onToken, ...rest } = options;
-  const stream = generateStream(model, promptIds, rest);
-  for (;;) {
-    const next = await stream.next();
-    if (next.done) return next.value;
-    onToken?.(next.value);
-  }
+  return resultOf(generateStream(model, promptIds, rest), onToken);
 }
 
 /**
@@ -99,11 +86,22 @@ export async function generateBatch(
   requests: readonly GenerateRequest[],
   options: RunOptions & { readonly onToken?: (event: TokenEvent) => void } = {},
 ): Promise<readonly GenerateResult[]> {
-  const stream = generateBatchStream(model, requests, options);
+  return resultOf(generateBatchStream(model, requests, options), options.onToken);
+}
+
+/** What a stream returns in the end. An error of `onToken` ends the stream, which frees the cache, and is thrown. */
+async function resultOf<T>(
+  stream: AsyncGenerator<TokenEvent, T, undefined>,
+  onToken: GenerateCallOptions['onToken'],
+): Promise<T> {
   for (;;) {
     const next = await stream.next();
     if (next.done) return next.value;
-    options.onToken?.(next.value);
+    try {
+      onToken?.(next.value);
+    } catch (error) {
+      await stream.throw(error);
+    }
   }
 }
 
@@ -116,9 +114,7 @@ export async function* generateBatchStream(
   const { signal, prefillChunk = 512 } = options;
   const { positionLimit, vocabSize } = model;
   for (const request of requests) checkRequest(request, positionLimit, vocabSize);
-  if (!(prefillChunk >= 1)) {
-    throw new GenerationError('value', `[generate] expected prefillChunk of at least 1, got ${prefillChunk}`);
-  }
+  checkRun(options);
   if (requests.length === 0) return [];
   // Pages hold 64 tokens, and no page holds two sequences.
   const pages = requests.map((request) => Math.ceil(lengthLimit(request, positionLimit) / 64));
@@ -215,7 +211,7 @@ async function draw(model: CausalLM, rows: Tensor, sequences: readonly Sequence[
       values === null ? new Float32Array(0) : values.subarray(m * model.vocabSize, (m + 1) * model.vocabSize);
     const ids =
       values === null
-        ? await readAndDispose(scope(() => argmax(firstColumns(logits, limit), { dim: 1 })))
+        ? await mostLikelyIds(logits, limit)
         : Int32Array.from(sequences, (sequence, m) => sequence.draw(rowOf(m)));
     const logprobs = sequences.some(({ request }) => wantsLogprobs(request))
       ? await readAndDispose(scope(() => model.logProbs(rows, Int32Array.from(ids))))
@@ -230,6 +226,20 @@ async function draw(model: CausalLM, rows: Tensor, sequences: readonly Sequence[
   } finally {
     logits.dispose();
   }
+}
+
+/** The most likely of the first `limit` tokens in each row (M, V). @throws GenerationError `not_finite` */
+async function mostLikelyIds(logits: Tensor, limit: number): Promise<ArrayLike<number>> {
+  const [places, largest] = scope(() => {
+    const index = argmax(firstColumns(logits, limit), { dim: 1, keepdim: true }); // (M, 1)
+    return [index, gather(logits, index, { dim: 1 })] as const;
+  });
+  const [ids, best] = await Promise.all([readAndDispose(places), readAndDispose(largest)]);
+  // NaN counts as largest, and -Infinity is it where there is nothing else: one logit tells of its row.
+  for (let m = 0; m < ids.length; m++) {
+    if (!Number.isFinite(best[m])) throw notFinite(ids[m] ?? 0, best[m] ?? 0);
+  }
+  return ids;
 }
 
 function firstColumns(x: Tensor, length: number): Tensor {

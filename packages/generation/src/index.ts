@@ -1,7 +1,6 @@
 export { GenerationError, type GenerationErrorCode } from './errors';
 export {
   type GenerateCallOptions,
-  type RunOptions,
   generate,
   generateBatch,
   generateBatchStream,
@@ -11,6 +10,7 @@ export type {
   GenerateOptions,
   GenerateRequest,
   GenerateResult,
+  RunOptions,
   StopReason,
   TokenEvent,
   TokenLogprob,

@@ -1,4 +1,4 @@
-import { GenerationError } from './errors';
+import { GenerationError, shown, want } from './errors';
 import { type SamplingOptions, checkSampling } from './sampler';
 import type { TextStream } from './text-stop';
 
@@ -9,11 +9,14 @@ export type StopReason = 'end' | 'stop' | 'length';
 export interface GenerateOptions extends SamplingOptions {
   /** New tokens at most; default 128. Fewer if the model's learned positions end before. */
   readonly maxTokens?: number;
-  /** Number of this sample among several of one prompt: another number, other draws. Default 0. */
+  /** Number of this sample among several of one prompt, below 2^32: another number, other draws. Default 0. */
   readonly choice?: number;
   /** Ids that end the text, usually `endIds` of an opened model. The id is in `ids`, its text not in `text`. */
   readonly endIds?: readonly number[];
-  /** Ids and strings that end the text; strings need `decoder`. Neither appears in `text`. */
+  /**
+   * Ids and strings that end the text; strings need `decoder`. Neither appears in `text`. Always an array: a string by
+   * itself is refused.
+   */
   readonly stop?: readonly (number | string)[];
   /** Makes the decoder of one sequence, for `text` and stop strings: a tokenizer's streaming decode. */
   readonly decoder?: () => TextStream;
@@ -33,6 +36,17 @@ export interface GenerateOptions extends SamplingOptions {
 /** One prompt of a batch. */
 export interface GenerateRequest extends GenerateOptions {
   readonly promptIds: ArrayLike<number>;
+}
+
+/** Settings of a whole call. */
+export interface RunOptions {
+  /** Ends the call between two steps by throwing the signal's reason. */
+  readonly signal?: AbortSignal;
+  /**
+   * Prompt tokens of one step at most, so that the event loop gets its turn in between; the result doesn't depend on
+   * it, except with `compat: 'hf'` models, which want whole prompts (Infinity). Default 512.
+   */
+  readonly prefillChunk?: number;
 }
 
 /** A token and its log-probability. */
@@ -71,7 +85,14 @@ export interface GenerateResult {
 /** @internal Checks a request. @throws GenerationError `prompt`, `value` */
 export function checkRequest(request: GenerateRequest, positionLimit: number, vocabSize: number): void {
   checkSampling(request);
-  const { promptIds, maxTokens = 128, stop = [], decoder, logprobs = false, vocabLimit = vocabSize } = request;
+  const { promptIds, maxTokens = 128, logprobs = false, vocabLimit = vocabSize } = request;
+  const { endIds = [], stop = [], decoder } = request;
+  if (typeof promptIds !== 'object' || !Number.isInteger(promptIds?.length)) {
+    throw new GenerationError(
+      'prompt',
+      `[generate] expected the prompt as a list of token ids, got ${shown(promptIds)}; a tokenizer's encodeIds makes them of text`,
+    );
+  }
   if (promptIds.length === 0) {
     throw new GenerationError(
       'prompt',
@@ -84,9 +105,7 @@ export function checkRequest(request: GenerateRequest, positionLimit: number, vo
       `[generate] expected a prompt of fewer than ${positionLimit} tokens, the model's positions, got ${promptIds.length}`,
     );
   }
-  const expect = (ok: boolean, what: string, got: unknown): void => {
-    if (!ok) throw new GenerationError('value', `[generate] expected ${what}, got ${got}`);
-  };
+  const expect = (ok: boolean, what: string, got: unknown): void => want('generate', ok, what, got);
   expect(Number.isInteger(maxTokens) && maxTokens >= 1, 'maxTokens to be a whole number above 0', maxTokens);
   expect(
     typeof logprobs === 'boolean' || (Number.isInteger(logprobs) && logprobs >= 0),
@@ -98,9 +117,36 @@ export function checkRequest(request: GenerateRequest, positionLimit: number, vo
     `vocabLimit from 1 to ${vocabSize}`,
     vocabLimit,
   );
+  expect(Array.isArray(endIds) && endIds.every(Number.isInteger), 'endIds to be an array of token ids', endIds);
+  expect(
+    Array.isArray(stop) && stop.every((s) => typeof s === 'string' || Number.isInteger(s)),
+    'stop to be an array of token ids and strings',
+    stop,
+  );
+  expect(
+    decoder === undefined || typeof decoder === 'function',
+    'decoder to be a function that makes a decoder, such as () => tokenizer.decodeStream()',
+    decoder,
+  );
   expect(
     decoder !== undefined || stop.every((s) => typeof s === 'number'),
     'a decoder where stop holds strings',
-    'none',
+    decoder,
+  );
+}
+
+/** @internal Checks the settings of a call. @throws GenerationError `value` */
+export function checkRun({ signal, prefillChunk = 512 }: RunOptions): void {
+  want(
+    'generate',
+    signal === undefined || typeof signal?.throwIfAborted === 'function',
+    "signal to be an AbortSignal, such as a controller's signal",
+    signal,
+  );
+  want(
+    'generate',
+    prefillChunk >= 1 && (Number.isInteger(prefillChunk) || prefillChunk === Number.POSITIVE_INFINITY),
+    'prefillChunk to be a whole number above 0, or Infinity',
+    prefillChunk,
   );
 }

@@ -1,7 +1,7 @@
 import { philox4x32 } from '@tessera-llm/tensor';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type SamplingOptions, sampleToken } from './sampler';
+import { type DrawOptions, type SamplingOptions, sampleToken } from './sampler';
 
 /** Draws at many positions: how often each id came. */
 function frequencies(logits: Float32Array, options: SamplingOptions, draws: number): number[] {
@@ -74,17 +74,26 @@ describe('sampleToken', () => {
     );
   });
 
-  it.each<[string, SamplingOptions, number[]]>([
+  it.each<[string, Partial<DrawOptions>, number[]]>([
     ['value', { temperature: -1 }, [1]],
     ['value', { temperature: Number.NaN }, [1]],
     ['value', { topK: 1.5 }, [1]],
     ['value', { topP: 0 }, [1]],
     ['value', { minP: 2 }, [1]],
+    ...[1.5, Number.NaN, -1, 2 ** 53, 'x', null].map((seed): [string, object, number[]] => [
+      'value',
+      { seed, temperature: 0 },
+      [1],
+    ]),
+    ...[1.5, Number.NaN, -1, 2 ** 32, 'x', null, 1n].flatMap((n): [string, object, number[]][] => [
+      ['value', { choice: n, temperature: 0 }, [1]],
+      ['value', { position: n, temperature: 0 }, [1]],
+    ]),
     ['not_finite', {}, [1, Number.NaN]],
     ['not_finite', {}, [Number.NEGATIVE_INFINITY]],
     ['not_finite', {}, [1, Number.POSITIVE_INFINITY]],
   ])('throws %s for %o and %o', (code, options, values) => {
-    const run = () => sampleToken(Float32Array.from(values), { ...options, position: 0 });
+    const run = () => sampleToken(Float32Array.from(values), { position: 0, ...options });
     expect(run).toThrow(expect.objectContaining({ name: 'GenerationError', code }));
   });
 });

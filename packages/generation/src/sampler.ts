@@ -1,5 +1,5 @@
 import { candidates } from './candidates';
-import { GenerationError } from './errors';
+import { GenerationError, want } from './errors';
 import { gumbelMax } from './noise';
 
 /** How the next token is drawn from the logits. */
@@ -12,7 +12,7 @@ export interface SamplingOptions {
   readonly topP?: number;
   /** Only tokens at least this fraction as likely as the most likely one; 0: off, the default. */
   readonly minP?: number;
-  /** Decides every draw, together with the position. Default 0. */
+  /** Decides every draw, together with the position: a whole number from 0 to 2^53 - 1, or a bigint of 64 bits. Default 0. */
   readonly seed?: number | bigint;
 }
 
@@ -20,7 +20,7 @@ export interface SamplingOptions {
 export interface DrawOptions extends SamplingOptions {
   /** Position of the token to draw, counted from the start of the prompt. */
   readonly position: number;
-  /** Number of the sample among several of one prompt; 0. */
+  /** Number of the sample among several of one prompt, below 2^32; 0. */
   readonly choice?: number;
 }
 
@@ -53,14 +53,22 @@ export function sampleToken(logits: Float32Array, options: DrawOptions): number 
 }
 
 /** @throws GenerationError `value` for an option out of range. */
-export function checkSampling({ temperature = 1, topK = 0, topP = 1, minP = 0 }: SamplingOptions): void {
-  const expect = (ok: boolean, what: string, got: number): void => {
-    if (!ok) throw new GenerationError('value', `[sampling] expected ${what}, got ${got}`);
-  };
+export function checkSampling(options: Partial<DrawOptions>): void {
+  const { temperature = 1, topK = 0, topP = 1, minP = 0, seed = 0, position = 0, choice = 0 } = options;
+  const expect = (ok: boolean, what: string, got: unknown): void => want('sampling', ok, what, got);
   expect(temperature >= 0 && Number.isFinite(temperature), 'a temperature of at least 0', temperature);
   expect(Number.isInteger(topK) && topK >= 0, 'topK to be a whole number of at least 0 (0: off)', topK);
   expect(topP > 0 && topP <= 1, 'topP above 0 and at most 1', topP);
   expect(minP >= 0 && minP <= 1, 'minP from 0 to 1', minP);
+  expect(
+    typeof seed === 'bigint' || (Number.isSafeInteger(seed) && seed >= 0),
+    'seed to be a whole number from 0 to 2^53 - 1 or a bigint',
+    seed,
+  );
+  // The noise counts them in 32 bits, where anything else would be the draw of another number.
+  for (const [name, n] of Object.entries({ position, choice })) {
+    expect(Number.isInteger(n) && n >= 0 && n < 2 ** 32, `${name} to be a whole number from 0 to 2^32 - 1`, n);
+  }
 }
 
 /** @internal First index of the largest logit. @throws GenerationError `not_finite` */
@@ -78,7 +86,8 @@ export function argmax(logits: Float32Array): number {
   return best;
 }
 
-function notFinite(id: number, logit: number): GenerationError {
+/** @internal */
+export function notFinite(id: number, logit: number): GenerationError {
   return new GenerationError(
     'not_finite',
     `[sampling] expected finite logits, got ${logit} at token ${id}; the model's weights may be damaged`,

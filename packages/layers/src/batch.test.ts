@@ -90,7 +90,11 @@ describe('batchFromPadded', () => {
     ['value', () => batchFromPadded([[1, 2, 3]], [[1, 0, 1]])],
     ['value', () => batchFromPadded([[1, 2]], [[0, 0]])],
     ['value', () => batchFromPadded([[1, 0.5]])],
+    ['value', () => batchFromPadded([[1, 2]], undefined, { padPositions: [[0, Number.NaN]] })],
+    ['value', () => batchFromPadded([[1, 2]], undefined, { padPositions: [[1.5, 2]] })],
+    ['value', () => batchFromPadded([[0, 2]], [[0, 1]], { padPositions: [[Number.NaN, 0]] })],
     ['value', () => batchFromSequences([])],
+    ['value', () => batchFromSequences([BigInt64Array.of(1n) as never])],
     ['value', () => batchFromSequences([[1], []])],
     ['shape', () => checkSegments({ offsets: new Int32Array([0, 3]), positions: new Int32Array(2) }, 2)],
     [

@@ -97,7 +97,7 @@ export function batchFromSequences(sequences: readonly ArrayLike<number>[], extr
     const start = offsets[b] ?? 0;
     const held = extras.cache?.store.length(extras.cache.slots[b] ?? -1) ?? 0;
     for (let t = 0; t < sequence.length; t++) {
-      ids[start + t] = wholeId(sequence[t], b, t);
+      ids[start + t] = whole('token ids', sequence[t], b, t);
       positions[start + t] = held + t;
     }
   });
@@ -113,7 +113,7 @@ export interface UnpaddedBatch {
 
 /** Settings of `batchFromPadded`. */
 export interface PaddedOptions extends BatchExtras {
-  /** (B, T) explicit positions; default: counted from the first real token of each row. */
+  /** (B, T) explicit positions, whole numbers also under padding; default: counted from the first real token of each row. */
   readonly padPositions?: readonly ArrayLike<number>[];
 }
 
@@ -123,7 +123,8 @@ export interface PaddedOptions extends BatchExtras {
  * @param ids B rows of T token ids.
  * @param mask B rows of T ones (real tokens) and zeros (padding); the ones of a row stand together, left or right.
  * Default: all ones.
- * @throws LayersError `shape` for rows of unequal length, `value` for a mask of anything but one run of ones per row.
+ * @throws LayersError `shape` for rows of unequal length, `value` for a mask of anything but one run of ones per row and
+ * for ids and positions that are not whole numbers of 32 bits.
  *
  * @example
  * ```ts
@@ -145,6 +146,9 @@ export function batchFromPadded(
   checkMatrix('ids', ids, ids.length, width);
   if (mask !== undefined) checkMatrix('mask', mask, ids.length, width);
   if (padPositions !== undefined) checkMatrix('padPositions', padPositions, ids.length, width);
+  padPositions?.forEach((row, b) => {
+    for (let t = 0; t < width; t++) whole('positions', row[t], b, t);
+  });
 
   const kept: number[] = [];
   const rows: number[] = [];
@@ -155,7 +159,7 @@ export function batchFromPadded(
     const [start, end] = maskRun(mask?.[b], width, b);
     if (start > 0) rightPadded = false;
     for (let t = start; t < end; t++) {
-      kept.push(wholeId(row[t], b, t));
+      kept.push(whole('token ids', row[t], b, t));
       rows.push(b * width + t);
       positions.push(padPositions?.[b]?.[t] ?? t - start);
     }
@@ -233,15 +237,15 @@ function maskRun(mask: ArrayLike<number> | undefined, width: number, b: number):
   return [start, end];
 }
 
-function wholeId(id: number | undefined, b: number, t: number): number {
-  // What int32 cannot hold would wrap to another token's id.
-  if (id === undefined || (id | 0) !== id) {
+function whole(what: string, n: number | undefined, b: number, t: number): number {
+  // What int32 cannot hold would wrap to another token's id, or another position.
+  if (typeof n !== 'number' || (n | 0) !== n) {
     throw new LayersError(
       'value',
-      `[batch] expected whole numbers of 32 bits as token ids, got ${id} at sequence ${b}, place ${t}`,
+      `[batch] expected whole numbers of 32 bits as ${what}, got ${typeof n === 'number' ? n : typeof n} at sequence ${b}, place ${t}`,
     );
   }
-  return id;
+  return n;
 }
 
 /**

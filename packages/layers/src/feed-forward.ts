@@ -59,9 +59,9 @@ export class FeedForward extends Module {
 
   constructor({ width, innerWidth, activation = 'gelu', ...options }: FeedForwardOptions) {
     super();
+    this.#activation = activations[activationName(activation)];
     this.fc1 = new Linear(width, innerWidth, options);
     this.fc2 = new Linear(innerWidth, width, options);
-    this.#activation = activations[activation];
   }
 
   /** (N, C) -> (N, C). `segments` as in Linear; `residual` (N, C) is added. */
@@ -91,11 +91,11 @@ export class GatedFeedForward extends Module {
   constructor(options: FeedForwardOptions) {
     super();
     const { width, innerWidth, activation = 'silu', bias = false } = options;
+    this.#activation = activations[activationName(activation)];
     const settings = { ...options, bias };
     this.gate_proj = new Linear(width, innerWidth, settings);
     this.up_proj = new Linear(width, innerWidth, settings);
     this.down_proj = new Linear(innerWidth, width, settings);
-    this.#activation = activations[activation];
   }
 
   /** (N, C) -> (N, C). `segments` as in Linear; `residual` (N, C) is added. */

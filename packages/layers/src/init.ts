@@ -1,4 +1,5 @@
 import { type Tensor, full, normal, parameter, zeros } from '@tessera-llm/tensor';
+import { LayersError } from './errors';
 import type { Weight } from './weight';
 
 /** Makes the parameters of new layers. */
@@ -13,7 +14,7 @@ export interface Init {
 
 /** Settings of `initializer`. */
 export interface InitializerOptions {
-  /** The same seed gives the same weights on every backend. */
+  /** A whole number from 0 to 2^53 - 1, or a bigint. The same seed gives the same weights on every backend. */
   readonly seed: number | bigint;
   /** Standard deviation of weight matrices; 0.02 as in GPT-2 and Llama. */
   readonly std?: number;
@@ -22,6 +23,8 @@ export interface InitializerOptions {
 /**
  * Random weights. The parameter made i-th comes from stream i of the seed, so the weights of a model depend on its
  * seed and its architecture only.
+ *
+ * @throws LayersError `value`
  *
  * @example
  * ```ts
@@ -33,13 +36,28 @@ export interface InitializerOptions {
  * ```
  */
 export function initializer({ seed, std = 0.02 }: InitializerOptions): Init {
+  if (typeof seed !== 'bigint' && !(Number.isSafeInteger(seed) && seed >= 0)) {
+    throw new LayersError(
+      'value',
+      `[initializer] expected seed to be a whole number from 0 to 2^53 - 1 or a bigint, got ${seed}`,
+    );
+  }
+  checkStd(std);
   let stream = 0;
-  const draw = (shape: readonly number[], own = std) => parameter(normal(shape, { seed, stream: stream++, std: own }));
+  const draw = (shape: readonly number[], own = std) => {
+    checkStd(own);
+    return parameter(normal(shape, { seed, stream: stream++, std: own }));
+  };
   return {
     normal: draw,
     matrix: draw,
     constant: (shape, value) => parameter(full(shape, value)),
   };
+}
+
+function checkStd(std: number): void {
+  if (Number.isFinite(std) && std >= 0) return;
+  throw new LayersError('value', `[initializer] expected a finite standard deviation of at least 0, got ${std}`);
 }
 
 /** Zeros everywhere: for modules whose weights are loaded next. */
