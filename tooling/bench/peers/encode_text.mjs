@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 const { serve } = await import(process.argv[1]);
 
-await serve(async ({ encoding, text: place }) => {
+await serve(async ({ encoding, text: place, warmPasses }) => {
   const { encode, clearMergeCache } = await import(`gpt-tokenizer/encoding/${encoding}`);
   const files = place.endsWith('.txt')
     ? [place]
@@ -14,7 +14,7 @@ await serve(async ({ encoding, text: place }) => {
   const all = files.map((file) => readFileSync(file, 'utf8')).join('\n');
   const cut = all.lastIndexOf('\n', Math.floor(all.length * 0.9));
   const [text, other] = [all.slice(0, cut), all.slice(cut)];
-  for (let i = 0; i < 4; i++) encode(other);
+  for (let i = 0; i < warmPasses; i++) encode(other);
   return {
     name: 'gpt-tokenizer',
     run: () => {

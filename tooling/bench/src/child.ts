@@ -17,6 +17,14 @@ const shownErrors = 400;
 /** Thrown when a child can't do its work. */
 export class ChildFailure extends Error {}
 
+/** Processes that run now. */
+const running = new Set<ChildProcess>();
+
+/** Kills every child, without waiting for any. */
+export function killChildren(): void {
+  for (const child of running) child.kill('SIGKILL');
+}
+
 /** A process that runs one side of a case and speaks JSON lines. */
 export class Child {
   readonly #process: ChildProcess;
@@ -26,11 +34,14 @@ export class Child {
 
   constructor(command: string, args: readonly string[], options: { readonly cwd?: string; readonly threads: number }) {
     const threads = `${options.threads}`;
+    const pools = ['OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS', 'RAYON_NUM_THREADS'];
     this.#process = spawn(command, args, {
       stdio: ['pipe', 'pipe', 'pipe'],
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-      env: { ...process.env, OMP_NUM_THREADS: threads, OPENBLAS_NUM_THREADS: threads, MKL_NUM_THREADS: threads },
+      env: { ...process.env, ...Object.fromEntries(pools.map((name) => [name, threads])) },
     });
+    running.add(this.#process);
+    this.#process.on('close', () => running.delete(this.#process));
     this.#process.on('error', (error) => {
       this.#failure = error;
     });

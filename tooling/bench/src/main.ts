@@ -1,10 +1,11 @@
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { rename, writeFile } from 'node:fs/promises';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defaultBackend } from '@tessera-llm/tensor';
 import type { Context } from './area';
 import { readArguments, usage } from './arguments';
-import { ChildFailure } from './child';
+import { ChildFailure, killChildren } from './child';
 import { type Ceilings, type Measured, measure, measureCeilings } from './measure';
 import { tableHead, tableLine } from './table';
 
@@ -32,6 +33,22 @@ function describe(ceilings: Ceilings | null, threads: number): string {
   );
 }
 
+/** Also while a child that was killed a moment ago still writes to it. */
+function remove(folder: string): void {
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
+}
+
+/** At Ctrl-C or SIGTERM ends the children and removes what they wrote, then exits as a shell counts signals: 130, 143. */
+function removeWhenStopped(folder: string): void {
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(name, () => {
+      killChildren();
+      remove(folder);
+      process.exit(128 + constants.signals[name]);
+    });
+  }
+}
+
 async function main(args: readonly string[]): Promise<void> {
   const options = await readArguments(args);
   if (options.help) {
@@ -39,7 +56,8 @@ async function main(args: readonly string[]): Promise<void> {
     return;
   }
   const { python, nodePeers, model, json } = options;
-  const folder = await mkdtemp(join(tmpdir(), 'tessera-bench-'));
+  const folder = mkdtempSync(join(tmpdir(), 'tessera-bench-'));
+  removeWhenStopped(folder);
   try {
     const context: Context = {
       folder,
@@ -93,7 +111,7 @@ async function main(args: readonly string[]): Promise<void> {
       await rename(beside, json);
     }
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    remove(folder);
   }
 }
 

@@ -1,10 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { availableBackends } from '@tessera-llm/tensor';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 
 const native = availableBackends().includes('native');
 const folder = mkdtempSync(join(tmpdir(), 'tessera-bench-test-'));
@@ -85,6 +85,33 @@ describe('the command', () => {
     expect(status).toBe(0);
     expect(stderr).toContain('no module named torch');
     expect(JSON.parse(readFileSync(json, 'utf8'))).toMatchObject([{ peer: null }, { peer: null }]);
+  });
+
+  it.skipIf(process.platform === 'win32').each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('at %s ends its children, removes its folder and exits with %i', async (signal, code) => {
+    const temporary = join(folder, signal);
+    mkdirSync(temporary);
+    const beat = join(temporary, 'beat');
+    // Never answers and would outlive the command: only killing it stops its beat.
+    const python = fakePython(`
+      const { writeFileSync } = await import('node:fs');
+      setInterval(() => writeFileSync(${JSON.stringify(beat)}, String(performance.now())), 20);`);
+    const child = spawn(process.execPath, [main, ...area, '--python', python], {
+      env: { ...process.env, TMPDIR: temporary },
+      stdio: 'ignore',
+    });
+    const closed = new Promise((done) => child.on('close', done));
+    await vi.waitFor(() => expect(existsSync(beat)).toBe(true), 60_000);
+    expect(readdirSync(temporary)).toHaveLength(2);
+    child.kill(signal);
+    expect(await closed).toBe(code);
+    expect(readdirSync(temporary)).toEqual(['beat']);
+    await new Promise((done) => setTimeout(done, 200)); // a kill takes a moment
+    const last = readFileSync(beat, 'utf8');
+    await new Promise((done) => setTimeout(done, 500));
+    expect(readFileSync(beat, 'utf8')).toBe(last);
   });
 
   it('lists without measuring, and refuses what it does not know', () => {

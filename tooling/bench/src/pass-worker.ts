@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { Tokenizer } from '@tessera-llm/tokenizers';
 import { z } from 'zod';
+import { warmPasses } from './passes';
 
 const { json, text, other } = z.object({ json: z.string(), text: z.string(), other: z.string() }).parse(workerData);
 const tokenizer = Tokenizer.fromJSON(JSON.parse(json));
@@ -11,7 +12,7 @@ function pass(of: string): void {
   tokenizer.encode(of);
 }
 
-for (let i = 0; i < 8; i++) pass(other);
+for (let i = 0; i < warmPasses; i++) pass(other);
 parentPort?.on('message', () => {
   pass(text);
   parentPort?.postMessage('done');

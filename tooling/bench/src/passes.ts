@@ -2,6 +2,9 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { Tokenizer } from '@tessera-llm/tokenizers';
 
+/** Passes over other text that warm the code before anything is measured: ours in every thread, and the peers'. */
+export const warmPasses = 8;
+
 /**
  * Threads that each encode a whole text for themselves, sharing nothing: how much more the cores do together than one of
  * them. A pool of as many workers can hardly do better.

@@ -1,5 +1,5 @@
 import { type Tensor, cast, defaultBackend, normal } from '@tessera-llm/tensor';
-import type { Area, Case } from '../area';
+import type { Area, Case, Peer } from '../area';
 import { timed } from '../timed';
 
 /** (M, N, K): the products of GPT-2 124M over 1,024 tokens, its vocabulary, and a square. */
@@ -21,24 +21,25 @@ export const matmul: Area = {
     dtypes.flatMap((dtype) =>
       shapes.map(([m, n, k]): Case => {
         const flops = 2 * m * n * k;
+        const peer = (name: string, library: 'numpy' | 'torch'): Peer => ({
+          name,
+          program: 'python',
+          script: 'matmul.py',
+          args: { m, n, k, dtype, library },
+        });
         return {
           name: `${m}x${n}x${k} ${dtype}`,
           dtype,
           compute: dtype,
           figures: [{ name: '', unit: 'GFLOP/s', work: flops / 1e9, ceiling: { kind: dtype, work: flops } }],
-          peers: [
-            {
-              name: dtype === 'float32' ? 'NumPy OpenBLAS' : 'PyTorch oneDNN',
-              program: 'python',
-              script: 'matmul.py',
-              args: { m, n, k, dtype },
-            },
-          ],
+          // NumPy has no bfloat16.
+          peers: [...(dtype === 'float32' ? [peer('NumPy OpenBLAS', 'numpy')] : []), peer('PyTorch', 'torch')],
           async open() {
             const backend = defaultBackend();
             const operand = (shape: readonly number[], seed: number): Tensor => cast(normal(shape, { seed }), dtype);
             const [a, b] = [operand([m, k], 1), operand([k, n], 2)];
             const attrs = { transposeA: false, transposeB: false, compute: dtype, out: dtype };
+            // The backend keeps freed memory: after the first call the product goes to pages that are there.
             const once = (): void => backend.free(backend.kernels.matmul(a, b, attrs).block);
             return { run: () => ({ '': timed(once) }) };
           },

@@ -4,7 +4,7 @@ import { Tokenizer, tiktokenEncodings, tokenizerFromTiktoken, trainBpe } from '@
 import { TokenizerPool } from '@tessera-llm/tokenizers/pool';
 import { type Area, type Case, type Peer, Unavailable } from '../area';
 import { collectGarbage } from '../garbage';
-import { Passes } from '../passes';
+import { Passes, warmPasses } from '../passes';
 
 /** Published rank files that gpt-tokenizer carries. */
 type Encoding = 'r50k_base' | 'cl100k_base';
@@ -67,7 +67,8 @@ function firstPass(made: Tokenizer, text: string): number {
 }
 
 function encodeCase(name: Encoding | 'own', textName: TextName, nodePeers: string | null): Case {
-  const args = { encoding: name, file: nodePeers, text: nodePeers === null ? '' : texts[textName](nodePeers) };
+  const text = nodePeers === null ? '' : texts[textName](nodePeers);
+  const args = { encoding: name, file: nodePeers, text, warmPasses };
   const peers: Peer[] = [
     { name: 'tiktoken', program: 'python', script: 'encode_text.py', args },
     { name: 'gpt-tokenizer', program: 'node', script: 'encode_text.mjs', args },
@@ -81,7 +82,7 @@ function encodeCase(name: Encoding | 'own', textName: TextName, nodePeers: strin
     async open() {
       const { text, other } = readText(placeOf(textName, nodePeers));
       const made = await tokenizerOf(name, nodePeers);
-      for (let i = 0; i < 8; i++) new Tokenizer(made.parts).encode(other);
+      for (let i = 0; i < warmPasses; i++) new Tokenizer(made.parts).encode(other);
       return { run: () => ({ '': firstPass(made, text) }) };
     },
   };
@@ -108,9 +109,9 @@ function poolCase(name: Encoding, nodePeers: string | null): Case {
     async open() {
       const { text, other } = readText(placeOf('English', nodePeers));
       const made = await tokenizerOf(name, nodePeers);
-      for (let i = 0; i < 8; i++) new Tokenizer(made.parts).encode(other);
+      for (let i = 0; i < warmPasses; i++) new Tokenizer(made.parts).encode(other);
       const opened = await Promise.all(pools.map((workers) => TokenizerPool.create(made, { workers })));
-      for (const pool of opened) for (let i = 0; i < 8 * pool.workers; i++) await pool.encode(other);
+      for (const pool of opened) for (let i = 0; i < warmPasses * pool.workers; i++) await pool.encode(other);
       const passes = await Passes.open(made, text, other, apart);
       return {
         async run() {
