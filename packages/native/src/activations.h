@@ -50,10 +50,11 @@ TS_INLINE vf slope(Act act, vf x) {
       return 0.5f * (1.0f + t) + 0.5f * x * (1.0f - t * t) * kGelu * (1.0f + 0.134145f * x * x);
     }
     case Act::gelu_erf: return 0.5f * by_lane(x, [](float v) { return ::erfcf(-v * kRoot); }) + x * kPeak * exp(-0.5f * x * x);
-    case Act::relu: return select(x > splat(0.0f), splat(1.0f), vf{});
-    case Act::relu2: return 2.0f * max(x, vf{});
+    // What is not a number keeps its gradient, as in PyTorch.
+    case Act::relu: return select(x <= splat(0.0f), vf{}, splat(1.0f));
+    case Act::relu2: return select(x != x, x, 2.0f * max(x, vf{}));
     case Act::sigmoid: { const vf s = sigmoid(x); return s * (1.0f - s); }
-    case Act::quick_gelu: { const vf s = sigmoid(1.702f * x); return s * (1.0f + 1.702f * x * (1.0f - s)); }
+    case Act::quick_gelu: { const vf s = sigmoid(1.702f * x); return s + 1.702f * s * (x * (1.0f - s)); }
     case Act::tanh: { const vf t = tanh(x); return 1.0f - t * t; }
     case Act::exp: return exp(x);
     case Act::abs: return select(x > splat(0.0f), splat(1.0f), select(x < splat(0.0f), splat(-1.0f), vf{}));

@@ -18,7 +18,7 @@ struct Environment {
 };
 
 // Raised whenever the exported functions or the meaning of arguments change.
-constexpr int kAbi = 2;
+constexpr int kAbi = 3;
 
 void close_environment(napi_env, void* data, void*) {
   auto* environment = static_cast<Environment*>(data);

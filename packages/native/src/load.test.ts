@@ -1,3 +1,7 @@
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
 import { loadNative, platformPackage } from './load';
@@ -34,6 +38,27 @@ describe('loadNative', () => {
 
   it('names the package of this platform', () => {
     expect(platformPackage()).toMatch(/^@tessera-llm\/native-[a-z0-9]+-[a-z0-9]+(-gnu|-musl)?$/);
+  });
+
+  it('leaves the settings of the process alone', () => {
+    for (const setting of [false, true]) {
+      Reflect.set(process.report, 'excludeNetwork', setting);
+      platformPackage();
+      expect(Reflect.get(process.report, 'excludeNetwork')).toBe(setting);
+    }
+    Reflect.set(process.report, 'excludeNetwork', false);
+  });
+
+  it('gives a reason where a manifest above the module is no JSON', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tessera-load-'));
+    try {
+      copyFileSync(fileURLToPath(new URL('load.ts', import.meta.url)), join(folder, 'load.ts'));
+      const copy: typeof import('./load') = await import(/* @vite-ignore */ join(folder, 'load.ts'));
+      writeFileSync(join(folder, 'package.json'), '{ "name": ');
+      expect(copy.loadNative()).toMatchObject({ ok: false, reason: expect.stringContaining('JSON') });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });
 

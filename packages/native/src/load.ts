@@ -9,7 +9,7 @@ export type LoadResult =
   | { readonly ok: true; readonly addon: NativeAddon; readonly file: string }
   | { readonly ok: false; readonly reason: string };
 
-const abi = 2;
+const abi = 3;
 
 /** The nearest folder above this module that holds this package's manifest. */
 function packageRoot(): string | null {
@@ -27,8 +27,15 @@ function packageRoot(): string | null {
 
 /** Node's report names the C library that it runs on; musl builds have no glibc version. */
 function isMusl(): boolean {
-  Reflect.set(process.report, 'excludeNetwork', true); // looking interfaces up can take seconds
-  const report: unknown = process.report.getReport();
+  const settings = process.report;
+  const before: unknown = Reflect.get(settings, 'excludeNetwork');
+  Reflect.set(settings, 'excludeNetwork', true); // looking interfaces up can take seconds
+  let report: unknown;
+  try {
+    report = settings.getReport();
+  } finally {
+    Reflect.set(settings, 'excludeNetwork', before);
+  }
   if (typeof report !== 'object' || report === null || !('header' in report)) return false;
   const header = report.header;
   return typeof header === 'object' && header !== null && !('glibcVersionRuntime' in header);
@@ -67,6 +74,10 @@ function isAddon(value: unknown): value is NativeAddon {
   );
 }
 
+function firstLine(error: unknown): string {
+  return error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
+}
+
 function attempt(): LoadResult {
   const root = packageRoot();
   if (root === null) return { ok: false, reason: 'the folder of @tessera-llm/native was not found' };
@@ -84,7 +95,7 @@ function attempt(): LoadResult {
       if (isAddon(addon)) return { ok: true, addon, file };
       reasons.push('the addon was built for another version of @tessera-llm/native; build it again');
     } catch (error) {
-      reasons.push(error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error));
+      reasons.push(firstLine(error));
     }
   }
   return { ok: false, reason: reasons.join('; ') };
@@ -107,6 +118,11 @@ let loaded: LoadResult | undefined;
  * ```
  */
 export function loadNative(): LoadResult {
-  loaded ??= attempt();
+  try {
+    loaded ??= attempt();
+  } catch (error) {
+    // A manifest on the way up that is no JSON, or a runtime without reports.
+    loaded = { ok: false, reason: `the addon could not be looked for: ${firstLine(error)}` };
+  }
   return loaded;
 }

@@ -55,14 +55,19 @@ struct Problem {
       }
     } else {
       page_size = s.page;
-      int64_t count = 0;
-      for (const Segment& x : s.segments) count += (x.keys + s.page - 1) / s.page;
-      // Pages lie backwards in the pool.
+      // Pages lie backwards in the pool; of those that make 64 keys, the first and the last lie where they would in order.
+      const int64_t group = std::max<int64_t>(1, 64 / s.page);
+      int64_t base = 0;
       for (const Segment& x : s.segments) {
-        for (int64_t j = 0; j < x.keys; j += s.page) pages.push_back(static_cast<int32_t>(--count * s.page));
+        const int64_t count = (x.keys + s.page - 1) / s.page, room = (count + group - 1) / group * group;
+        for (int64_t i = 0; i < count; ++i) {
+          const int64_t at = i % group, inner = at > 0 && at < group - 1 ? i - at + group - 1 - at : i;
+          pages.push_back(static_cast<int32_t>((base + (group > 1 ? inner : count - 1 - i)) * s.page));
+        }
+        base += room;
         page_offsets.push_back(static_cast<int32_t>(pages.size()));
       }
-      key_rows = static_cast<int64_t>(pages.size()) * s.page;
+      key_rows = base * s.page;
     }
     q = uniform(static_cast<size_t>(rows * s.heads * s.width), seed);
     k = uniform(static_cast<size_t>(key_rows * s.key_heads * s.width), seed + 1);
@@ -98,7 +103,7 @@ std::vector<double> record(const Problem& p, const Floats& y, const Floats& lse)
           p.s.sinks ? address(p.sinks.data()) : 0, address(y.data()), address(lse.data()), address(p.offsets.data()), address(p.starts.data()),
           address(p.lengths.data()), address(p.page_offsets.data()), address(p.pages.data()), double(p.s.segments.size()),
           double(p.page_size), double(p.s.heads), double(p.s.key_heads), double(p.s.width), double(p.s.window), double(p.s.causal),
-          double(p.s.round), double(p.scale()), double(p.s.softcap)};
+          double(p.s.round), double(p.scale()), double(p.s.softcap), double(p.rows), double(p.key_rows), double(p.pages.size())};
 }
 
 struct Result {
@@ -118,7 +123,7 @@ struct Grads {
 Grads backward(ts::Isa isa, const Problem& p, const Result& r) {
   Grads g{Floats(p.q.size(), NAN), Floats(p.k.size(), NAN), Floats(p.v.size(), NAN), Floats(p.sinks.size(), NAN)};
   auto args = record(p, r.y, r.lse);
-  for (const double x : {address(p.gy.data()), address(g.q.data()), address(g.k.data()), address(g.v.data()), p.s.sinks ? address(g.sinks.data()) : 0, double(p.rows), double(p.key_rows)})
+  for (const double x : {address(p.gy.data()), address(g.q.data()), address(g.k.data()), address(g.v.data()), p.s.sinks ? address(g.sinks.data()) : 0})
     args.push_back(x);
   CHECK(test::run(isa, "attention_grad", args) == ts::Status::ok);
   return g;
@@ -213,7 +218,7 @@ Setting random_setting(std::mt19937& random) {
     const int64_t queries = pick(0, 1, 1, 2, 17, 64, 100, 300), position = pick(0, 0, 3, 64, 511, 600);
     s.segments.push_back({queries, position, s.causal ? queries + position : pick(0, 1, 64, 65, 700)});
   }
-  s.page = pick(0, 0, 64, 128);
+  s.page = pick(0, 0, 16, 64, 128);
   s.window = pick(0, 0, 1, 40, 64, 300);
   s.softcap = static_cast<float>(pick(0, 0, 2));
   s.sinks = random() % 3 == 0;
@@ -258,11 +263,11 @@ TEST(attention_of_a_query_is_the_same_bits_alone_in_chunks_in_pages_and_on_any_t
       ts::set_threads(3);
       CHECK(same(forward(isa, whole).y, want.y));
       for (const auto& [from, count] : {std::pair<int64_t, int64_t>{0, 1}, {63, 2}, {500, 40}, {1299, 1}, {1024, 276}}) {
-        for (const int64_t page : {0, 64, 192}) {
+        for (const int64_t page : {0, 16, 64, 192}) {
           Setting part = s;
           part.segments = {{count, from, from + count}};
           part.page = page;
-          part.bf16_cache = round && page == 64;
+          part.bf16_cache = round && (page == 16 || page == 64);
           Problem p(part);
           for (int64_t j = 0; j < from + count; ++j) {
             for (int64_t h = 0; h < heads; h += 3) {

@@ -12,7 +12,6 @@
 #endif
 
 #include "core/memory.h"
-#include "core/packed.h"
 #include "core/quota.h"
 #include "test.h"
 
@@ -181,30 +180,6 @@ TEST(blocks_are_counted_shared_and_reused) {
   void* empty = ts::allocate(0);
   CHECK(empty != nullptr);
   ts::release(empty);
-}
-
-TEST(packed_forms_follow_the_version) {
-  void* block = ts::allocate(64);
-  void* form = ts::allocate(128);
-  const ts::PackedKey key{block, 4, 4, 0, 0};
-  CHECK(!ts::packed_find(block, key, false).wanted);
-  CHECK(!ts::packed_find(block, key, true).wanted);  // first use
-  ts::PackedLookup second = ts::packed_find(block, key, true);
-  CHECK(second.wanted && second.data == nullptr);
-  ts::packed_drop(block);  // written while it was being packed
-  ts::packed_insert(block, key, second.version, form);
-  CHECK(ts::packed_find(block, key, true).data == nullptr);
-  second = ts::packed_find(block, key, true);
-  CHECK(second.wanted);
-  ts::packed_insert(block, key, second.version, form);
-  const ts::PackedLookup third = ts::packed_find(block, key, false);
-  CHECK(third.data == form);
-  ts::release(third.data);
-  const uint64_t live = ts::memory_stats().live;
-  ts::release(form);
-  CHECK(ts::memory_stats().live == live);  // the cache holds it
-  ts::release(block);
-  CHECK(ts::memory_stats().live == live - 64 - 128);
 }
 
 TEST(kernels_have_one_number_in_every_family) {

@@ -58,6 +58,26 @@ void check(const Call& call) {
 
 const int64_t widths[] = {1, 5, 16, 33, 130};
 
+TEST(log_sum_exp_of_rows_that_reach_infinity) {
+  constexpr int64_t kWidth = 37;
+  for (const ts::Isa isa : test::isas()) {
+    for (const size_t place : {0, 20, 36}) {
+      // One infinity, all of them, one beside -infinity, one beside NaN.
+      Array<float> x(4 * kWidth, 1.0f), y(4, 0.0f);
+      for (size_t i = kWidth; i < 2 * kWidth; ++i) x[i] = INFINITY;
+      for (size_t i = 2 * kWidth; i < 3 * kWidth; ++i) x[i] = -INFINITY;
+      for (size_t r = 0; r < 4; ++r) x[r * kWidth + place] = INFINITY;
+      x[3 * kWidth + 5] = NAN;
+      CHECK(test::run(isa, "log_sum_exp", {x.address(), y.address(), 4, kWidth}) == ts::Status::ok);
+      CHECK(y[0] == INFINITY && y[1] == INFINITY && y[2] == INFINITY && std::isnan(y[3]));
+      // The logarithm of a softmax has no such limit.
+      Array<float> logs(4 * kWidth, 0.0f);
+      CHECK(test::run(isa, "log_softmax", {x.address(), logs.address(), 4, kWidth}) == ts::Status::ok);
+      CHECK(std::isnan(logs[place]));
+    }
+  }
+}
+
 TEST(rows_agree_on_every_family) {
   for (const int64_t width : widths) {
     const int64_t rows = 70;
@@ -215,14 +235,14 @@ TEST(attention_agrees_on_every_family) {
   for (int bits = 0; bits < 8; ++bits) {
     const auto record = [&](double y, double lse) {
       return std::vector<double>{q.address(), k.address(), v.address(), 0, 0, (bits & 1) != 0 ? sinks.address() : 0, y, lse, offsets.address(), starts.address(), lengths.address(),
-                                 page_offsets.address(), pages.address(), 2, 64, double(heads), double(key_heads), double(width), (bits & 2) != 0 ? 30.0 : 0.0, 1, 0, 0.3, (bits & 4) != 0 ? 2.0 : 0.0};
+                                 page_offsets.address(), pages.address(), 2, 64, double(heads), double(key_heads), double(width), (bits & 2) != 0 ? 30.0 : 0.0, 1, 0, 0.3, (bits & 4) != 0 ? 2.0 : 0.0, double(queries), double(keys), 4};
     };
     check({"attention", [&](double* out) { return record(out[0], out[1]); }, {q_size, l_size}});
     const auto forward = outputs_of(test::isas().front(), {"attention", [&](double* out) { return record(out[0], out[1]); }, {q_size, l_size}});
     check({"attention_grad",
            [&](double* out) {
              auto full = record(forward[0].address(), forward[1].address());
-             for (const double value : {gy.address(), out[0], out[1], out[2], (bits & 1) != 0 ? out[3] : 0, double(queries), double(keys)}) full.push_back(value);
+             for (const double value : {gy.address(), out[0], out[1], out[2], (bits & 1) != 0 ? out[3] : 0}) full.push_back(value);
              if ((bits & 1) == 0) std::memset(reinterpret_cast<void*>(uintptr_t(out[3])), 0, heads * 4);
              return full;
            },

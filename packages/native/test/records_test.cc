@@ -108,13 +108,13 @@ TEST(every_kernel_takes_a_record_of_zeros) {
   CHECK(true);
 }
 
-TEST(attention_refuses_layouts_that_divide_by_zero) {
+TEST(attention_refuses_layouts_that_divide_by_zero_or_leave_their_arrays) {
   Array<int32_t> offsets(2), starts(1), lengths(1), page_offsets(2), pages(1);
   offsets[1] = 2, lengths[0] = 2, page_offsets[1] = 1;
   Array<float> q(64), k(64), v(64), y(64), lse(8), gy(64), gq(64), gk(64), gv(64);
   const auto record = [&](double page_size, double heads, double key_heads) {
     return std::vector<double>{q.address(), k.address(), v.address(), 0, 0, 0, y.address(), lse.address(), offsets.address(), starts.address(), lengths.address(),
-                               page_offsets.address(), pages.address(), 1, page_size, heads, key_heads, 4, 0, 1, 0, 0.5, 0, gy.address(), gq.address(), gk.address(), gv.address(), 0, 2, 2};
+                               page_offsets.address(), pages.address(), 1, page_size, heads, key_heads, 4, 0, 1, 0, 0.5, 0, 2, 2, 1, gy.address(), gq.address(), gk.address(), gv.address(), 0};
   };
   for (const ts::Isa isa : test::isas()) {
     for (const char* kernel : {"attention", "attention_grad"}) {
@@ -131,7 +131,19 @@ TEST(attention_refuses_layouts_that_divide_by_zero) {
       lengths[0] = 2;
       offsets[1] = -1;
       CHECK(test::run(isa, kernel, record(64, 2, 1)) == ts::Status::value);
+      offsets[1] = 3;  // of two rows
+      CHECK(test::run(isa, kernel, record(64, 2, 1)) == ts::Status::value);
       offsets[1] = 2;
+      for (const int32_t row : {-1, 1, 2000000}) {
+        pages[0] = row;
+        CHECK(test::run(isa, kernel, record(64, 2, 1)) == ts::Status::value);
+      }
+      pages[0] = 0;
+      page_offsets[0] = -1;
+      CHECK(test::run(isa, kernel, record(64, 2, 1)) == ts::Status::value);
+      page_offsets[0] = 0, page_offsets[1] = 2;
+      CHECK(test::run(isa, kernel, record(64, 2, 1)) == ts::Status::value);
+      page_offsets[1] = 1;
     }
   }
 }

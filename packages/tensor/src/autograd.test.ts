@@ -145,6 +145,31 @@ describe('valueAndGrad', () => {
     ).toBe('stale');
   });
 
+  it('lets go of what was saved when the backward pass throws', () => {
+    const x = keep(tensor([1, 2]));
+    const wrong = customOp<null>({
+      name: 'wrong',
+      forward: ([h], _attrs, save) => {
+        const y = exp(h as Tensor);
+        save(y);
+        return exp(y);
+      },
+      backward: () => [ones([3])],
+    });
+    const stale = (): Tensor => {
+      const y = mul(x, 2);
+      const squared = mul(y, y);
+      addInPlace(y, ones([2]));
+      return sum(squared);
+    };
+    const before = memory();
+    for (const fn of [() => sum(exp(wrong([exp(x)], null))), stale]) {
+      expect(code(() => scope(() => grad(fn, [x])))).toMatch(/autograd|stale/);
+      expect(memory().tensors).toBe(before.tensors);
+      expect(memory().liveBytes).toBe(before.liveBytes);
+    }
+  });
+
   it('goes on working after a function threw', () => {
     const x = tensor([1]);
     expect(() =>
@@ -191,6 +216,40 @@ describe('checkpoint', () => {
       return bytes;
     };
     expect(held(() => checkpoint(([h]) => chain(h!), [x]))).toBeLessThan(held(() => chain(x)) - 8000);
+  });
+});
+
+describe('customOp and checkpoint', () => {
+  const back = customOp<null>({
+    name: 'back',
+    forward: (xs) => xs[xs.length - 1] as Tensor,
+    backward: (gy, _saved) => [mul(gy, -3), null],
+  });
+
+  it('take the gradient of an output that is one of the inputs', () => {
+    const negated = customOp<null>({ name: 'negated', forward: ([x]) => x as Tensor, backward: (gy) => [mul(gy, -3)] });
+    const x = tensor([2]);
+    expect(grad(() => sum(negated([x], null)), [x])[0]?.dataSync()[0]).toBe(-3);
+    expect(grad(() => sum(checkpoint(([h]) => h as Tensor, [x])), [x])[0]?.dataSync()[0]).toBe(1);
+    // The input goes on: through the op -3, and 2 x beside it.
+    expect(grad(() => sum(add(negated([x], null), mul(x, x))), [x])[0]?.dataSync()[0]).toBe(1);
+    expect(x.disposed).toBe(false);
+  });
+
+  it('leave other gradients alone where the output is a tensor from elsewhere', () => {
+    const [x, constant, w] = [tensor([2]), tensor([5]), tensor([7])];
+    // The constant's other use gives it no gradient that could go on to x.
+    expect(grad(() => sum(add(back([x, constant], null), mul(constant, mul(x, x)))), [x])[0]?.dataSync()[0]).toBe(
+      -3 + 20,
+    );
+    const loss = (): Tensor =>
+      sum(
+        add(
+          checkpoint(() => w, [x]),
+          mul(w, x),
+        ),
+      );
+    expect(grad(loss, [x, w]).map((g) => g.dataSync()[0])).toEqual([7, 2]);
   });
 });
 

@@ -36,7 +36,8 @@ export function isTracked(inputs: readonly Tensor[]): boolean {
 }
 
 /**
- * @internal Puts an op on the tape, if one records and an input is tracked. `saved` are the tensors whose values the
+ * @internal Puts an op on the tape, if one records and an input is tracked. `outputs` are tensors of this op alone: what
+ * another one has made or reads would take its gradient here. `saved` are the tensors whose values the
  * vector-Jacobian product reads: they stay readable until then, and must not be written in place.
  */
 export function record(
@@ -94,22 +95,23 @@ function checkVersions(node: Node): void {
   }
 }
 
-/** Adds g to what is there; gradient tensors in the map are owned by it alone. */
-function accumulate(into: Map<Tensor, Tensor>, x: Tensor, g: Tensor | AddsItself): void {
+/** Adds a gradient to what is there, in x's dtype; gradient tensors in the map are owned by it alone. */
+function accumulate(into: Map<Tensor, Tensor>, x: Tensor, given: Tensor | AddsItself): void {
   const before = into.get(x);
-  if (typeof g === 'function') {
+  if (typeof given === 'function') {
     const sum = before === undefined ? zerosOf(x) : owned(before);
-    g(sum);
+    given(sum);
     if (sum !== before) before?.dispose();
     into.set(x, sum);
     return;
   }
-  if (!sameShape(x.shape, g.shape)) {
+  if (!sameShape(x.shape, given.shape)) {
     throw new TensorError(
       'autograd',
-      `[autograd] expected a gradient of shape ${showShape(x.shape)}, got ${showShape(g.shape)}`,
+      `[autograd] expected a gradient of shape ${showShape(x.shape)}, got ${showShape(given.shape)}`,
     );
   }
+  const g = given.dtype === x.dtype ? given : wrap(x.backend, kernelsOf(x.backend).cast(given, x.dtype));
   if (before === undefined) {
     into.set(x, viewOf(g, g.shape));
   } else if (before.storage.refs === 1) {
@@ -134,27 +136,35 @@ function backwardAt<T>(labels: readonly string[], fn: () => T): T {
 }
 
 function walk(tape: Tape, grads: Map<Tensor, Tensor>): void {
-  while (tape.nodes.length > 0) {
-    const node = tape.nodes.pop() as Node;
-    const incoming = node.outputs.map((y) => grads.get(y));
-    if (incoming.some((g) => g !== undefined)) {
-      checkVersions(node);
-      const { result: gxs, made } = collect(node.name, () => {
-        const gys = node.outputs.map((y, i) => incoming[i] ?? zerosOf(y));
-        const needs = node.inputs.map((x) => x.tapeId === tape.id);
-        return node.labels === null ? node.vjp(gys, needs) : backwardAt(node.labels, () => node.vjp(gys, needs));
-      });
-      node.inputs.forEach((x, i) => {
-        const g = gxs[i];
-        if (g && x.tapeId === tape.id) accumulate(grads, x, g);
-      });
-      for (const t of made) if (!t.kept) t.dispose();
-      for (const y of node.outputs) {
-        grads.get(y)?.dispose();
-        grads.delete(y);
-      }
-    }
+  for (let node = tape.nodes.at(-1); node !== undefined; node = tape.nodes.at(-1)) {
+    backwardThrough(node, tape, grads);
+    // Only now: dropTape lets go of what a node that throws has saved.
+    tape.nodes.pop();
     for (const s of node.saved) s.unhold();
+  }
+}
+
+/** Turns the gradients of a node's outputs into gradients of its inputs. */
+function backwardThrough(node: Node, tape: Tape, grads: Map<Tensor, Tensor>): void {
+  const incoming = node.outputs.map((y) => grads.get(y));
+  if (incoming.every((g) => g === undefined)) return;
+  checkVersions(node);
+  const { result: gxs, made } = collect(node.name, () => {
+    const gys = node.outputs.map((y, i) => incoming[i] ?? zerosOf(y));
+    const needs = node.inputs.map((x) => x.tapeId === tape.id);
+    return node.labels === null ? node.vjp(gys, needs) : backwardAt(node.labels, () => node.vjp(gys, needs));
+  });
+  try {
+    node.inputs.forEach((x, i) => {
+      const g = gxs[i];
+      if (g && x.tapeId === tape.id) accumulate(grads, x, g);
+    });
+  } finally {
+    for (const t of made) if (!t.kept) t.dispose();
+  }
+  for (const y of node.outputs) {
+    grads.get(y)?.dispose();
+    grads.delete(y);
   }
 }
 
@@ -179,8 +189,10 @@ export interface VjpResult<T> {
  *
  * @param fn A synchronous function giving one tensor or several.
  * @param wrt Tensors whose gradients are wanted.
- * @param upstream One gradient for each output, of its shape; or a function of the outputs that gives them.
- * @returns The outputs, and gradients aligned with `wrt` (zeros where fn does not depend on one).
+ * @param upstream One gradient for each output, of its shape (in another dtype it is cast); or a function of the outputs
+ *   that gives them.
+ * @returns The outputs, and gradients aligned with `wrt`, each in its tensor's dtype (zeros where fn does not depend on
+ *   one).
  * @throws TensorError `autograd` inside another gradient (first order only), `stale` after an in-place write.
  *
  * @example

@@ -1,7 +1,6 @@
 import { isTracked, noGrad, record, vjp } from './autograd';
 import { collect, release } from './scope';
-import type { Tensor } from './tensor';
-import { viewOf } from './tensor';
+import { type Tensor, viewOf } from './tensor';
 
 /**
  * Runs fn without keeping its intermediate results and runs it again in the backward pass: less memory for one more
@@ -21,7 +20,9 @@ import { viewOf } from './tensor';
  */
 export function checkpoint(fn: (inputs: readonly Tensor[]) => Tensor, inputs: readonly Tensor[]): Tensor {
   if (!isTracked(inputs)) return fn(inputs);
-  const { result: y, made } = collect('checkpoint', () => noGrad<Tensor>(() => fn(inputs)));
+  const { result, made } = collect('checkpoint', () => noGrad<Tensor>(() => fn(inputs)));
+  // fn may give an input back, or a tensor from elsewhere; the op's output on the tape is its own.
+  const y = viewOf(result, result.shape);
   release(made, y);
   record('checkpoint', [y], inputs, inputs, ([gy], needs) => {
     // Fresh views, so that the inner tape's marks do not touch the outer one's.

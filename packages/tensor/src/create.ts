@@ -106,13 +106,34 @@ export function tensor(values: Nested | HostArray, options: TensorOptions = {}):
   }
   const dtype = options.dtype ?? natural;
   checkDtype('tensor', dtype);
-  return fromBytes(encodeRaw(flat, dtype), options.shape ?? inferred, dtype, options);
+  return fromRaw('tensor', encodeRaw(flat, dtype), options.shape ?? inferred, dtype, options.backend);
+}
+
+function fromRaw<D extends DType>(
+  ...[op, bytes, shape, dtype, backend = defaultBackend()]: readonly [
+    op: string,
+    bytes: Uint8Array,
+    shape: readonly number[],
+    dtype: D,
+    backend: Backend | undefined,
+  ]
+): Tensor<D> {
+  checkShape(op, shape);
+  const size = sizeOf(shape);
+  if (bytes.byteLength !== size * byteSize[dtype]) {
+    const elements = bytes.byteLength / byteSize[dtype];
+    throw new TensorError(
+      'shape',
+      `[${op}] expected ${size} elements for the shape ${showShape(shape)}, got ${elements}`,
+    );
+  }
+  return new Tensor(new Storage(backend, backend.upload(bytes)), 0, [...shape], dtype);
 }
 
 /**
  * A tensor of raw little-endian bytes, as a checkpoint holds them.
  *
- * @throws TensorError `shape` if the byte count is not that of the shape.
+ * @throws TensorError `shape` if the byte count is not that of the shape; `dtype`.
  *
  * @example
  * ```ts
@@ -127,18 +148,8 @@ export function fromBytes<D extends DType>(
   dtype: D,
   options: { readonly backend?: Backend } = {},
 ): Tensor<D> {
-  checkShape('tensor', shape);
-  checkDtype('tensor', dtype);
-  const expected = sizeOf(shape) * byteSize[dtype];
-  if (bytes.byteLength !== expected) {
-    const elements = bytes.byteLength / byteSize[dtype];
-    throw new TensorError(
-      'shape',
-      `[tensor] expected ${sizeOf(shape)} elements for the shape ${showShape(shape)}, got ${elements}`,
-    );
-  }
-  const backend = options.backend ?? defaultBackend();
-  return new Tensor(new Storage(backend, backend.upload(bytes)), 0, [...shape], dtype);
+  checkDtype('fromBytes', dtype);
+  return fromRaw('fromBytes', bytes, shape, dtype, options.backend);
 }
 
 /**

@@ -1,7 +1,7 @@
-import { type Vjp, noGrad, record } from './autograd';
+import { type Vjp, isTracked, noGrad, record } from './autograd';
 import { TensorError } from './errors';
 import { sameShape, showShape } from './shape';
-import type { Tensor } from './tensor';
+import { type Tensor, viewOf } from './tensor';
 
 /** A differentiable op written outside this package. */
 export interface CustomOp<A> {
@@ -35,7 +35,9 @@ export interface CustomOp<A> {
 export function customOp<A>(op: CustomOp<A>): (inputs: readonly Tensor[], attrs: A) => Tensor {
   return (inputs, attrs) => {
     const saved: Tensor[] = [];
-    const y = noGrad<Tensor>(() => op.forward(inputs, attrs, (...tensors) => saved.push(...tensors)));
+    const made = noGrad<Tensor>(() => op.forward(inputs, attrs, (...tensors) => saved.push(...tensors)));
+    // Forward may give an input back, or a tensor from elsewhere; the op's output on the tape is its own.
+    const y = isTracked(inputs) ? viewOf(made, made.shape) : made;
     const vjp: Vjp = ([gy]) => {
       const grads = op.backward(gy as Tensor, saved, attrs);
       if (grads.length !== inputs.length) {

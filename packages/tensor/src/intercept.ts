@@ -4,7 +4,7 @@ import { state } from './state';
 type KernelName = keyof Kernels;
 
 /** What an interceptor sees of one kernel call. */
-export interface KernelCall {
+interface KernelCall {
   readonly name: string;
   readonly args: readonly unknown[];
   readonly result: unknown;

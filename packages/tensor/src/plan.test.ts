@@ -1,12 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  type Plan,
   type Tensor,
   add,
   attention,
   availableBackends,
   copyInPlace,
   grad,
+  indexSelect,
   keep,
   linear,
   memory,
@@ -107,6 +109,42 @@ describe.skipIf(!availableBackends().includes('native'))('plans of the native ba
     ],
     ['another plan is being recorded', () => nested()],
     [
+      'another plan runs',
+      () => {
+        const { plan } = recordPlan({ tensors: [rows(1, 1)] }, ([x]) => relu(x));
+        const made = recordPlan({ tensors: [rows(1, 2)] }, ([x]) => add((plan as Plan).run({ tensors: [x] }), 1));
+        expect(bits(made.result)).toEqual(bits(add(relu(rows(1, 2)), 1)));
+        plan?.dispose();
+        return made;
+      },
+    ],
+    [
+      'a kernel fails',
+      () => {
+        const ids = tensor(Int32Array.of(1));
+        return recordPlan({ tensors: [rows(1, 1)] }, ([x]) => {
+          expect(() => indexSelect(x, ids, { dim: 0 })).toThrow(
+            expect.objectContaining({ code: 'index_out_of_range' }),
+          );
+          return relu(x);
+        });
+      },
+    ],
+    [
+      'a tensor from outside is freed',
+      () => {
+        const outer = keep(rows(1, 3));
+        const x = rows(1, 1);
+        const made = recordPlan({ tensors: [x] }, ([y]) => {
+          const sum = add(y, outer);
+          outer.dispose();
+          return relu(sum);
+        });
+        expect(bits(made.result)).toEqual(bits(relu(add(x, rows(1, 3)))));
+        return made;
+      },
+    ],
+    [
       'gradients or kernels are recorded',
       () => profile(() => recordPlan({ tensors: [rows(1, 1)] }, ([x]) => relu(x))).result,
     ],
@@ -155,6 +193,13 @@ describe.skipIf(!availableBackends().includes('native'))('plans of the native ba
         throw new Error('no');
       }),
     ).toThrow('no');
+    expect(live()).toBe(again);
+    const outer = keep(rows(1, 3));
+    recordPlan({ tensors: [failing] }, ([y]) => {
+      const sum = add(y, outer);
+      outer.dispose();
+      return sum;
+    }).result.dispose();
     expect(live()).toBe(again);
     failing.dispose();
   });

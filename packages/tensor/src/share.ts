@@ -1,10 +1,10 @@
 import type { Activations, Backend, QuantizedFormat, ShareHandle } from './backend/contract';
 import { defaultBackend } from './backends';
-import type { DType } from './dtype';
+import { byteSize, checkDtype, type DType } from './dtype';
 import { TensorError } from './errors';
 import { checkSpec } from './quantized/format';
 import { checkActivations, isQuantizedWeight, QuantizedWeight } from './quantized/weight';
-import { checkShape } from './shape';
+import { checkShape, showShape, sizeOf } from './shape';
 import { Storage, Tensor } from './tensor';
 
 /** A tensor's address for another thread of this process: plain data that `postMessage` carries. */
@@ -57,7 +57,8 @@ export function share(x: Tensor | QuantizedWeight): SharedTensorHandle | SharedW
 /**
  * The tensor or quantised weight of a handle made by `share` in another thread. Disposing it gives up this thread's share only.
  *
- * @throws TensorError `backend` if this thread runs another backend.
+ * @throws TensorError `backend` if this thread runs another backend; `dtype`, `shape`, `value` for a handle whose dtype, shape
+ *   or offset no tensor of this memory has.
  */
 export function attach(handle: SharedTensorHandle, options?: { readonly backend?: Backend }): Tensor;
 export function attach(handle: SharedWeightHandle, options?: { readonly backend?: Backend }): QuantizedWeight;
@@ -68,7 +69,8 @@ export function attach(
   if ('packed' in handle) {
     const { format, shape, groupSize } = handle;
     const spec = checkSpec('attach', format, shape, format === 'int8' ? groupSize : undefined);
-    return new QuantizedWeight(attach(handle.packed, options), spec, checkActivations('attach', handle.activations));
+    const activations = checkActivations('attach', handle.activations);
+    return new QuantizedWeight(attach(handle.packed, options), spec, activations);
   }
   const backend = options.backend ?? defaultBackend();
   if (backend.name !== handle.backend) {
@@ -77,6 +79,21 @@ export function attach(
       `[attach] expected the ${handle.backend} backend, which made the handle, got ${backend.name}; call setBackend('${handle.backend}')`,
     );
   }
-  checkShape('attach', handle.shape);
-  return new Tensor(new Storage(backend, backend.attach(handle.memory)), handle.offset, handle.shape, handle.dtype);
+  const { dtype, offset, shape } = handle;
+  checkDtype('attach', dtype);
+  checkShape('attach', shape);
+  if (!Number.isSafeInteger(offset) || offset < 0) {
+    throw new TensorError('value', `[attach] expected an offset of 0 elements or more, got ${offset}`);
+  }
+  const block = backend.attach(handle.memory);
+  // Against the memory itself: kernels trust the shape, and what the handle says of its memory may be wrong too.
+  if ((offset + sizeOf(shape)) * byteSize[dtype] > block.byteLength) {
+    backend.free(block);
+    throw new TensorError(
+      'shape',
+      `[attach] expected a tensor within ${block.byteLength} bytes, got ${showShape(shape)} of ${dtype} from element ${offset}; ` +
+        'pass the handle on as share() made it',
+    );
+  }
+  return new Tensor(new Storage(backend, block), offset, [...shape], dtype);
 }

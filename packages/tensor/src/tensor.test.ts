@@ -7,7 +7,9 @@ import {
   anomaly,
   arange,
   attach,
+  availableBackends,
   eye,
+  fromBytes,
   full,
   hash32,
   isTensor,
@@ -23,10 +25,20 @@ import {
   slice,
   tensor,
   uniform,
+  withBackend,
   zeros,
 } from './index';
 
 describe('tensor', () => {
+  it('names the op whose bytes or values do not fit', () => {
+    expect(() => fromBytes(new Uint8Array(8), [3], 'float32')).toThrow(
+      '[fromBytes] expected 3 elements for the shape (3), got 2',
+    );
+    expect(() => fromBytes(new Uint8Array(8), [-1], 'float32')).toThrow('[fromBytes] expected a shape');
+    expect(() => fromBytes(new Uint8Array(8), [1], 'float64' as 'float32')).toThrow('[fromBytes] expected a dtype');
+    expect(() => tensor([1, 2], { shape: [3] })).toThrow('[tensor] expected 3 elements');
+  });
+
   it('takes numbers, nested lists and typed arrays', () => {
     expect(tensor(3).shape).toEqual([]);
     expect(
@@ -178,5 +190,30 @@ describe('share', () => {
     const y = attach(structuredClone(share(x)));
     x.dispose();
     expect([...y.dataSync()]).toEqual([1, 2, 3]);
+  });
+
+  it.each(availableBackends())('refuses handles that point outside the memory: %s', (backend) => {
+    withBackend(backend, () => {
+      const x = tensor([1, 2, 3, 4]);
+      const handle = share(x);
+      const live = memory().liveBytes;
+      for (const [wrong, code] of [
+        [{ shape: [400_000_000] }, 'shape'],
+        [{ shape: [5] }, 'shape'],
+        [{ offset: 2, shape: [3] }, 'shape'],
+        [{ shape: [-1] }, 'shape'],
+        [{ offset: -1 }, 'value'],
+        [{ offset: 0.5, shape: [1] }, 'value'],
+        [{ offset: Number.NaN }, 'value'],
+        [{ dtype: 'float64' as 'float32' }, 'dtype'],
+      ] as const) {
+        expect(() => attach({ ...handle, ...wrong })).toThrow(expect.objectContaining({ code }));
+      }
+      const { memory: own } = handle;
+      const boasting = own.kind === 'native' ? { ...own, byteLength: 2 ** 40 } : own;
+      expect(() => attach({ ...handle, memory: boasting, shape: [2 ** 30] })).toThrow('within 16 bytes');
+      expect([...attach({ ...handle, offset: 2, shape: [2] }).dataSync()]).toEqual([3, 4]);
+      expect(memory().liveBytes).toBe(live + (backend === 'native' ? 0 : 16));
+    });
   });
 });

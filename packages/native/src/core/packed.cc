@@ -11,8 +11,16 @@ namespace {
 
 struct Form {
   PackedKey key;
-  void* data;  // null: seen once
+  size_t bytes;  // that it takes once it is made
+  void* data;    // null: seen once
 };
+
+// What the forms of a block may take, in sizes of the block: all of it, at once or by experts, in two layouts and two
+// precisions, with panels to spare. Each view of other rows is another form, and there may be any number of these.
+constexpr size_t kMost = 8;
+
+// What they may take in any case: panels are much larger than the few rows that a small block holds.
+constexpr size_t kAlways = size_t{1} << 20;
 
 using Forms = std::vector<Form>;
 
@@ -33,9 +41,22 @@ Form* find(Forms& forms, const PackedKey& key) {
   return nullptr;
 }
 
+// The oldest forms go until the others have room; the newest stays whatever it takes. Forms have no forms of their own, so
+// that releasing one does not come back here.
+void make_room(Forms& forms, size_t block_bytes) {
+  const size_t most = kMost * block_bytes > kAlways ? kMost * block_bytes : kAlways;
+  size_t total = 0, gone = 0;
+  for (const Form& form : forms) total += form.bytes;
+  for (; total > most && gone + 1 < forms.size(); ++gone) {
+    total -= forms[gone].bytes;
+    if (forms[gone].data != nullptr) release(forms[gone].data);
+  }
+  forms.erase(forms.begin(), forms.begin() + static_cast<std::ptrdiff_t>(gone));
+}
+
 }  // namespace
 
-PackedLookup packed_find(void* block, const PackedKey& key, bool worthwhile) {
+PackedLookup packed_find(void* block, const PackedKey& key, size_t bytes, bool worthwhile) {
   Cache& c = cache();
   std::lock_guard lock(c.mutex);
   const auto found = c.blocks.find(block);
@@ -46,7 +67,9 @@ PackedLookup packed_find(void* block, const PackedKey& key, bool worthwhile) {
   }
   if (!worthwhile) return {nullptr, false, 0};
   if (form == nullptr) {
-    c.blocks[block].push_back({key, nullptr});
+    Forms& forms = c.blocks[block];
+    forms.push_back({key, bytes, nullptr});
+    make_room(forms, allocated_bytes(block));
     mark_packed(block);
     return {nullptr, false, 0};
   }

@@ -2,6 +2,7 @@
 // data: dropped when the block is written in place or dies.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace ts {
@@ -20,9 +21,10 @@ struct PackedLookup {
   uint64_t version;  // of the block, for packed_insert
 };
 
-// `block` is the block that holds the weight. A form is worth making at the second use of one version: a weight that
-// changes at every step is never packed twice over.
-PackedLookup packed_find(void* block, const PackedKey& key, bool worthwhile);
+// `block` is the block that holds the weight, `bytes` what the form takes. A form is worth making at the second use of one
+// version: a weight that changes at every step is never packed twice over. Where the forms of a block become too many, the
+// oldest go; who uses one keeps it until then.
+PackedLookup packed_find(void* block, const PackedKey& key, size_t bytes, bool worthwhile);
 // Keeps `data` (a block of its own) unless the weight was written since packed_find. The caller keeps its reference.
 void packed_insert(void* block, const PackedKey& key, uint64_t version, void* data);
 // The block was written in place, or dies.

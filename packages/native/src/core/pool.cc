@@ -201,7 +201,9 @@ void grow(Pool& pool, int count) {
 // TESSERA_THREADS where it is a number from 1 on, else what the process may use.
 int first_threads() {
   const char* text = std::getenv("TESSERA_THREADS");
-  const long asked = text == nullptr ? 0 : std::strtol(text, nullptr, 10);
+  char* end = nullptr;
+  const long number = text == nullptr ? 0 : std::strtol(text, &end, 10);
+  const long asked = end != nullptr && *end == '\0' ? number : 0;
   return asked >= 1 ? static_cast<int>(std::min<long>(asked, kMaxThreads)) : available_threads();
 }
 

@@ -16,16 +16,18 @@ struct AttentionCall {
   int64_t segments, page_size, heads, key_heads, width, window;  // window 0: all
   bool causal, round;
   float scale, softcap;  // softcap 0: off
+  int64_t query_rows_count, key_rows_count, pages;
 
   // args: 0 q, 1 k, 2 v, 3 dtype of q, 4 dtype of k and v, 5 sinks or 0, 6 y, 7 lse, 8 query offsets, 9 query starts,
   // 10 key lengths, 11 page offsets, 12 page rows, 13 segments, 14 page size, 15 heads, 16 key heads, 17 width,
-  // 18 window or 0, 19 causal, 20 round to bfloat16, 21 scale, 22 softcap or 0
+  // 18 window or 0, 19 causal, 20 round to bfloat16, 21 scale, 22 softcap or 0, 23 rows of q, 24 rows of k, 25 page rows
+  // there are
   explicit AttentionCall(const Args& a)
       : q(a.ptr<void>(0)), k(a.ptr<void>(1)), v(a.ptr<void>(2)), q_type(a.dtype(3)), kv_type(a.dtype(4)), sinks(a.ptr<float>(5)),
         y(a.ptr<float>(6)), lse(a.ptr<float>(7)), query_offsets(a.ptr<int32_t>(8)), query_starts(a.ptr<int32_t>(9)),
         key_lengths(a.ptr<int32_t>(10)), page_offsets(a.ptr<int32_t>(11)), page_rows(a.ptr<int32_t>(12)), segments(a.size(13)),
         page_size(a.size(14)), heads(a.size(15)), key_heads(a.size(16)), width(a.size(17)), window(a.size(18)), causal(a.flag(19)),
-        round(a.flag(20)), scale(a.number(21)), softcap(a.number(22)) {}
+        round(a.flag(20)), scale(a.number(21)), softcap(a.number(22)), query_rows_count(a.size(23)), key_rows_count(a.size(24)), pages(a.size(25)) {}
 
   // What would divide by zero or leave the arrays of the layout: a wrong record ends in an error, not in a signal.
   Status check() const {
@@ -40,9 +42,21 @@ struct AttentionCall {
         return fail(Status::value, "[attention] expected ascending offsets, starts and lengths from 0 on in segment %lld", static_cast<long long>(b));
       }
       if (length == 0) continue;
-      if (page_size <= 0 || (length - 1) / page_size >= page_offsets[b + 1] - page_offsets[b]) {
+      const int64_t first_page = page_offsets[b], end = page_offsets[b + 1];
+      if (page_size <= 0 || first_page < 0 || end > pages || (length - 1) / page_size >= end - first_page) {
         return fail(Status::value, "[attention] expected pages for the %lld keys of segment %lld", static_cast<long long>(length), static_cast<long long>(b));
       }
+      for (int64_t j = 0; j < length; j += page_size) {
+        const int64_t row = page_rows[first_page + j / page_size], rows = length - j < page_size ? length - j : page_size;
+        if (row < 0 || row + rows > key_rows_count) {
+          return fail(Status::value, "[attention] expected pages within %lld rows of keys, got one that begins at row %lld", static_cast<long long>(key_rows_count),
+                      static_cast<long long>(row));
+        }
+      }
+    }
+    if (segments > 0 && query_offsets[segments] > query_rows_count) {
+      return fail(Status::value, "[attention] expected offsets within %lld rows of queries, got %lld", static_cast<long long>(query_rows_count),
+                  static_cast<long long>(query_offsets[segments]));
     }
     return Status::ok;
   }
@@ -75,9 +89,9 @@ struct AttentionCall {
 struct BlockRows {
   int64_t starts[kKeys];
   int64_t count, offset = 0;
+  // Each lies one step behind the one before, also where a page ends.
+  bool even = true;
   int64_t operator()(int64_t j) const { return starts[j] + offset; }
-  // Whether they lie `step` values apart.
-  bool evenly(int64_t step) const { return starts[count - 1] - starts[0] == (count - 1) * step; }
 
   BlockRows(const AttentionCall& c, int64_t segment, int64_t key_head, int64_t from) {
     const int64_t left = c.key_lengths[segment] - from;
@@ -85,6 +99,7 @@ struct BlockRows {
     const int64_t step = c.key_heads * c.width;
     for (int64_t j = 0; j < count;) {
       const int64_t start = (c.key_row(segment, from + j) * c.key_heads + key_head) * c.width;
+      even = even && (j == 0 || start == starts[j - 1] + step);
       const int64_t rest = c.page_size - (from + j) % c.page_size, end = rest < count - j ? j + rest : count;
       for (int64_t first = j; j < end; ++j) starts[j] = start + (j - first) * step;
     }

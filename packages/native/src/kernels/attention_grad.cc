@@ -77,12 +77,12 @@ int64_t list_tasks(const AttentionCall& c, bool apart, int64_t from, float* shar
   return count;
 }
 
-// args: see AttentionCall, then 23 gy, 24 gq, 25 gk, 26 gv, 27 gsinks or 0, 28 rows of q, 29 rows of k
+// args: see AttentionCall, then 26 gy, 27 gq, 28 gk, 29 gv, 30 gsinks or 0
 Status attention_grad(Args& args) {
   const AttentionCall c(args);
   const Status status = c.check();
   if (status != Status::ok || c.key_heads == 0) return status;
-  const int64_t padded = c.padded(), query_rows = args.size(28), key_rows = args.size(29);
+  const int64_t padded = c.padded(), query_rows = c.query_rows_count, key_rows = c.key_rows_count;
   const bool apart = rows_apart(c);
   // Room for the tasks of any chunk of keys, and for their shares.
   int64_t longest = 0, tasks_most = 0, shares_most = 0;
@@ -99,11 +99,11 @@ Status attention_grad(Args& args) {
   const Scratch shares(static_cast<size_t>(shares_most * 2 * kChunk * padded) * 4);
   if (!scratch || !deltas || !list || !shares) return fail(Status::out_of_memory, "[attention] could not allocate its scratch memory");
   Task* tasks = list.as<Task>();
-  const Gradients g{args.ptr<float>(23), deltas.as<float>(), args.ptr<float>(24), args.ptr<float>(25), args.ptr<float>(26)};
+  const Gradients g{args.ptr<float>(26), deltas.as<float>(), args.ptr<float>(27), args.ptr<float>(28), args.ptr<float>(29)};
   zero(g.gq, query_rows * c.heads * c.width);
   zero(g.gk, key_rows * c.key_heads * c.width);
   zero(g.gv, key_rows * c.key_heads * c.width);
-  deltas_of(c, g.gy, deltas.as<float>(), args.ptr<float>(27));
+  deltas_of(c, g.gy, deltas.as<float>(), args.ptr<float>(30));
   for (int64_t from = 0; from < longest; from += kChunk) {
     const int64_t count = list_tasks(c, apart, from, shares.as<float>(), padded, tasks);
     parallel_for(count, 1, [&](int64_t begin, int64_t end, int slot) {

@@ -98,7 +98,7 @@ void sum_seen_values(const AttentionCall& c, const BlockRows& at, const State& s
   const int64_t lo = seen.lo / T::per_word, hi = (seen.hi + T::per_word - 1) / T::per_word, step = c.key_heads * c.width;
   float* const sums = state.sums + r0 * s.padded;
   if constexpr (T::per_word == 1) {
-    const bool in_place = c.width == s.padded && at.evenly(step);
+    const bool in_place = c.width == s.padded && at.even;
     const auto from_cache = [&](auto kind, const void* data) {
       using Kind = decltype(kind);
       const auto* values = static_cast<const typename Kind::Column*>(data) + at(0);
@@ -122,7 +122,7 @@ void sum_seen_values(const AttentionCall& c, const BlockRows& at, const State& s
 // another: then little by little, over so many steps of a product.
 inline Upcoming ask_ahead(const AttentionCall& c, const Task& t, const Rows& rows, BlockRows& next, int64_t i, int64_t steps) {
   next.offset = i * c.width;
-  const bool all = t.key_heads == c.key_heads && next.count > 0 && next.evenly(c.key_heads * c.width);
+  const bool all = t.key_heads == c.key_heads && next.count > 0 && next.even;
   if (!all) {
     prefetch_rows(rows, next, 0, next.count);
     return {};

@@ -48,7 +48,7 @@ TS_INLINE float weigh_row(const AttentionCall& c, const Space<Pairs>& s, const S
 
 // Whether a block's keys are rows of a tile where they lie: whole ones of bfloat16, one step apart.
 inline bool keys_in_place(const AttentionCall& c, const Space<Pairs>& s, const BlockRows& at) {
-  return c.kv_type == DType::bfloat16 && c.width == 2 * s.words && at.count == kKeys && at.evenly(c.key_heads * c.width);
+  return c.kv_type == DType::bfloat16 && c.width == 2 * s.words && at.count == kKeys && at.even;
 }
 
 // The products of at most kLanes rows with the block's keys where they lie, keys as rows. Needs Tiles.

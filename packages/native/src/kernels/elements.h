@@ -9,6 +9,8 @@ namespace ts::TS_ISA {
 
 // Elements of a range: enough work to be worth another thread.
 constexpr int64_t kGrain = 1 << 14;
+// Rows of so many elements that make such a range.
+inline int64_t grain_of(int64_t width) { return width >= kGrain ? 1 : kGrain / (width > 0 ? width : 1); }
 
 // body(i, n): n elements from i, over all threads.
 template <class F>
@@ -33,6 +35,12 @@ TS_INLINE void write_float(void* p, DType type, int64_t i, vf x, int n) {
   uint16_t* to = static_cast<uint16_t*>(p) + i;
   if (n == kLanes) store_words(to, words);
   else store_words_n(to, words, n);
+}
+
+// Larger (smaller) of two, NaN if either is; of two zeros the one of that sign, so that the order does not matter.
+TS_INLINE vf extreme(bool largest, vf p, vf q) {
+  const vf equal = largest ? bits<vf>(bits<vi>(p) & bits<vi>(q)) : bits<vf>(bits<vi>(p) | bits<vi>(q));
+  return select(p != p, p, select(q != q, q, select(p == q, equal, select(largest ? p > q : p < q, p, q))));
 }
 
 // Fails at the first of `count` indices that is outside [0, extent).

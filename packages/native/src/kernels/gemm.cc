@@ -80,10 +80,11 @@ constexpr int64_t packed_rows(DType weight) { return weight == DType::bfloat16 ?
 Status multiply_kept(Product p, void* block) {
   if (p.m <= 0 || p.n <= 0 || p.k <= 0 || block == nullptr) return multiply(p);
   const PackedKey key{p.b.data, p.n, p.k, static_cast<int>(p.b.dtype), static_cast<int>(p.compute), p.b.col_stride == 1};
-  const PackedLookup found = packed_find(block, key, p.m <= packed_rows(p.b.dtype));
+  const size_t bytes = packed_b_bytes(p.n, p.k, p.compute);
+  const PackedLookup found = packed_find(block, key, bytes, p.m <= packed_rows(p.b.dtype));
   void* packed = found.data;
   if (found.wanted) {
-    packed = allocate(packed_b_bytes(p.n, p.k, p.compute));
+    packed = allocate(bytes);
     if (packed != nullptr) {  // without memory for it the product still works
       pack_b(p.b, p.n, p.k, p.compute, packed);
       packed_insert(block, key, found.version, packed);

@@ -47,19 +47,20 @@ struct RowSum {
   double lse() const { return sum == 0 ? -static_cast<double>(__builtin_inff()) : largest + std::log(sum); }
 };
 
+// NaN if there is one in the row, which the largest of its values passes over; else 0.
+inline float nan_or_zero(const float* x, int64_t n) {
+  vf odd{};
+  each(n, [&](int64_t i, int k) { const vf v = get(x, i, k); odd += select(v != v, v, vf{}); });
+  return sum_lanes(odd);
+}
+
 // The row in vectors; partial sums of stretches of fixed length are added in double.
 inline RowSum row_sum(const float* x, int64_t n) {
   const vf minus = splat(-__builtin_inff());
   vf most = minus;
   each(n, [&](int64_t i, int k) { most = max(k == kLanes ? load(x + i) : select(lane_numbers() < k, load_n(x + i, k), minus), most); });
   const float largest = max_lanes(most);
-  // NaN is passed over by max; a row with nothing else still has to give NaN.
-  if (largest == -__builtin_inff()) {
-    vf odd{};
-    each(n, [&](int64_t i, int k) { const vf v = get(x, i, k); odd += select(v != v, v, vf{}); });
-    const float nan = sum_lanes(odd);
-    return {largest, nan != nan ? static_cast<double>(nan) : 0.0};
-  }
+  if (largest == -__builtin_inff()) return {largest, nan_or_zero(x, n)};
   constexpr int64_t kStretch = 1024;
   double total = 0;
   for (int64_t from = 0; from < n; from += kStretch) {

@@ -10,10 +10,6 @@
 namespace ts::TS_ISA {
 namespace {
 
-// Elements that are worth another thread.
-constexpr int64_t kWork = 1 << 14;
-int64_t grain_of(int64_t width) { return width >= kWork ? 1 : kWork / (width > 0 ? width : 1); }
-
 constexpr int64_t align_floats(int64_t n) { return (n + 15) / 16 * 16; }
 
 // What forward and backward share. R is 2F with gates and F without.
@@ -103,7 +99,7 @@ void gather(const float* table, const int64_t* places, int64_t count, int64_t k,
 // side by side, and threads split the columns instead of the rows.
 template <class F>
 void add_rows(float* table, const int64_t* places, int64_t count, int64_t k, int64_t width, const float* rows, const F& factor) {
-  parallel_for((width + 63) / 64, kWork / (64 * (count + 1)) + 1, [&](int64_t begin, int64_t end, int) {
+  parallel_for((width + 63) / 64, kGrain / (64 * (count + 1)) + 1, [&](int64_t begin, int64_t end, int) {
     const int64_t from = begin * 64, to = end * 64 < width ? end * 64 : width;
     for (int64_t i = 0; i < count; ++i) {
       float* sum = table + places[i] / k * width + from;

@@ -81,12 +81,6 @@ Status rope(Args& args) {
   return Status::ok;
 }
 
-// Larger (smaller) of two, NaN if either is; of two zeros the one of that sign.
-TS_INLINE vf extreme(bool largest, vf p, vf q) {
-  const vf equal = largest ? bits<vf>(bits<vi>(p) & bits<vi>(q)) : bits<vf>(bits<vi>(p) | bits<vi>(q));
-  return select(p != p, p, select(q != q, q, select(p == q, equal, select(largest ? p > q : p < q, p, q))));
-}
-
 TS_INLINE vf combine(int fn, vf p, vf q) {
   switch (fn) {
     case 0: return p + q;

@@ -1,27 +1,15 @@
 // Sums, extremes, their places, and running sums along axes of float32. An array is seen as (outer, n, inner), n reduced. The
 // order of additions is a function of n and of whether the axis is the last one.
-#include "core/kernel.h"
-#include "core/pool.h"
-#include "rows.h"
+#include "kernels/elements.h"
 
 namespace ts::TS_ISA {
 namespace {
-
-constexpr int64_t kWork = 1 << 14;
-int64_t grain_of(int64_t width) { return width >= kWork ? 1 : kWork / (width > 0 ? width : 1); }
 
 // A vector of sums (or a row of them) is added to doubles after this many additions.
 constexpr int64_t kStretch = 1024;
 
 enum class Fn : int { sum = 0, max = 1, min = 2 };
 constexpr float kInfinity = __builtin_inff();
-
-// NaN if either is; of equal values (zeros of both signs) the larger or smaller by sign, so that the order does not matter.
-TS_INLINE vf extreme(bool largest, vf a, vf b) {
-  const vf equal = largest ? bits<vf>(bits<vi>(a) & bits<vi>(b)) : bits<vf>(bits<vi>(a) | bits<vi>(b));
-  const vf one = select(largest ? a > b : a < b, a, b);
-  return select(a != a, a, select(b != b, b, select(a == b, equal, one)));
-}
 
 float extreme_of_row(bool largest, const float* row, int64_t n) {
   const vf none = splat(largest ? -kInfinity : kInfinity);

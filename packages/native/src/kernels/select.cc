@@ -7,9 +7,6 @@
 namespace ts::TS_ISA {
 namespace {
 
-constexpr int64_t kWork = 1 << 14;
-int64_t grain_of(int64_t width) { return width >= kWork ? 1 : kWork / (width > 0 ? width : 1); }
-
 // Up to this k the best are kept by insertion; above it a whole sort costs less.
 constexpr int64_t kInsertion = 64;
 
@@ -140,7 +137,7 @@ struct LookUp {
 
 template <class W>
 void gather_as(const LookUp& look_up, const W* x, W* y) {
-  parallel_for(look_up.product(0, look_up.axes), kWork / 4, [&](int64_t begin, int64_t end, int) {
+  parallel_for(look_up.product(0, look_up.axes), kGrain / 4, [&](int64_t begin, int64_t end, int) {
     look_up.each(begin, end, [=](int64_t small, int64_t large) { y[small] = x[large]; });
   });
 }

@@ -1,17 +1,16 @@
 // Softmax, log-softmax and log-sum-exp of rows, and their gradients.
-#include "core/pool.h"
+#include "kernels/elements.h"
 #include "kernels/loss_rows.h"
 
 namespace ts::TS_ISA {
 namespace {
 
-// Rows of about this many elements are worth another thread.
-constexpr int64_t kWork = 1 << 13;
-int64_t grain_of(int64_t width) { return width >= kWork ? 1 : kWork / (width > 0 ? width : 1); }
+// An exponential costs about as much as two elements elsewhere.
+int64_t grain_of_powers(int64_t width) { return grain_of(2 * width); }
 
 // Σ term(i, n) over a row: one vector accumulator per stretch of fixed length, stretches added in double.
 template <class F>
-double sum_row(int64_t n, const F& term) {
+double sum_by_stretches(int64_t n, const F& term) {
   constexpr int64_t kStretch = 1024;
   double total = 0;
   for (int64_t from = 0; from < n; from += kStretch) {
@@ -27,7 +26,7 @@ Status softmax(Args& args) {
   const float* x = args.ptr<float>(0);
   float* y = args.ptr<float>(1);
   const int64_t width = args.size(3);
-  parallel_for(args.size(2), grain_of(width), [=](int64_t begin, int64_t end, int) {
+  parallel_for(args.size(2), grain_of_powers(width), [=](int64_t begin, int64_t end, int) {
     for (int64_t r = begin; r < end; ++r) {
       const float* row = x + r * width;
       const RowSum sum = row_sum(row, width);
@@ -47,10 +46,10 @@ Status softmax_grad(Args& args) {
   const float *y = args.ptr<float>(0), *gy = args.ptr<float>(1);
   float* gx = args.ptr<float>(2);
   const int64_t width = args.size(4);
-  parallel_for(args.size(3), grain_of(width), [=](int64_t begin, int64_t end, int) {
+  parallel_for(args.size(3), grain_of_powers(width), [=](int64_t begin, int64_t end, int) {
     for (int64_t r = begin; r < end; ++r) {
       const float *row = y + r * width, *grad = gy + r * width;
-      const float dot = static_cast<float>(sum_row(width, [=](int64_t i, int n) { return get(row, i, n) * get(grad, i, n); }));
+      const float dot = static_cast<float>(sum_by_stretches(width, [=](int64_t i, int n) { return get(row, i, n) * get(grad, i, n); }));
       each(width, [=](int64_t i, int n) { put(gx + r * width, i, get(row, i, n) * (get(grad, i, n) - dot), n); });
     }
   });
@@ -62,7 +61,7 @@ Status log_softmax(Args& args) {
   const float* x = args.ptr<float>(0);
   float* y = args.ptr<float>(1);
   const int64_t width = args.size(3);
-  parallel_for(args.size(2), grain_of(width), [=](int64_t begin, int64_t end, int) {
+  parallel_for(args.size(2), grain_of_powers(width), [=](int64_t begin, int64_t end, int) {
     for (int64_t r = begin; r < end; ++r) {
       const float* row = x + r * width;
       const RowSum sum = row_sum(row, width);
@@ -81,23 +80,29 @@ Status log_softmax_grad(Args& args) {
   const float *y = args.ptr<float>(0), *gy = args.ptr<float>(1);
   float* gx = args.ptr<float>(2);
   const int64_t width = args.size(4);
-  parallel_for(args.size(3), grain_of(width), [=](int64_t begin, int64_t end, int) {
+  parallel_for(args.size(3), grain_of_powers(width), [=](int64_t begin, int64_t end, int) {
     for (int64_t r = begin; r < end; ++r) {
       const float *row = y + r * width, *grad = gy + r * width;
-      const float sum = static_cast<float>(sum_row(width, [=](int64_t i, int n) { return get(grad, i, n); }));
+      const float sum = static_cast<float>(sum_by_stretches(width, [=](int64_t i, int n) { return get(grad, i, n); }));
       each(width, [=](int64_t i, int n) { put(gx + r * width, i, get(grad, i, n) - exp(get(row, i, n)) * sum, n); });
     }
   });
   return Status::ok;
 }
 
+// A row that reaches infinity sums to it, as in torch; softmax, log-softmax and losses of such a row are NaN.
 // args: 0 x, 1 y, 2 rows, 3 width
 Status log_sum_exp(Args& args) {
   const float* x = args.ptr<float>(0);
   float* y = args.ptr<float>(1);
   const int64_t width = args.size(3);
-  parallel_for(args.size(2), grain_of(width), [=](int64_t begin, int64_t end, int) {
-    for (int64_t r = begin; r < end; ++r) y[r] = static_cast<float>(row_sum(x + r * width, width).lse());
+  parallel_for(args.size(2), grain_of_powers(width), [=](int64_t begin, int64_t end, int) {
+    for (int64_t r = begin; r < end; ++r) {
+      const float* row = x + r * width;
+      const RowSum sum = row_sum(row, width);
+      const bool infinite = sum.largest == __builtin_inff();
+      y[r] = infinite ? sum.largest + nan_or_zero(row, width) : static_cast<float>(sum.lse());
+    }
   });
   return Status::ok;
 }

@@ -41,6 +41,9 @@ describe.each(t.availableBackends())('attention on %s', (backend) => {
     refused({ layout: { ...layout, pageSize: Number.POSITIVE_INFINITY } }, 'got Infinity');
     refused({ softcap: 0 }, 'finite softcap > 0');
     refused({ softcap: Number.POSITIVE_INFINITY }, 'finite softcap > 0');
+    refused({ scale: Number.NaN }, '[attention] expected a finite scale, got NaN');
+    const x = t.ones([1, 1, 2, 4]);
+    expect(() => t.scaledDotProductAttention(x, x, x, { scale: Number.NaN })).toThrow('finite scale');
     refused({ compute: 'int8' as t.Compute }, 'compute to be one of float32, bfloat16, got int8');
   });
 });

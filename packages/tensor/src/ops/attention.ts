@@ -4,7 +4,17 @@ import { tensor } from '../create';
 import { TensorError } from '../errors';
 import { showShape } from '../shape';
 import type { Tensor } from '../tensor';
-import { kernelsFor, like, sameDtype, wantCompute, wantFloat, wantShape, wantSoftcap, wantVector } from './common';
+import {
+  kernelsFor,
+  like,
+  sameDtype,
+  wantCompute,
+  wantFloat,
+  wantScale,
+  wantShape,
+  wantSoftcap,
+  wantVector,
+} from './common';
 import { add, div, mul, tanh, where } from './elementwise';
 import { matmul } from './matmul';
 import { broadcastTo, concat, narrow } from './shape';
@@ -100,7 +110,7 @@ function checkLayout(layout: AttentionLayout, queries: number, keys: number): vo
  * ⌊h · Hkv / Hq⌋. Memory is linear in the lengths. A row's result does not depend on the batch, on how a prompt was
  * chunked, or on whether keys came from a cache.
  *
- * @throws TensorError `shape`, `dtype`, `value` for a layout that points outside k and v.
+ * @throws TensorError `shape`, `dtype`, `value` for a layout that points outside k and v, or a setting out of its range.
  * @see Vaswani et al. 2017; Dao et al. 2022, "FlashAttention".
  *
  * @example
@@ -139,6 +149,7 @@ export function attention(...args: readonly [q: Tensor, k: Tensor, v: Tensor, op
   }
   wantSoftcap('attention', softcap);
   checkLayout(layout, queries, keys);
+  if (options.scale !== undefined) wantScale('attention', options.scale);
   const attrs = { layout, causal, window, softcap, scale: options.scale ?? 1 / Math.sqrt(width), compute };
   const inputs = sinks === null ? [q, k, v] : [q, k, v, sinks];
   const r = kernelsFor('attention', ...inputs).attention(q, k, v, sinks, attrs);
@@ -196,7 +207,7 @@ function visibility(q: Tensor, k: Tensor, options: DenseAttentionOptions): Tenso
  * Dense attention with any mask: q (B, Hq, T, D), k and v (B, Hkv, S, D) → (B, Hq, T, D). It holds the (T, S) scores;
  * models use `attention`, which does not. A row with no visible key gives 0 and takes no gradient.
  *
- * @throws TensorError `shape`, `dtype`
+ * @throws TensorError `shape`, `dtype`, `value` for a setting out of its range.
  *
  * @example
  * ```ts
@@ -211,6 +222,7 @@ export function scaledDotProductAttention(
   const [q, k, v, options = {}] = args;
   const { mask, softcap = null, sinks } = options;
   wantSoftcap('attention', softcap);
+  if (options.scale !== undefined) wantScale('attention', options.scale);
   for (const [x, name] of [
     [q, 'q'],
     [k, 'k'],

@@ -112,6 +112,11 @@ export function wantSoftcap(op: string, softcap: number | null): void {
   throw new TensorError('value', `[${op}] expected a finite softcap > 0, or null for none, got ${softcap}`);
 }
 
+/** Throws unless `scale` is a factor that leaves finite values finite. */
+export function wantScale(op: string, scale: number): void {
+  if (!Number.isFinite(scale)) throw new TensorError('value', `[${op}] expected a finite scale, got ${scale}`);
+}
+
 /** A number as a scalar tensor with x's dtype and backend; tensors pass through. */
 export function asOperand(x: Tensor, value: Tensor | number): Tensor {
   return typeof value === 'number' ? full([], value, { dtype: x.dtype, backend: x.backend }) : value;

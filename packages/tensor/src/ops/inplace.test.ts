@@ -84,12 +84,87 @@ describe.each(t.availableBackends())('in-place ops on %s', (backend) => {
       }
     }
     p.dataSync().forEach((x, i) => expect(x).toBeCloseTo(want[i]!, 5));
-    expect(() => t.adamwInPlace(p, p, { m, v, lr: Number.NaN, beta1, beta2, eps, weightDecay, step: 1 })).toThrow(
-      'finite lr',
-    );
+    const settings = { m, v, lr, beta1, beta2, eps, weightDecay, step: 1 };
+    for (const [wrong, text] of [
+      [{ lr: Number.NaN }, 'finite lr'],
+      [{ step: 0.5 }, 'step from 1'],
+      [{ beta1: 1 }, 'beta1 and beta2 from 0 to below 1, got 1 and 0.99'],
+      [{ beta2: 2 }, 'beta1 and beta2 from 0 to below 1, got 0.9 and 2'],
+      [{ beta1: -0.1 }, 'beta1 and beta2'],
+      [{ eps: -1 }, 'eps of 0 or more'],
+      [{ weightDecay: Number.NaN }, 'finite weightDecay'],
+    ] as const) {
+      expect(() => t.adamwInPlace(p, t.ones([2]), { ...settings, ...wrong })).toThrow(text);
+    }
+    p.dataSync().forEach((x, i) => expect(x).toBeCloseTo(want[i]!, 5));
+  });
+
+  it('take the values that an overlapping source had before', () => {
+    for (const n of [5, 70_000]) {
+      for (const dtype of ['float32', 'bfloat16', 'int32'] as const) {
+        const values = Array.from({ length: n }, (_, i) => i % 100);
+        const from = (start: number) => values.slice(start, start + n - 1);
+        for (const [to, at] of [
+          [1, 0],
+          [0, 1],
+        ] as const) {
+          const views = (): [t.Tensor, t.Tensor, t.Tensor] => {
+            const x = t.tensor(values, { dtype });
+            return [x, t.slice(x, [{ start: to, stop: to + n - 1 }]), t.slice(x, [{ start: at, stop: at + n - 1 }])];
+          };
+          const [x, target, source] = views();
+          t.copyInPlace(target, source);
+          const copied = to === 1 ? [values[0], ...from(0)] : [...from(1), values[n - 1]];
+          expect(x.dataSync().join()).toBe(copied.join());
+          const [y, sum, term] = views();
+          t.addInPlace(sum, term);
+          const sums = from(0).map((v, i) => v + values[i + 1]!);
+          expect(y.dataSync().join()).toBe((to === 1 ? [values[0], ...sums] : [...sums, values[n - 1]]).join());
+        }
+      }
+    }
+    const cache = t.reshape(t.arange(6), [3, 2]);
+    t.writeRowsInPlace(cache, new Int32Array([2, 0, 1]), cache);
+    expect([...cache.dataSync()]).toEqual([2, 3, 4, 5, 0, 1]);
+    const live = t.memory().tensors;
+    t.copyInPlace(t.slice(cache, [{ stop: 2 }]), t.slice(cache, [{ start: 1 }]));
+    expect(t.memory().tensors).toBe(live + 2);
+    expect(cache.version).toBe(2);
   });
 
   it('sumSquares runs over all tensors', () => {
     expect(t.sumSquares([t.tensor([1, 2]), t.tensor([[3]])]).dataSync()[0]).toBe(14);
+  });
+});
+
+describe('writing in place where gradients flow', () => {
+  const x = t.tensor([1, 2]);
+  const writes: Readonly<Record<string, (y: t.Tensor) => void>> = {
+    scaleInPlace: (y) => t.scaleInPlace(y, t.tensor(3)),
+    copyInPlace: (y) => t.copyInPlace(y, t.tensor([5, 6])),
+    writeRowsInPlace: (y) => t.writeRowsInPlace(y, Int32Array.of(0), t.tensor([5])),
+  };
+
+  it.each(Object.entries(writes))('%s refuses a target whose gradient it would change', (name, write) => {
+    const loss = (write: (y: t.Tensor) => void) => () => {
+      const y = t.add(x, 1);
+      write(y);
+      return t.sum(y);
+    };
+    expect(() => t.grad(loss(write), [x])).toThrow(`[${name}] expected a target that no gradient flows to`);
+    const [g] = t.grad(
+      loss((y) => t.noGrad(() => write(y))),
+      [x],
+    );
+    expect([...(g as t.Tensor).dataSync()]).toEqual([1, 1]);
+  });
+
+  it('addInPlace leaves the gradient as it is', () => {
+    const [g] = t.grad(() => {
+      const y = t.add(x, 1);
+      t.addInPlace(y, t.tensor([10, 10]));
+      return t.sum(t.square(y));
+    }, [x]);
+    expect([...(g as t.Tensor).dataSync()]).toEqual([24, 26]);
   });
 });

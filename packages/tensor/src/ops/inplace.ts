@@ -1,5 +1,5 @@
 import { isTracked } from '../autograd';
-import type { AdamWAttrs } from '../backend/contract';
+import type { AdamWAttrs, Kernels } from '../backend/contract';
 import { TensorError } from '../errors';
 import { sameShape, showShape } from '../shape';
 import type { Tensor } from '../tensor';
@@ -21,17 +21,45 @@ function wantSame(op: string, target: Tensor, source: Tensor): void {
 }
 
 /** Writing is not recorded: a gradient that should flow through it would be lost without a word. */
-function wantUntracked(op: string, source: Tensor): void {
-  if (!isTracked([source])) return;
+function wantUntracked(op: string, role: 'source' | 'target', x: Tensor): void {
+  if (!isTracked([x])) return;
   throw new TensorError(
     'autograd',
-    `[${op}] expected a source that no gradient flows to, because writing in place is not recorded; use an op that gives ` +
+    `[${op}] expected a ${role} that no gradient flows to, because writing in place is not recorded; use an op that gives ` +
       'a new tensor, or noGrad where the gradient is not wanted (a pass over a key-value cache is for inference)',
   );
 }
 
 /**
- * target += source, in the target's memory.
+ * Writes from the source, or from a copy of it where it shares memory with the target: kernels read while they write, in an
+ * order of their own.
+ */
+function writeFrom(
+  op: string,
+  target: Tensor,
+  source: Tensor,
+  write: (kernels: Kernels, source: Tensor) => void,
+): void {
+  const kernels = kernelsFor(op, target, source);
+  const overlap =
+    source.storage === target.storage &&
+    source.offset < target.offset + target.size &&
+    target.offset < source.offset + source.size;
+  if (overlap) {
+    const copy = like(source, kernels.copy(source));
+    try {
+      write(kernels, copy);
+    } finally {
+      copy.dispose();
+    }
+  } else {
+    write(kernels, source);
+  }
+  written(target);
+}
+
+/**
+ * target += source, in the target's memory. The source may be a view that overlaps the target: its values from before count.
  *
  * @throws TensorError `shape`, `dtype`; `autograd` where a gradient flows to the source.
  *
@@ -45,41 +73,49 @@ function wantUntracked(op: string, source: Tensor): void {
  */
 export function addInPlace(target: Tensor, source: Tensor): void {
   wantSame('addInPlace', target, source);
-  wantUntracked('addInPlace', source);
+  wantUntracked('addInPlace', 'source', source);
   wantDtype('addInPlace', source, 'source', target.dtype);
-  kernelsFor('addInPlace', target, source).addInPlace(target, source);
-  written(target);
+  writeFrom('addInPlace', target, source, (k, from) => k.addInPlace(target, from));
 }
 
-/** target *= factor, in the target's memory; factor is a float32 scalar tensor. */
+/**
+ * target *= factor, in the target's memory; factor is a float32 scalar tensor.
+ *
+ * @throws TensorError `shape`, `dtype`; `autograd` where a gradient flows to either.
+ */
 export function scaleInPlace(target: Tensor, factor: Tensor): void {
   wantShape('scaleInPlace', factor, 'factor', []);
   wantDtype('scaleInPlace', factor, 'factor', 'float32');
+  wantUntracked('scaleInPlace', 'source', factor);
+  wantUntracked('scaleInPlace', 'target', target);
   kernelsFor('scaleInPlace', target, factor).scaleInPlace(target, factor);
   written(target);
 }
 
 /**
- * The target's memory takes the source's values, converted to the target's dtype.
+ * The target's memory takes the source's values, converted to the target's dtype. The source may be a view that overlaps the
+ * target: its values from before count.
  *
- * @throws TensorError `shape`; `autograd` where a gradient flows to the source.
+ * @throws TensorError `shape`; `autograd` where a gradient flows to either.
  */
 export function copyInPlace(target: Tensor, source: Tensor): void {
   wantSame('copyInPlace', target, source);
-  wantUntracked('copyInPlace', source);
-  kernelsFor('copyInPlace', target, source).copyInPlace(target, source);
-  written(target);
+  wantUntracked('copyInPlace', 'source', source);
+  wantUntracked('copyInPlace', 'target', target);
+  writeFrom('copyInPlace', target, source, (k, from) => k.copyInPlace(target, from));
 }
 
 /**
- * Row rows[i] of target (R, …) becomes row i of source (N, …), converted to the target's dtype.
+ * Row rows[i] of target (R, …) becomes row i of source (N, …), converted to the target's dtype; of equal
+ * rows the last one stays. The source may be a view that overlaps the target: its values from before count.
  *
- * @throws TensorError `shape`, `index_out_of_range`; `autograd` where a gradient flows to the source.
+ * @throws TensorError `shape`, `index_out_of_range`; `autograd` where a gradient flows to either.
  */
 export function writeRowsInPlace(target: Tensor, rows: Int32Array, source: Tensor): void {
   const count = target.shape[0] as number;
   wantShape('writeRowsInPlace', source, 'source', [rows.length, ...target.shape.slice(1)]);
-  wantUntracked('writeRowsInPlace', source);
+  wantUntracked('writeRowsInPlace', 'source', source);
+  wantUntracked('writeRowsInPlace', 'target', target);
   for (const row of rows) {
     if (row < 0 || row >= count) {
       throw new TensorError(
@@ -88,8 +124,7 @@ export function writeRowsInPlace(target: Tensor, rows: Int32Array, source: Tenso
       );
     }
   }
-  kernelsFor('writeRowsInPlace', target, source).writeRowsInPlace(target, rows, source);
-  written(target);
+  writeFrom('writeRowsInPlace', target, source, (k, from) => k.writeRowsInPlace(target, rows, from));
 }
 
 /** Settings of one AdamW step; see `adamwInPlace`. */
@@ -106,6 +141,7 @@ export interface AdamWOptions extends Omit<AdamWAttrs, 'decoupled'> {
  * One AdamW step in one pass, in the memory of param, m and v (all float32, of one shape):
  * m = β₁ m + (1-β₁) g, v = β₂ v + (1-β₂) g², p = p (1 - lr·wd) - lr/(1-β₁ᵗ) · m / (√v/√(1-β₂ᵗ) + eps).
  *
+ * @throws TensorError `shape`, `dtype`, `value` for a setting out of its range.
  * @see Loshchilov and Hutter 2019, "Decoupled weight decay regularization".
  *
  * @example
@@ -138,11 +174,18 @@ export function adamwInPlace(
     wantShape('adamwInPlace', factor, 'factor', []);
     wantDtype('adamwInPlace', factor, 'factor', 'float32');
   }
-  if (!Number.isFinite(rest.lr) || !Number.isInteger(rest.step) || rest.step < 1) {
-    throw new TensorError(
-      'value',
-      `[adamwInPlace] expected a finite lr and a step from 1, got ${rest.lr} and ${rest.step}`,
-    );
+  const { beta1, beta2, eps, lr, step, weightDecay } = rest;
+  const fails = (what: string): never => {
+    throw new TensorError('value', `[adamwInPlace] expected ${what}`);
+  };
+  if (!Number.isFinite(lr) || !Number.isInteger(step) || step < 1) {
+    fails(`a finite lr and a step from 1, got ${lr} and ${step}`);
+  }
+  if (!(beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1)) {
+    fails(`beta1 and beta2 from 0 to below 1, got ${beta1} and ${beta2}`);
+  }
+  if (!(eps >= 0 && Number.isFinite(eps) && Number.isFinite(weightDecay))) {
+    fails(`a finite eps of 0 or more and a finite weightDecay, got ${eps} and ${weightDecay}`);
   }
   const others = [maxV, factor].filter((x) => x !== null);
   kernelsFor('adamwInPlace', param, grad, m, v, ...others).adamwInPlace(param, grad, m, v, maxV, factor, {

@@ -3,7 +3,7 @@ import { tensor } from '../create';
 import { TensorError } from '../errors';
 import { showShape } from '../shape';
 import { type Tensor, isTensor } from '../tensor';
-import { wantDtype, wantOneOf, wantSoftcap } from './common';
+import { wantDtype, wantOneOf, wantScale, wantSoftcap } from './common';
 import { reshape } from './view';
 
 /** What becomes of the losses of the elements. */
@@ -54,7 +54,7 @@ export function crossEntropyAttrs(
     throw new TensorError('value', `[${op}] expected labelSmoothing from 0 to 1, got ${labelSmoothing}`);
   }
   if (!(temperature > 0)) throw new TensorError('value', `[${op}] expected temperature > 0, got ${temperature}`);
-  if (!Number.isFinite(scale)) throw new TensorError('value', `[${op}] expected a finite scale, got ${scale}`);
+  wantScale(op, scale);
   wantSoftcap(op, softcap);
   return { ignoreIndex, labelSmoothing, scale, softcap, temperature };
 }

@@ -2,7 +2,7 @@ import { record } from '../autograd';
 import { TensorError } from '../errors';
 import { showShape } from '../shape';
 import type { Tensor } from '../tensor';
-import { kernelsFor, like, wantDtype, wantShape } from './common';
+import { kernelsFor, like, wantDtype, wantScale, wantShape } from './common';
 
 /** Settings of `addLowRank`. */
 export interface LowRankOptions {
@@ -45,9 +45,7 @@ export function addLowRank(y: Tensor, x: Tensor, options: LowRankOptions): Tenso
         `got ${showShape(y.shape)}`,
     );
   }
-  if (!Number.isFinite(scale)) {
-    throw new TensorError('value', `[addLowRank] expected a finite scale, got ${scale}`);
-  }
+  wantScale('addLowRank', scale);
   const factors = { a, b, scale };
   const r = kernelsFor('addLowRank', y, x, a, b).lowRank(y, x, factors);
   const [z, h] = [like(y, r.z), like(y, r.h)];

@@ -104,7 +104,13 @@ export function groupNorm(
 ): Tensor {
   const { groups, weight = null, bias = null, eps = 1e-5 } = options;
   const [batch, channels] = x.shape;
-  if (batch === undefined || channels === undefined || !(groups >= 1) || channels % groups !== 0) {
+  if (
+    batch === undefined ||
+    channels === undefined ||
+    !Number.isInteger(groups) ||
+    groups < 1 ||
+    channels % groups !== 0
+  ) {
     throw new TensorError(
       'shape',
       `[groupNorm] expected x (N, C, …) with C a multiple of ${groups} groups, got ${showShape(x.shape)}`,

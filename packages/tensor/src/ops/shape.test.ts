@@ -64,8 +64,24 @@ describe.each(t.availableBackends())('shape ops on %s', (backend) => {
     expect(t.reshape(t.zeros([0, 3]), [3, 0]).shape).toEqual([3, 0]);
     expect(() => t.reshape(t.zeros([4]), [3, -1])).toThrow('4 elements');
     expect(() => t.permute(t.zeros([2, 2]), [0, 0])).toThrow('each of 2 axes once');
+    expect(() => t.permute(t.zeros([2, 2]), [0, 1, 1])).toThrow('each of 2 axes once');
     expect(() => t.concat([t.zeros([2, 2]), t.zeros([3, 3])])).toThrow('equal but for axis 0');
     expect(() => t.squeeze(t.zeros([2]), 0)).toThrow('extent 1');
     expect(() => t.split(t.zeros([5]), [2, 2])).toThrow('add up to 5');
+  });
+
+  it('refuses counts that are no counts', () => {
+    const v = t.ones([1]);
+    for (const n of [1.5, -1, Number.NaN]) {
+      expect(() => t.repeatInterleave(v, { repeats: n, dim: 0 })).toThrow(`non-negative integer of repeats, got ${n}`);
+      expect(() => t.pad(v, { before: [n], after: [0] })).toThrow(`[pad] expected a shape of non-negative integers`);
+      expect(() => t.pad(v, { before: [0], after: [n] })).toThrow(`[pad] expected a shape of non-negative integers`);
+      expect(() => t.broadcastTo(v, [n])).toThrow(
+        `[broadcastTo] expected a shape of non-negative integers, got (${n})`,
+      );
+    }
+    expect(() => t.pad(v, { before: [1, 1], after: [0] })).toThrow('1 entries in before and after, got 2 and 1');
+    expect(t.repeatInterleave(v, { repeats: 0, dim: 0 }).shape).toEqual([0]);
+    expect(t.broadcastTo(v, [2, 0]).shape).toEqual([2, 0]);
   });
 });

@@ -1,7 +1,7 @@
 import { noGrad, record } from '../autograd';
 import { tensor } from '../create';
 import { TensorError } from '../errors';
-import { broadcastShapes, normalizeAxes, normalizeAxis, sameShape, showShape, sizeOf } from '../shape';
+import { broadcastShapes, checkShape, normalizeAxes, normalizeAxis, sameShape, showShape, sizeOf } from '../shape';
 import { type Tensor, viewOf } from '../tensor';
 import { kernelsFor, like, sameDtype, unbroadcast } from './common';
 import { where } from './elementwise';
@@ -19,7 +19,7 @@ import { reshape, unsqueeze } from './view';
  */
 export function permute(x: Tensor, axes: readonly number[]): Tensor {
   const order = axes.map((a) => normalizeAxis('permute', a, x.rank));
-  if (new Set(order).size !== x.rank) {
+  if (order.length !== x.rank || new Set(order).size !== x.rank) {
     throw new TensorError('axis', `[permute] expected each of ${x.rank} axes once, got (${axes.join(', ')})`);
   }
   const k = kernelsFor('permute', x);
@@ -42,6 +42,7 @@ export function transpose(x: Tensor, a = -2, b = -1): Tensor {
 
 /** x repeated along axes of extent 1 (and new leading axes) to the given shape. */
 export function broadcastTo(x: Tensor, shape: readonly number[]): Tensor {
+  checkShape('broadcastTo', shape);
   if (!sameShape(broadcastShapes('broadcastTo', x.shape, shape), shape)) {
     throw new TensorError(
       'shape',
@@ -221,8 +222,12 @@ export function pad(
   options: { readonly before: readonly number[]; readonly after: readonly number[]; readonly value?: number },
 ): Tensor {
   const { before, after, value = 0 } = options;
-  if (before.length !== x.rank || after.length !== x.rank || [...before, ...after].some((n) => !(n >= 0))) {
-    throw new TensorError('shape', `[pad] expected ${x.rank} non-negative entries in before and after`);
+  checkShape('pad', [...before, ...after]);
+  if (before.length !== x.rank || after.length !== x.rank) {
+    throw new TensorError(
+      'shape',
+      `[pad] expected ${x.rank} entries in before and after, got ${before.length} and ${after.length}`,
+    );
   }
   const y = like(x, kernelsFor('pad', x).pad(x, before, after, value));
   record('pad', [y], [x], [], ([gy]) => [
@@ -280,8 +285,12 @@ export function repeat(x: Tensor, repeats: readonly number[]): Tensor {
 /** Each entry of an axis `repeats` times in a row. */
 export function repeatInterleave(x: Tensor, options: { readonly repeats: number; readonly dim: number }): Tensor {
   const axis = normalizeAxis('repeatInterleave', options.dim, x.rank);
+  const { repeats } = options;
+  if (!Number.isInteger(repeats) || repeats < 0) {
+    throw new TensorError('value', `[repeatInterleave] expected a non-negative integer of repeats, got ${repeats}`);
+  }
   const extent = x.shape[axis] as number;
-  const index = Int32Array.from({ length: extent * options.repeats }, (_, i) => Math.floor(i / options.repeats));
+  const index = Int32Array.from({ length: extent * repeats }, (_, i) => Math.floor(i / repeats));
   return indexSelect(x, tensor(index, { backend: x.backend }), { dim: axis });
 }
 

@@ -44,7 +44,7 @@ export function logSoftmax(x: Tensor, options: { readonly dim?: number } = {}): 
   });
 }
 
-/** log Σ e^x along an axis (default the last), without overflow. */
+/** log Σ e^x along an axis (default the last), without overflow; Infinity where x reaches it. */
 export function logSumExp(x: Tensor, options: { readonly dim?: number; readonly keepdim?: boolean } = {}): Tensor {
   wantFloat('logSumExp', x);
   const axis = normalizeAxis('logSumExp', options.dim ?? -1, x.rank);

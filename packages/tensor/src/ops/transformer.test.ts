@@ -16,6 +16,31 @@ describe.each(t.availableBackends())('transformer ops on %s', (backend) => {
     }
   });
 
+  it('logSumExp of a row that reaches infinity is infinite, log-softmax NaN, as in torch; NaN stays', () => {
+    const [high, off, odd] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN];
+    for (const dtype of ['float32', 'bfloat16', 'float16'] as const) {
+      const sums = (rows: number[][]): number[] => [...t.logSumExp(t.tensor(rows, { dtype })).dataSync()];
+      expect(
+        sums([
+          [high, 1],
+          [high, high],
+          [off, high],
+          [off, off],
+        ]),
+      ).toEqual([high, high, high, off]);
+      expect(
+        sums([
+          [odd, high],
+          [high, odd],
+          [odd, off],
+          [off, odd],
+        ]),
+      ).toEqual([odd, odd, odd, odd]);
+      expect([...t.logSoftmax(t.tensor([high, 1], { dtype })).dataSync()]).toEqual([odd, odd]);
+      expect([...t.softmax(t.tensor([odd, off], { dtype })).dataSync()]).toEqual([odd, odd]);
+    }
+  });
+
   it('softmax does not overflow and gives zeros for a row of -Infinity', () => {
     expect([...t.softmax(t.tensor([1e30, 1e30])).dataSync()]).toEqual([0.5, 0.5]);
     const low = Number.NEGATIVE_INFINITY;
@@ -103,6 +128,51 @@ describe.each(t.availableBackends())('attention on %s', (backend) => {
     rows.forEach((x, i) => expect(Math.abs(x - whole[4 * 32 + i]!)).toBeLessThan(1e-5));
   });
 
+  it.each([
+    ['float32', 16],
+    ['bfloat16', 16],
+    ['float32', 7],
+    ['bfloat16', 32],
+  ] as const)('a query reads the pages that it is told, in %s of %d rows', (dtype, pageSize) => {
+    const rows = 130;
+    const [q, k, v] = qkv(rows, 4, 2, 64);
+    const cast = (x: t.Tensor) => t.cast(x, dtype);
+    const options = { compute: dtype };
+    const whole = t.attention(q, cast(k), cast(v), { layout: t.selfLayout(new Int32Array([0, rows])), ...options });
+    // Neighbours change places, so that the first and the last page of a block of keys lie as if all were in order.
+    const pages = Array.from({ length: 4 * Math.ceil(rows / pageSize / 4) }, (_, i) =>
+      i % 4 === 1 ? i + 1 : i % 4 === 2 ? i - 1 : i,
+    );
+    const store = (x: t.Tensor) => {
+      const y = t.zeros([pages.length * pageSize, 2, 64], { dtype });
+      const places = Int32Array.from(
+        { length: rows },
+        (_, j) => (pages[Math.floor(j / pageSize)] as number) * pageSize + (j % pageSize),
+      );
+      t.writeRowsInPlace(y, places, cast(x));
+      return y;
+    };
+    const [ks, vs] = [store(k), store(v)];
+    for (const [start, stop] of [
+      [0, 1],
+      [63, 64],
+      [127, 128],
+      [129, 130],
+      [60, 130],
+    ] as const) {
+      const layout = {
+        queryOffsets: Int32Array.of(0, stop - start),
+        queryStarts: Int32Array.of(start),
+        keyLengths: Int32Array.of(stop),
+        pageOffsets: Int32Array.of(0, pages.length),
+        pageRows: Int32Array.from(pages, (page) => page * pageSize),
+        pageSize,
+      };
+      const part = t.attention(t.slice(q, [{ start, stop }]), ks, vs, { layout, ...options });
+      expect(part.dataSync()).toEqual(t.slice(whole, [{ start, stop }]).dataSync());
+    }
+  });
+
   it.each(['float32', 'bfloat16'] as const)(
     'a row has the same bits in the whole prompt, in chunks, one by one, and from pages in any order (%s)',
     (compute) => {
@@ -146,6 +216,10 @@ describe.each(t.availableBackends())('attention on %s', (backend) => {
     const x = random([1, 1, 2, 4], 1);
     const y = t.scaledDotProductAttention(x, x, x, { padding: [0, 0] });
     expect([...y.dataSync()]).toEqual(new Array(8).fill(0));
+  });
+
+  it('refuses a number of groups that is not whole', () => {
+    expect(() => t.groupNorm(t.ones([2, 3, 4]), { groups: 1.5 })).toThrow('a multiple of 1.5 groups');
   });
 
   it('refuses layouts that point outside the keys', () => {

@@ -69,6 +69,9 @@ describe('rows', () => {
     expect(read(fused.logSoftmax(x)).slice(0, 3)).toEqual([off, off, off]);
     expect(read(fused.logSumExp(x))[0]).toBe(off);
     agree((k) => ({ a: k.softmax(x), b: k.logSoftmax(x), c: k.logSumExp(x) }));
+    const high = array([-off, 1, -off, -off, -off, off, Number.NaN, -off, Number.NaN, off], [5, 2]);
+    expect(read(fused.logSumExp(high))).toEqual([-off, -off, -off, Number.NaN, Number.NaN]);
+    agree((k) => ({ c: k.logSumExp(high) }));
   });
 
   it('layerNorm and rmsNorm, with and without weight and bias', () => {

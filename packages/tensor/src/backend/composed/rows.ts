@@ -37,8 +37,12 @@ export function logSoftmaxGrad(s: Steps, y: NDArray, gy: NDArray): NDArray {
 
 /** log Σ e^x over the last axis, which is removed. */
 export function logSumExp(s: Steps, x: NDArray): NDArray {
-  const { largest, sum } = rowSum(s, s.cast(x, 'float32'));
-  return s.cast(s.view(s.add(largest, s.unary('log', sum)), x.shape.slice(0, -1)), x.dtype);
+  const wide = s.cast(x, 'float32');
+  const largest = s.reduceLast('max', wide);
+  // Infinity as 0 too: a row that reaches it sums to it. Softmax, log-softmax and losses of such a row are NaN.
+  const shift = s.replace(s.replace(largest, Number.NEGATIVE_INFINITY, 0), Number.POSITIVE_INFINITY, 0);
+  const sum = s.reduceLast('sum', s.unary('exp', s.sub(wide, shift)));
+  return s.cast(s.view(s.add(shift, s.unary('log', sum)), x.shape.slice(0, -1)), x.dtype);
 }
 
 /** Sum of each row divided by its length, (N, 1). */

@@ -13,7 +13,7 @@ export function attentionKernels(calls: NativeCalls, host: Kernels): Family {
   const supported = (sinks: NDArray | null, ...xs: readonly NDArray[]) =>
     allFloat32(sinks) && xs.every((x) => x.dtype === 'float32' || x.dtype === 'bfloat16');
 
-  /** Places 0 … 22 of the argument record, which both kernels share. */
+  /** Places 0 … 25 of the argument record, which both kernels share. */
   function fill(p: {
     q: NDArray;
     k: NDArray;
@@ -56,6 +56,9 @@ export function attentionKernels(calls: NativeCalls, host: Kernels): Family {
       attrs.compute === 'bfloat16' ? 1 : 0,
       attrs.scale,
       attrs.softcap ?? 0,
+      q.shape[0] as number,
+      k.shape[0] as number,
+      layout.pageRows.length,
     ];
     for (let i = 0; i < values.length; i++) args[i] = values[i] as number;
   }
@@ -66,7 +69,7 @@ export function attentionKernels(calls: NativeCalls, host: Kernels): Family {
       const y = memory.allocate(q.shape, 'float32');
       const lse = memory.allocate(q.shape.slice(0, 2), 'float32');
       fill({ q, k, v, sinks, y, lse, attrs });
-      calls.run(forwardId, 23);
+      calls.run(forwardId, 26);
       return { y, lse };
     },
     attentionGrad(q, k, v, sinks, y, lse, gy, attrs) {
@@ -76,11 +79,11 @@ export function attentionKernels(calls: NativeCalls, host: Kernels): Family {
       const [gq, gk, gv] = [q, k, v].map((x) => memory.allocate(x.shape, 'float32')) as [NDArray, NDArray, NDArray];
       const gsinks = sinks === null ? null : memory.allocate(sinks.shape, 'float32');
       fill({ q, k, v, sinks, y, lse, attrs });
-      const rest = [at(gy), at(gq), at(gk), at(gv), at(gsinks), q.shape[0] as number, k.shape[0] as number];
+      const rest = [at(gy), at(gq), at(gk), at(gv), at(gsinks)];
       rest.forEach((value, i) => {
-        args[23 + i] = value;
+        args[26 + i] = value;
       });
-      calls.run(backwardId, 30);
+      calls.run(backwardId, 31);
       return { gq, gk, gv, gsinks };
     },
   };

@@ -52,6 +52,7 @@ export class NativeCalls {
   /** Throws what a status of the addon says. */
   check(status: number | undefined): void {
     if (status === undefined) return;
+    this.memory.recorder?.fail('a kernel fails');
     throw new TensorError(errorCodes[statusNames[status] ?? 'unknown_kernel'], this.addon.lastError());
   }
 

@@ -1,6 +1,7 @@
 import { loadNative, type NativeAddon } from '@tessera-llm/native';
 import type { Backend, Kernels } from '../contract';
 import { referenceKernels } from '../reference/index';
+import { undoing } from '../undo';
 import { attentionKernels } from './attention';
 import { NativeCalls } from './calls';
 import { fusedKernels } from './fused';
@@ -42,7 +43,7 @@ function createNativeBackend(addon: NativeAddon): Backend {
   return {
     name: 'native',
     guarantees: { rowInvariant: true, threadInvariant: true, syncReads: true },
-    kernels,
+    kernels: undoing(memory, kernels),
     upload: (bytes) => memory.upload(bytes),
     read: async (block, offset, length) => memory.read(block, offset, length),
     readSync: (block, offset, length) => memory.read(block, offset, length),

@@ -32,6 +32,8 @@ describe.skipIf(!haveNative)('against the reference backend', () => {
     }
     const masked = pair([off, off, off, 1, off, 2], [2, 3]);
     agree((k, of) => ({ y: k.softmax(of(masked)), z: k.logSoftmax(of(masked)), l: k.logSumExp(of(masked)) }));
+    const odd = pair([-off, 1, -off, -off, -off, off, Number.NaN, -off, Number.NaN, off], [5, 2]);
+    agree((k, of) => ({ y: k.softmax(of(odd)), z: k.logSoftmax(of(odd)), l: k.logSumExp(of(odd)) }));
   });
 
   it('cross-entropy of logits and of a projection, with their gradients', () => {

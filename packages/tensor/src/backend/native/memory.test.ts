@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { NDArray } from '../contract';
 import { bytesOf, haveNative, native, normalPair, pair, plainLoss, valuesOn } from './native.test-support';
 
 describe.skipIf(!haveNative)('memory and errors', () => {
@@ -30,6 +31,16 @@ describe.skipIf(!haveNative)('memory and errors', () => {
     expect(() => native().kernels.fill([2 ** 44], 'float32', 0)).toThrow(
       expect.objectContaining({ code: 'out_of_memory' }),
     );
+  });
+
+  it('a kernel that runs out of memory half way gives back what it had', () => {
+    const [y, x, a] = [normalPair([2, 3], 58).native, normalPair([2, 4], 59).native, normalPair([1, 4], 60).native];
+    const b: NDArray = { ...a, shape: [3, 2 ** 46] };
+    const before = native().memory().liveBytes;
+    expect(() => native().kernels.lowRank(y, x, { a, b, scale: 1 })).toThrow(
+      expect.objectContaining({ code: 'out_of_memory' }),
+    );
+    expect(native().memory().liveBytes).toBe(before);
   });
 
   it('a shared block lives until both let go', () => {

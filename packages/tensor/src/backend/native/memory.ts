@@ -4,6 +4,7 @@ import { TensorError } from '../../errors';
 import { sizeOf } from '../../shape';
 import type { Block, NDArray, ShareHandle } from '../contract';
 import type { KernelMemory } from '../reference/memory';
+import type { UndoMemory } from '../undo';
 
 /** Memory of the addon, known by its address; 0 once freed. */
 export class NativeBlock implements Block {
@@ -43,8 +44,9 @@ export interface Recorder {
 }
 
 /** Blocks of the addon's caching allocator; host kernels see them as typed arrays in place. */
-export class NativeMemory implements KernelMemory {
+export class NativeMemory implements KernelMemory, UndoMemory {
   recorder: Recorder | null = null;
+  made: Block[] | null = null;
   /** How many blocks that plans read were freed. */
   plannedFrees = 0;
 
@@ -57,6 +59,7 @@ export class NativeMemory implements KernelMemory {
     }
     const block = new NativeBlock(address, byteLength);
     this.recorder?.made(block);
+    this.made?.push(block);
     return block;
   }
 

@@ -64,7 +64,9 @@ class PlanRecorder implements Recorder {
     if (!this.#inner.has(block)) this.outer.add(block);
   }
 
-  freed({ address, byteLength }: NativeBlock): void {
+  freed(block: NativeBlock): void {
+    const { address, byteLength } = block;
+    if (this.outer.has(block)) this.fail('a tensor from outside is freed');
     if (!this.own.has(address)) return;
     const idle = this.#idle.get(byteLength) ?? [];
     idle.push(address);
@@ -148,6 +150,7 @@ class NativePlan implements BackendPlan {
 
   run({ arrays, tensors }: PlanInputs): void {
     if (!this.usable) throw new TensorError('disposed', '[plan] the plan, or memory that it reads, was freed');
+    this.#calls.memory.recorder?.fail('another plan runs');
     this.#recorder.setHost(arrays);
     const targets = this.#targets;
     const fits = (x: NDArray, i: number): boolean =>

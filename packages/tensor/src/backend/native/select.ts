@@ -82,7 +82,7 @@ export function selectKernels(calls: NativeCalls, host: Kernels): Family {
       return y;
     },
     indexAddInPlace(target, index, src, axis) {
-      if (!allFloat32(target)) return host.indexAddInPlace(target, index, src, axis);
+      if (!allFloat32(target, src)) return host.indexAddInPlace(target, index, src, axis);
       const [outer, inner] = around(target.shape, axis);
       const [extent, count] = [target.shape[axis] as number, index.shape[0] as number];
       for (let o = 0; o < outer; o++) {

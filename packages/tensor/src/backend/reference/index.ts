@@ -1,4 +1,5 @@
 import type { Backend, Kernels } from '../contract';
+import { undoing } from '../undo';
 import { attentionKernels } from './attention';
 import { crossEntropyKernels } from './cross-entropy';
 import { followedKernels } from './epilogue';
@@ -50,7 +51,7 @@ export function createReferenceBackend(): Backend {
   return {
     name: 'reference',
     guarantees: { rowInvariant: true, threadInvariant: true, syncReads: true },
-    kernels: referenceKernels(memory),
+    kernels: undoing(memory, referenceKernels(memory)),
     upload(bytes) {
       const block = memory.allocateBlock(bytes.byteLength);
       memory.bytes(block, 0, bytes.byteLength).set(bytes);

@@ -3,6 +3,7 @@ import { TensorError } from '../../errors';
 import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from '../../raw';
 import { sizeOf } from '../../shape';
 import type { Block, NDArray, ShareHandle } from '../contract';
+import type { UndoMemory } from '../undo';
 
 /** What the kernels need from whoever owns the memory: they run on any memory that typed arrays can see. */
 export interface KernelMemory {
@@ -106,7 +107,8 @@ function blockOf(block: Block): ReferenceBlock {
 }
 
 /** Blocks in the JavaScript heap's array buffers, counted. */
-export class ReferenceMemory implements KernelMemory {
+export class ReferenceMemory implements KernelMemory, UndoMemory {
+  made: Block[] | null = null;
   #live = 0;
   #peak = 0;
 
@@ -117,7 +119,9 @@ export class ReferenceMemory implements KernelMemory {
     } catch (cause) {
       throw new TensorError('out_of_memory', `[reference] could not allocate ${byteLength} bytes`, { cause });
     }
-    return this.#count(new ReferenceBlock(buffer, byteLength));
+    const block = this.#count(new ReferenceBlock(buffer, byteLength));
+    this.made?.push(block);
+    return block;
   }
 
   allocate<D extends DType>(shape: readonly number[], dtype: D): NDArray<D> {

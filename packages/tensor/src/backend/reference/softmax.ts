@@ -3,10 +3,14 @@ import { type KernelMemory, floatOutput, floatsOf } from './memory';
 
 type Family = Pick<FusedKernels, 'softmax' | 'softmaxGrad' | 'logSoftmax' | 'logSoftmaxGrad' | 'logSumExp'>;
 
-/** Largest of a row's values and the sum of e^(value - largest), in order. A row of -Infinity gives sum 0. */
+/** Largest of a row's values and the sum of e^(value - largest), in order. A row of -Infinity gives sum 0, NaN gives NaN. */
 export function rowSum(x: Float32Array, start: number, width: number): { largest: number; sum: number } {
   let largest = Number.NEGATIVE_INFINITY;
-  for (let i = start; i < start + width; i++) if (!((x[i] as number) <= largest)) largest = x[i] as number;
+  for (let i = start; i < start + width; i++) {
+    const value = x[i] as number;
+    if (value > largest) largest = value;
+    else if (Number.isNaN(value)) return { largest: value, sum: value };
+  }
   let sum = 0;
   if (largest === Number.NEGATIVE_INFINITY) return { largest, sum };
   for (let i = start; i < start + width; i++) sum += Math.exp((x[i] as number) - largest);
@@ -71,7 +75,9 @@ export function softmaxKernels(memory: KernelMemory): Family {
       const out = floatOutput(memory, x.shape.slice(0, -1), x.dtype);
       eachRow(x, (start, width, row) => {
         const { largest, sum } = rowSum(v, start, width);
-        out.values[row] = sum === 0 ? Number.NEGATIVE_INFINITY : largest + Math.log(sum);
+        // A row that reaches infinity sums to it, as in torch; softmax, log-softmax and losses of such a row are NaN.
+        if (largest === Number.POSITIVE_INFINITY) out.values[row] = largest;
+        else out.values[row] = sum === 0 ? Number.NEGATIVE_INFINITY : largest + Math.log(sum);
       });
       return out.done();
     },

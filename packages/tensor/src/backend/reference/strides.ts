@@ -22,7 +22,7 @@ export function broadcastStrides(shape: readonly number[], to: readonly number[]
 export type Run = (positions: Int32Array | Float64Array) => void;
 
 /** A loop nest over a shape, adjacent axes merged where every operand allows it. */
-export interface LoopNest {
+interface LoopNest {
   /** Length of the innermost run. */
   readonly length: number;
   /** Stride of each operand along the innermost run. */

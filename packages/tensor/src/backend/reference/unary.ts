@@ -130,8 +130,8 @@ export const unaryGradLoops: { readonly [F in UnaryFn]: GradLoop } = {
   cos: (x, _y, g, out, n) => {
     for (let i = 0; i < n; i++) out[i] = -(g[i] as number) * Math.sin(x[i] as number);
   },
-  elu: (x, y, g, out, n) => {
-    for (let i = 0; i < n; i++) out[i] = (g[i] as number) * ((x[i] as number) > 0 ? 1 : (y[i] as number) + 1);
+  elu: (x, _y, g, out, n) => {
+    for (let i = 0; i < n; i++) out[i] = (g[i] as number) * ((x[i] as number) <= 0 ? Math.exp(x[i] as number) : 1);
   },
   erf: (x, _y, g, out, n) => {
     for (let i = 0; i < n; i++) {
@@ -142,8 +142,8 @@ export const unaryGradLoops: { readonly [F in UnaryFn]: GradLoop } = {
   exp: (_x, y, g, out, n) => {
     for (let i = 0; i < n; i++) out[i] = (g[i] as number) * (y[i] as number);
   },
-  expm1: (_x, y, g, out, n) => {
-    for (let i = 0; i < n; i++) out[i] = (g[i] as number) * ((y[i] as number) + 1);
+  expm1: (x, _y, g, out, n) => {
+    for (let i = 0; i < n; i++) out[i] = (g[i] as number) * Math.exp(x[i] as number);
   },
   geluErf: (x, _y, g, out, n) => {
     for (let i = 0; i < n; i++) {
@@ -190,11 +190,12 @@ export const unaryGradLoops: { readonly [F in UnaryFn]: GradLoop } = {
   reciprocal: (_x, y, g, out, n) => {
     for (let i = 0; i < n; i++) out[i] = -(g[i] as number) * (y[i] as number) * (y[i] as number);
   },
+  // What is not a number keeps its gradient, as in PyTorch.
   relu: (x, _y, g, out, n) => {
-    for (let i = 0; i < n; i++) out[i] = (x[i] as number) > 0 ? (g[i] as number) : 0;
+    for (let i = 0; i < n; i++) out[i] = (x[i] as number) <= 0 ? 0 : (g[i] as number);
   },
   relu2: (x, _y, g, out, n) => {
-    for (let i = 0; i < n; i++) out[i] = (x[i] as number) > 0 ? 2 * (x[i] as number) * (g[i] as number) : 0;
+    for (let i = 0; i < n; i++) out[i] = (x[i] as number) <= 0 ? 0 : 2 * (x[i] as number) * (g[i] as number);
   },
   rsqrt: (_x, y, g, out, n) => {
     for (let i = 0; i < n; i++) out[i] = -0.5 * (g[i] as number) * (y[i] as number) ** 3;
