@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { Reader, invertVocab, malformed, maxId, readVocab, shown } from './config';
+import { createDecoder } from './decoders/create';
 import { TokenizerError } from './errors';
+import { createNormalizer } from './normalizers/create';
+import { createPostProcessor } from './post-processors/create';
+import { createPreTokenizer } from './pre-tokenizers/create';
 
 describe('Reader', () => {
   const c = Reader.of({ a: 'x', n: 3, b: true, list: [1], inner: { z: 1 }, nothing: null }, 'top');
@@ -29,6 +33,43 @@ describe('Reader', () => {
     expect(malformed('', 'an object', 3).message).toBe('[tokenizer] tokenizer.json: expected an object, got 3');
     expect(shown('x'.repeat(200)).length).toBeLessThan(90);
     expect(malformed('p', 'x', 1)).toBeInstanceOf(TokenizerError);
+  });
+
+  it('shows whatever came', () => {
+    const cycle: unknown[] = [];
+    cycle.push({ cycle });
+    const values = [cycle, { cycle }, nested('parts'), 7n, Number.NaN, undefined, Symbol('s')];
+    expect(values.map(shown)).toEqual(['a list', 'an object', 'an object', '7n', 'NaN', 'undefined', 'Symbol(s)']);
+    expect(() => Reader.of({ type: cycle }, 'top').string('type')).toThrow(TokenizerError);
+  });
+});
+
+/** A Sequence in a Sequence in … */
+function nested(key: string, depth = 20_000): unknown {
+  let inner: unknown = { type: 'Sequence', [key]: [] };
+  for (let i = 1; i < depth; i++) inner = { type: 'Sequence', [key]: [inner] };
+  return inner;
+}
+
+describe('components in components', () => {
+  it.each([
+    ['normalizers', createNormalizer],
+    ['pretokenizers', createPreTokenizer],
+    ['processors', createPostProcessor],
+    ['decoders', createDecoder],
+  ] as const)('%s: end in an error that names the place where they go too deep', (key, create) => {
+    const cycle: { type: string; [key: string]: unknown } = { type: 'Sequence' };
+    cycle[key] = [cycle];
+    for (const config of [nested(key), cycle]) {
+      expect(() => create(config, 'here')).toThrow(TokenizerError);
+      expect(() => create(config, 'here')).toThrow(
+        new RegExp(
+          `^\\[tokenizer\\] here\\.${key}\\[0\\]\\..{20,60}…: expected components in components at most 100 deep`,
+        ),
+      );
+    }
+    expect(create(nested(key, 101)).toJSON()).toEqual(nested(key, 101));
+    expect(() => create({ type: 'Sequence', [key]: [{ type: 'Nope' }] }, 'here')).toThrow(`here.${key}[0].type`);
   });
 });
 

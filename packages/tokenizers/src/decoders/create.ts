@@ -172,22 +172,17 @@ function unitsOf(tokens: readonly string[]): number {
 
 function sequence(given: readonly Decoder[], place: string): Decoder {
   const parts = given.flatMap((part) => part.parts ?? [part]);
-  /** Through steps, the text that they make held to what may come of `tokens`. */
-  const through = <T>(
-    steps: readonly T[],
-    tokens: readonly string[],
-    step: (of: T, tokens: readonly string[]) => readonly string[],
-  ) => {
-    const most = mostUnits(unitsOf(tokens));
-    return steps.reduce((t, of) => {
-      const made = step(of, t);
-      checkGrowth(place, unitsOf(made), most);
-      return made;
-    }, tokens);
+  /** The tokens that a part made, if text of so many units may become them. */
+  const held = (tokens: string[], units: number): string[] => {
+    checkGrowth(place, unitsOf(tokens), mostUnits(units));
+    return tokens;
   };
   return {
     parts,
-    decode: (tokens) => [...through(parts, tokens, (part, t) => part.decode(t))],
+    decode(tokens) {
+      const units = unitsOf(tokens);
+      return parts.reduce((t, part) => held(part.decode(t), units), [...tokens]);
+    },
     stream(whole) {
       let joined = whole;
       const streams = parts.map((part) => {
@@ -195,11 +190,17 @@ function sequence(given: readonly Decoder[], place: string): Decoder {
         joined ||= part.joins;
         return stream;
       });
-      const from = (first: number, tokens: readonly string[]) =>
-        through(streams.slice(first), tokens, (stream, t) => t.flatMap((token) => stream.push(token)));
+      let units = 0;
+      const through = (tokens: string[], stream: TokenStream) => {
+        const made = tokens.flatMap((token) => stream.push(token));
+        return held(made, units);
+      };
       return {
-        push: (token) => [...from(0, [token])],
-        end: () => streams.flatMap((stream, i) => [...from(i + 1, stream.end())]),
+        push(token) {
+          units += token.length;
+          return streams.reduce(through, [token]);
+        },
+        end: () => streams.flatMap((stream, i) => streams.slice(i + 1).reduce(through, held(stream.end(), units))),
       };
     },
     joins: parts.some((part) => part.joins),

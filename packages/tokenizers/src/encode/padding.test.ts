@@ -28,6 +28,9 @@ describe('padRows', () => {
 
   it('refuses sizes that are no whole numbers', () => {
     expect(() => padRows([text(1)], { length: 1.5 })).toThrow(/\[padding\] length: expected a whole number/);
+    expect(() => padRows([text(1)], { length: 1e9 })).toThrow(/length: expected .* from 0 to 1048576, got 1000000000/);
+    expect(() => padRows([text(1)], { padToMultipleOf: 2 ** 31 })).toThrow(/padToMultipleOf: expected .* to 1048576/);
+    expect(() => padRows([text(1)], { padId: 2 ** 31 })).toThrow(/padId: expected a whole number from 0 to 16777215/);
     expect(() => padRows([text(1)], { padId: -1 })).toThrow(/padId/);
     expect(() => padRows([text(1)], { padToMultipleOf: Number.NaN })).toThrow(/padToMultipleOf/);
   });

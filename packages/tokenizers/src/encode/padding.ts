@@ -1,6 +1,9 @@
-import { Reader, malformed } from '../config';
+import { Reader, malformed, maxId } from '../config';
 import { TokenizerError } from '../errors';
 import { type Row, type Rows, addedRow } from './rows';
+
+/** Padding takes memory whatever the text: this much may be asked for, no more. */
+const most = 2 ** 20;
 
 /** How the encodings of a batch get the same length. */
 export interface PaddingOptions {
@@ -28,15 +31,15 @@ export function padRows(batch: readonly Rows[], options: PaddingOptions): Rows[]
     length,
     padToMultipleOf: multiple,
   } = options;
-  for (const [name, value, least] of [
-    ['padId', padId, 0],
-    ['length', length ?? 0, 0],
-    ['padToMultipleOf', multiple ?? 1, 0],
+  for (const [name, value, largest] of [
+    ['padId', padId, maxId],
+    ['length', length ?? 0, most],
+    ['padToMultipleOf', multiple ?? 1, most],
   ] as const) {
-    if (!Number.isInteger(value) || value < least) {
+    if (!Number.isInteger(value) || value < 0 || value > largest) {
       throw new TokenizerError(
         'invalid_argument',
-        `[padding] ${name}: expected a whole number of at least ${least}, got ${value}`,
+        `[padding] ${name}: expected a whole number from 0 to ${largest}, got ${value}`,
       );
     }
   }
@@ -44,10 +47,8 @@ export function padRows(batch: readonly Rows[], options: PaddingOptions): Rows[]
   if (multiple && target % multiple > 0) target += multiple - (target % multiple);
   const pad = (rows: readonly Row[], sequence: number | null): readonly Row[] => {
     if (rows.length >= target) return rows;
-    const filling = Array.from({ length: target - rows.length }, () => ({
-      ...addedRow(padId, padToken, padTypeId, false),
-      sequence,
-    }));
+    const row = { ...addedRow(padId, padToken, padTypeId, false), sequence };
+    const filling = new Array<Row>(target - rows.length).fill(row);
     return direction === 'left' ? [...filling, ...rows] : [...rows, ...filling];
   };
   return batch.map(({ rows, overflowing, paddedAs }) => ({

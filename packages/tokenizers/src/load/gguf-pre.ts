@@ -13,8 +13,8 @@ export interface NamedPreTokenizer {
   readonly ignoreMerges?: boolean;
   /** The published tokenizer composes characters first. */
   readonly normalizer?: 'NFC';
-  /** What is put around a text unless the file says otherwise. */
-  readonly addBos?: boolean;
+  /** What is put around a text unless the file says otherwise; `always`: also then. */
+  readonly addBos?: boolean | 'always';
   readonly addSep?: boolean;
 }
 
@@ -71,6 +71,8 @@ const bailing = {
 };
 const digitsFromTheRight = { steps: by('\\d{1,3}(?=(?:\\d{3})*\\b)', patterns.o200k) };
 const spaced = { steps: [split(lines)], raw: true };
+// As in llama.cpp, whatever the file says: early conversions say no by mistake (its pull request 21500).
+const gemma4 = { ...spaced, addBos: 'always' } as const;
 
 /**
  * The pre-tokenizers of GGUF files by their names (`tokenizer.ggml.pre`), as llama.cpp knows them. Where llama.cpp
@@ -207,8 +209,8 @@ export const namedPreTokenizers: Readonly<Record<string, NamedPreTokenizer>> = {
       `[\\p{Han}]+|${kimiHead}*${kimiTail}+${contractions}?|${kimiHead}+${kimiTail}*${contractions}?|\\p{N}{1,3}|${signs}|${spaces}`,
     ),
   },
-  gemma4: { ...spaced, addBos: true },
-  'granite-embed-multi-311m': { ...spaced, addBos: true },
+  gemma4,
+  'granite-embed-multi-311m': gemma4,
   'sarvam-moe': spaced,
   whitespace: { steps: [{ ...split('\\S+'), behavior: 'Removed', invert: true }], raw: true },
 };

@@ -73,6 +73,23 @@ describe('tokenizerFromGguf', () => {
     }
   });
 
+  it('puts the beginning before texts of Gemma 4 whatever the file says, as llama.cpp does', () => {
+    const merges = ['h e'];
+    const tokens = (['gpt2', 'gemma4'] as const).flatMap((model) =>
+      ['gemma4', 'granite-embed-multi-311m'].map((pre) => {
+        const said = {
+          'tokenizer.ggml.model': model,
+          'tokenizer.ggml.pre': pre,
+          'tokenizer.ggml.add_bos_token': false,
+        };
+        const base = { ...gpt2, ...said, 'tokenizer.ggml.merges': merges };
+        expect(tokenizerFromGguf(base).encode('he').tokens).toEqual(['he']);
+        return tokenizerFromGguf({ ...base, 'tokenizer.ggml.bos_token_id': 259 }).encode('he').tokens;
+      }),
+    );
+    expect(tokens).toEqual(Array.from({ length: 4 }, () => ['<|end|>', 'he']));
+  });
+
   it('reads SentencePiece BPE, with the prefix space and byte fallback', () => {
     const tokenizer = tokenizerFromGguf(llama);
     expect(tokenizer.encode('ab a').tokens).toEqual(['<s>', '▁ab', '▁a']);

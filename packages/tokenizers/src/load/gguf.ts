@@ -1,7 +1,6 @@
 import { byteLevelDecoder } from '../decoders/bytes';
 import { createDecoder } from '../decoders/create';
 import { sentencePieceDecoder } from '../decoders/sentence-piece';
-import type { AddedToken } from '../encode/added-tokens';
 import { TokenizerError } from '../errors';
 import { Bpe } from '../models/bpe';
 import { SentencePieceBpe } from '../models/sentence-piece-bpe';
@@ -11,103 +10,13 @@ import { bertNormalizer } from '../normalizers/bert';
 import { createNormalizer } from '../normalizers/create';
 import { SentencePieceNormalizer } from '../normalizers/sentence-piece';
 import { createPostProcessor } from '../post-processors/create';
-import type { PostProcessor } from '../post-processors/post-processor';
-import { template } from '../post-processors/template';
 import { createPreTokenizer } from '../pre-tokenizers/create';
 import type { TokenizerParts } from '../options';
 import { Tokenizer } from '../tokenizer';
 import { type GgufMetadata, MetadataReader, keys, malformedMetadata } from './gguf-metadata';
 import { namedPreTokenizers } from './gguf-pre';
+import { type Tokens, addedTokens, around, idsOf, postProcessorOf, readTokens, withSpecial } from './gguf-tokens';
 import { pieceType } from './sentencepiece-model';
-
-/** The tokens of a file: texts, scores and types by id. */
-interface Tokens {
-  readonly texts: readonly string[];
-  readonly scores: readonly number[];
-  readonly types: readonly number[];
-  readonly vocab: ReadonlyMap<string, number>;
-}
-
-function readTokens(meta: MetadataReader): Tokens {
-  const given = meta.strings(keys.tokens);
-  if (given === null) throw malformedMetadata(keys.tokens, 'a list of tokens', null);
-  const texts = given.map((text, id) => (text === '' ? `[EMPTY_${id}]` : text));
-  const vocab = new Map<string, number>();
-  texts.forEach((text, id) => {
-    const other = vocab.get(text);
-    if (other !== undefined) throw malformedMetadata(`${keys.tokens}[${id}]`, `another token than [${other}]`, text);
-    vocab.set(text, id);
-  });
-  const types = meta.numbers(keys.types, texts.length) ?? texts.map(() => pieceType.normal);
-  types.forEach((type, id) => {
-    // 0 is a type that was never set.
-    if (!Number.isInteger(type) || type < 0 || type > pieceType.byte)
-      throw malformedMetadata(`${keys.types}[${id}]`, `a whole number from 0 to ${pieceType.byte}`, type);
-  });
-  return { texts, vocab, types, scores: meta.numbers(keys.scores, texts.length) ?? texts.map(() => 0) };
-}
-
-function idsOf({ types }: Tokens, ...wanted: readonly number[]): Set<number> {
-  const ids = new Set<number>();
-  types.forEach((type, id) => {
-    if (wanted.includes(type)) ids.add(id);
-  });
-  return ids;
-}
-
-/** Control and unknown tokens are special, user-defined ones are found in text as they stand. */
-function addedTokens({ types, texts }: Tokens): AddedToken[] {
-  const out: AddedToken[] = [];
-  types.forEach((type, id) => {
-    const special = type === pieceType.control || type === pieceType.unknown;
-    if (special || type === pieceType.userDefined) out.push({ id, content: texts[id] as string, special });
-  });
-  return out;
-}
-
-/** A special token around a text. */
-interface Part {
-  readonly token: string;
-  readonly id: number;
-}
-
-/** What is put around a text: the file's own settings, else those given here. */
-function around(
-  meta: MetadataReader,
-  { texts }: Tokens,
-  usual: {
-    readonly bos?: number;
-    readonly eos?: number;
-    readonly sep?: number;
-    readonly addBos?: boolean;
-    readonly addEos?: boolean;
-    readonly addSep?: boolean;
-  },
-): { before: Part[]; after: Part[]; ids: number[] } {
-  const size = texts.length;
-  const part = (flag: string, wanted: boolean, key: string, fallback: number | undefined, other?: string) => {
-    if (!meta.boolean(flag, wanted)) return [];
-    const id = meta.id(key, size) ?? (other === undefined ? null : meta.id(other, size)) ?? meta.id('', size, fallback);
-    if (id === null) throw malformedMetadata(key, `an id, as ${flag} is true`, null);
-    return [{ token: texts[id] as string, id }];
-  };
-  const before = part(keys.addBos, usual.addBos ?? false, keys.bos, usual.bos, keys.cls);
-  const eos = part(keys.addEos, usual.addEos ?? false, keys.eos, usual.eos);
-  const sep = part(keys.addSep, usual.addSep ?? false, keys.sep, usual.sep, keys.eos);
-  const after = [...eos, ...sep];
-  return { before, after, ids: [...before, ...after].map(({ id }) => id) };
-}
-
-function postProcessorOf(before: readonly Part[], after: readonly Part[]): PostProcessor | null {
-  return before.length + after.length > 0 ? template({ before, after }) : null;
-}
-
-/** A token that is put around texts is special whatever its type. */
-function withSpecial(added: readonly AddedToken[], ids: readonly number[], { texts }: Tokens): AddedToken[] {
-  const known = added.map((token) => (ids.includes(token.id) ? { ...token, special: true } : token));
-  const more = [...new Set(ids)].filter((id) => !known.some((token) => token.id === id));
-  return [...known, ...more.map((id) => ({ id, content: texts[id] as string, special: true }))];
-}
 
 function readMerges(meta: MetadataReader, { vocab }: Tokens): (readonly [string, string])[] {
   const given = meta.strings(keys.merges);
@@ -139,9 +48,9 @@ function readGpt2(meta: MetadataReader, tokens: Tokens, pre: string): TokenizerP
       `[gguf] ${keys.pre}: expected one of ${Object.keys(namedPreTokenizers).join(', ')}, got ${JSON.stringify(pre)}`,
     );
   }
-  const { steps, raw = false, ignoreMerges = false, addBos = false, addSep = false, normalizer } = named;
+  const { steps, raw = false, ignoreMerges = false, normalizer } = named;
   const unkId = meta.id(keys.unk, tokens.texts.length);
-  const { before, after, ids } = around(meta, tokens, { addBos, addSep });
+  const { before, after, ids } = around(meta, tokens, named);
   const spaced = raw && pre !== 'whitespace';
   return {
     addedTokens: withSpecial(addedTokens(tokens), ids, tokens),

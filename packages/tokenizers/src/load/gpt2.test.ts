@@ -31,5 +31,14 @@ describe('tokenizerFromGpt2', () => {
     expect(() => tokenizerFromGpt2({ vocab, merges, specialTokens: ['<x>'] })).toThrow(
       /expected tokens of the vocabulary, got "<x>"/,
     );
+    for (const [files, message] of [
+      [null, 'files: expected an object with `vocab` and `merges`, got null'],
+      [{ vocab, merges: null }, 'merges: expected the text of merges.txt, got null'],
+      [{ vocab, merges: ['h e'] }, 'merges: expected the text of merges.txt, got Array'],
+      [{ vocab, merges, specialTokens: 'he' }, 'specialTokens: expected a list of tokens, got "he"'],
+    ] as const)
+      expect(() => tokenizerFromGpt2(files as never)).toThrow(
+        expect.objectContaining({ code: 'invalid_argument', message: `[gpt2] ${message}` }),
+      );
   });
 });

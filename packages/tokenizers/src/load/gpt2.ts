@@ -1,10 +1,11 @@
-import { readVocab } from '../config';
+import { readVocab, shown } from '../config';
 import { byteLevelDecoder } from '../decoders/bytes';
 import { TokenizerError } from '../errors';
 import { Bpe } from '../models/bpe';
 import { byteLevel } from '../pre-tokenizers/byte-level';
 import { createPostProcessor } from '../post-processors/create';
 import { Tokenizer } from '../tokenizer';
+import { checkObject, wrongArgument } from './arguments';
 
 /** The two files of a GPT-2 tokenizer, and what they do not say. */
 export interface Gpt2Files {
@@ -38,18 +39,23 @@ function readMergesText(text: string): (readonly [string, string])[] {
 /**
  * The tokenizer of GPT-2's vocab.json and merges.txt: byte-level BPE with GPT-2's split.
  *
- * @throws TokenizerError `invalid_file` naming the place.
+ * @throws TokenizerError `invalid_file` naming the place, `invalid_argument` for files of another type.
  * @see Radford et al. 2019, "Language models are unsupervised multitask learners".
  */
 export function tokenizerFromGpt2(files: Gpt2Files): Tokenizer {
+  checkObject('gpt2', 'files', 'an object with `vocab` and `merges`', files);
+  const { merges, specialTokens } = files;
+  if (typeof merges !== 'string') throw wrongArgument('gpt2', 'merges', 'the text of merges.txt', merges);
+  if (specialTokens !== undefined && !Array.isArray(specialTokens))
+    throw wrongArgument('gpt2', 'specialTokens', 'a list of tokens', specialTokens);
   const vocab = readVocab(files.vocab, 'vocab');
-  const special = files.specialTokens ?? (vocab.has('<|endoftext|>') ? ['<|endoftext|>'] : []);
+  const special: readonly string[] = specialTokens ?? (vocab.has('<|endoftext|>') ? ['<|endoftext|>'] : []);
   const addedTokens = special.map((content) => {
     const id = vocab.get(content);
     if (id === undefined) {
       throw new TokenizerError(
         'invalid_file',
-        `[gpt2] specialTokens: expected tokens of the vocabulary, got ${JSON.stringify(content)}`,
+        `[gpt2] specialTokens: expected tokens of the vocabulary, got ${shown(content)}`,
       );
     }
     return { id, content, special: true };
@@ -58,7 +64,7 @@ export function tokenizerFromGpt2(files: Gpt2Files): Tokenizer {
   return new Tokenizer({
     addedTokens,
     preTokenizer: byteLevel({ addPrefixSpace }),
-    model: new Bpe({ vocab, merges: readMergesText(files.merges) }),
+    model: new Bpe({ vocab, merges: readMergesText(merges) }),
     postProcessor: createPostProcessor({ type: 'ByteLevel', add_prefix_space: addPrefixSpace, trim_offsets: false }),
     decoder: byteLevelDecoder(),
   });

@@ -92,7 +92,16 @@ describe('tokenizerFromHuggingFace', () => {
       /tokenizer_config\.added_tokens_decoder\.1\.content: expected a string/,
     );
     expect(load({ padding_side: 'up' })).toThrow(/tokenizer_config\.padding_side: expected one of left, right/);
-    expect(load({ model_max_length: 'x' })).toThrow(/tokenizer_config\.model_max_length: expected a number/);
+    for (const length of ['x', Number.NaN, -3.5, 2.5, -1, 0, Number.POSITIVE_INFINITY])
+      expect(load({ model_max_length: length })).toThrow(/tokenizer_config\.model_max_length: expected a whole number/);
+    for (const key of ['x', '-1', '1.5', '', ' 1', '1e3', '99999999999'])
+      expect(load({ added_tokens_decoder: { '3': { content: '<x>' }, [key]: { content: '<y>' } } })).toThrow(
+        `tokenizer_config.added_tokens_decoder: expected ids from 0 to 16777215 as keys, got "${key}"`,
+      );
+    for (const files of [null, undefined, 'x', []])
+      expect(() => tokenizerFromHuggingFace(files as never)).toThrow(
+        expect.objectContaining({ code: 'invalid_argument', message: expect.stringContaining('[tokenizer] files:') }),
+      );
     expect(load({ additional_special_tokens: 'x' })).toThrow(/additional_special_tokens: expected a list or an object/);
   });
 });

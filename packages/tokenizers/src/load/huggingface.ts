@@ -1,9 +1,10 @@
-import { Reader, isRecord, malformed } from '../config';
+import { Reader, isRecord, malformed, maxId } from '../config';
 import { type AddedToken, assignedId } from '../encode/added-tokens';
 import { readTokenizer } from '../json';
 import { template } from '../post-processors/template';
 import type { TokenizerParts } from '../options';
 import { Tokenizer } from '../tokenizer';
+import { checkObject } from './arguments';
 
 /** The parsed files of a Hugging Face folder that tell of its tokenizer. */
 export interface HuggingFaceFiles {
@@ -97,7 +98,10 @@ function readNamed(files: readonly Reader[]): Map<string, NewToken> {
 function readDecoder(config: Reader): NewToken[] {
   if ((config.get('added_tokens_decoder') ?? null) === null) return [];
   const decoder = config.reader('added_tokens_decoder');
-  return Object.keys(decoder.raw)
+  const keys = Object.keys(decoder.raw);
+  const wrong = keys.find((key) => !/^\d+$/.test(key) || Number(key) > maxId);
+  if (wrong !== undefined) throw malformed(decoder.place, `ids from 0 to ${maxId} as keys`, wrong);
+  return keys
     .sort((a, b) => Number(a) - Number(b))
     .flatMap((key) => readToken({ special: false, ...decoder.reader(key).raw }, decoder.at(key)) ?? []);
 }
@@ -122,9 +126,11 @@ function addTokens(parts: TokenizerParts, more: readonly NewToken[]): TokenizerP
  * the names of its special tokens. What is put around a text comes from tokenizer.json, as in transformers 5; it takes
  * `add_bos_token` and `add_eos_token` from its caller only, and so does this.
  *
- * @throws TokenizerError `invalid_file` naming the place, also for `addBos` where no bos_token is named.
+ * @throws TokenizerError `invalid_file` naming the place, also for `addBos` where no bos_token is named;
+ * `invalid_argument` for files that are no object.
  */
 export function tokenizerFromHuggingFace(files: HuggingFaceFiles): HuggingFaceTokenizer {
+  checkObject('tokenizer', 'files', 'an object with the parsed tokenizer.json as `tokenizer`', files);
   const config = Reader.of(files.config ?? {}, files.config === undefined ? '' : 'tokenizer_config');
   const map = Reader.of(files.specialTokensMap ?? {}, 'special_tokens_map');
   // Where the configuration tells of all added tokens, neither another file nor a name changes those of tokenizer.json.
@@ -153,7 +159,8 @@ export function tokenizerFromHuggingFace(files: HuggingFaceFiles): HuggingFaceTo
     parts = { ...parts, postProcessor: template({ before, after: part('eos_token', files.addEos ?? false) }) };
   }
   const length = config.get('model_max_length') ?? null;
-  if (length !== null && typeof length !== 'number') throw malformed(config.at('model_max_length'), 'a number', length);
+  if (length !== null && !(typeof length === 'number' && Number.isInteger(length) && length > 0))
+    throw malformed(config.at('model_max_length'), 'a whole number of at least 1', length);
   return {
     tokenizer: new Tokenizer(parts),
     specialTokens: Object.fromEntries([...named].map(([name, { content }]) => [name, content])),

@@ -1,4 +1,5 @@
 import { TokenizerError } from '../errors';
+import { bytePiece } from '../models/byte-pieces';
 import { readMessage } from './protobuf';
 
 /** Kinds of pieces, as SentencePiece and GGUF number them. */
@@ -84,6 +85,27 @@ function readSpaceSpec(bytes: Uint8Array, place: string): SpaceSpec {
   return { charactersMap, addDummyPrefix, removeExtraWhitespaces, escapeWhitespaces };
 }
 
+/** Refuses what SentencePiece does: a second unknown piece, and byte pieces other than the 256 that fallback needs. */
+function checkTypes(pieces: readonly SentencePiece[], unkId: number, byteFallback: boolean): void {
+  const missing = new Set(Array.from({ length: 256 }, (_, b) => bytePiece(b)));
+  pieces.forEach(({ piece, type }, id) => {
+    const place = `pieces[${id}]`;
+    if (type === pieceType.unknown && id !== unkId)
+      throw failed(
+        `${place}.type`,
+        `one piece of the type unknown, which is pieces[${unkId}]`,
+        `another one, ${piece}`,
+      );
+    if (type !== pieceType.byte) return;
+    if (!byteFallback)
+      throw failed(`${place}.type`, 'no byte piece, as trainer_spec.byte_fallback is false', `${type} for ${piece}`);
+    if (!missing.delete(piece)) throw failed(`${place}.piece`, 'a byte piece from <0x00> to <0xFF>', piece);
+  });
+  const [absent] = missing;
+  if (byteFallback && absent !== undefined)
+    throw failed('pieces', 'a byte piece for each byte, as trainer_spec.byte_fallback is true', `none for ${absent}`);
+}
+
 /** @throws TokenizerError `invalid_file` naming the field. */
 export function readSentencePieceModel(file: Uint8Array): SentencePieceModel {
   const pieces: SentencePiece[] = [];
@@ -126,6 +148,7 @@ export function readSentencePieceModel(file: Uint8Array): SentencePieceModel {
   // The piece's own type decides; the id in the trainer's settings may be stale.
   const unkId = pieces.findIndex(({ type }) => type === pieceType.unknown);
   if (unkId < 0) throw failed('pieces', 'one of the type unknown', 'none');
+  checkTypes(pieces, unkId, trainer.byteFallback);
   const known = (id: number) => (id >= 0 && id < pieces.length ? id : -1);
   return {
     type,

@@ -63,6 +63,22 @@ describe('tokenizerFromSentencePiece', () => {
     });
   }
 
+  it('takes bytes as files and fetch give them', () => {
+    const file = modelFile(base);
+    const shifted = new DataView(Uint8Array.of(7, ...file, 7).buffer, 1, file.length);
+    for (const data of [file.slice().buffer, shifted, Buffer.from(file)])
+      expect(tokenizerFromSentencePiece(data as ArrayBuffer).encodeIds('ab a')).toEqual([8, 6]);
+    for (const [given, options, got] of [
+      ['m.model', {}, 'file: expected the bytes of a .model file, got "m.model"'],
+      [null, {}, 'file: expected the bytes of a .model file, got null'],
+      [[1, 2], {}, 'file: expected the bytes of a .model file, got Array'],
+      [file, null, 'options: expected an object, got null'],
+    ] as const)
+      expect(() => tokenizerFromSentencePiece(given as never, options as never)).toThrow(
+        expect.objectContaining({ code: 'invalid_argument', message: `[sentencepiece] ${got}` }),
+      );
+  });
+
   it('finds special pieces in text only if allowed, and adds them if asked', () => {
     const file = modelFile([...base, ['<', -9], ['s', -9], ['>', -9]]);
     const tokenizer = tokenizerFromSentencePiece(file, { addBos: true, addEos: true });
@@ -205,6 +221,26 @@ describe('malformed model files', () => {
     expect(() => readSentencePieceModel(modelFile([...base, ['a', 0]]))).toThrow(
       /pieces\[9\]\.piece: expected another one than that of pieces\[4\], got a/,
     );
+  });
+
+  it('are refused for types as the sentencepiece library (0.2.3) refuses them', () => {
+    const read = (pieces: Parameters<typeof modelFile>[0], byteFallback: number) => () =>
+      readSentencePieceModel(modelFile(pieces, { trainer: intField(35, byteFallback) }));
+    expect(read([...base, ['<other>', 0, 2]], 0)).toThrow(
+      /pieces\[9\]\.type: expected one piece of the type unknown, which is pieces\[0\], got another one, <other>/,
+    );
+    expect(read([...base, ...bytes.slice(1)], 1)).toThrow(
+      /pieces: expected a byte piece for each byte, .* got none for <0x00>/,
+    );
+    expect(read(base, 1)).toThrow(/none for <0x00>/);
+    expect(read([...base, ...bytes, ['<0xZZ>', 0, 6]], 1)).toThrow(
+      /pieces\[265\]\.piece: expected a byte piece from <0x00> to <0xFF>, got <0xZZ>/,
+    );
+    expect(read([...base, ...bytes.slice(0, 255), ['<0xff>', 0, 6]], 1)).toThrow(/got <0xff>/);
+    expect(read([...base, ...bytes], 0)).toThrow(
+      /pieces\[9\]\.type: expected no byte piece, as trainer_spec\.byte_fallback is false, got 6 for <0x00>/,
+    );
+    expect(read([...base, ...bytes], 1)().pieces).toHaveLength(265);
   });
 
   it('cause typed errors wherever they are cut or changed', () => {

@@ -8,6 +8,7 @@ import { SentencePieceNormalizer } from '../normalizers/sentence-piece';
 import { template } from '../post-processors/template';
 import type { PreTokenizer } from '../pre-tokenizers/pre-tokenizer';
 import { Tokenizer } from '../tokenizer';
+import { bytesOf, checkObject } from './arguments';
 import { type PieceType, type SentencePieceModel, pieceType, readSentencePieceModel } from './sentencepiece-model';
 
 /** Settings of `tokenizerFromSentencePiece`. */
@@ -96,11 +97,15 @@ function sequencePart(tokens: readonly AddedToken[], id: number): { token: strin
  * a token of its own, where SentencePiece makes one of several side by side.
  *
  * @param file The bytes of the file.
- * @throws TokenizerError `invalid_file` naming the malformed field.
+ * @throws TokenizerError `invalid_file` naming the malformed field, `invalid_argument` for what is no bytes.
  * @see Kudo and Richardson 2018, "SentencePiece".
  */
-export function tokenizerFromSentencePiece(file: Uint8Array, options: SentencePieceOptions = {}): Tokenizer {
-  const model = readSentencePieceModel(file);
+export function tokenizerFromSentencePiece(
+  file: Uint8Array | ArrayBuffer,
+  options: SentencePieceOptions = {},
+): Tokenizer {
+  checkObject('sentencepiece', 'options', 'an object', options);
+  const model = readSentencePieceModel(bytesOf('sentencepiece', 'the bytes of a .model file', file));
   const { addBos = false, addEos = false } = options;
   const addedTokens = [...idsOf(model, pieceType.control)].map((id) => ({
     id,

@@ -67,6 +67,22 @@ describe('tokenizerFromTiktoken', () => {
   it('reads bytes and lines with any ending', () => {
     const bytes = new TextEncoder().encode(`${file(tokens).replaceAll('\n', '\r\n')}\n\n`);
     expect(tokenizerFromTiktoken(bytes, encoding).encodeIds('the')).toEqual([258]);
+    expect(tokenizerFromTiktoken(bytes.buffer, encoding).encodeIds('the')).toEqual([258]);
+  });
+
+  it('says which argument is of another type', () => {
+    for (const [given, settings, message] of [
+      [null, encoding, 'file: expected the text of a rank file, or its bytes, got null'],
+      [
+        file(tokens),
+        null,
+        'encoding: expected an object with a `pattern`, such as tiktokenEncodings.o200k_base, got null',
+      ],
+      [file(tokens), {}, 'encoding.pattern: expected a pattern as text, got undefined'],
+    ] as const)
+      expect(() => tokenizerFromTiktoken(given as never, settings as never)).toThrow(
+        expect.objectContaining({ code: 'invalid_argument', message: `[tiktoken] ${message}` }),
+      );
   });
 
   it('names the malformed line', () => {

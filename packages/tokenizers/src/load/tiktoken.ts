@@ -1,4 +1,4 @@
-import { maxId } from '../config';
+import { maxId, shown } from '../config';
 import { byteLevelDecoder } from '../decoders/bytes';
 import { TokenizerError } from '../errors';
 import { Bpe } from '../models/bpe';
@@ -6,6 +6,7 @@ import { byteLevel } from '../pre-tokenizers/byte-level';
 import { sequence, splitPattern } from '../pre-tokenizers/split';
 import { byteToChar } from '../text/byte-alphabet';
 import { Tokenizer } from '../tokenizer';
+import { bytesOf, checkObject, wrongArgument } from './arguments';
 
 /** How a published encoding splits text, and its special tokens. */
 export interface TiktokenEncoding {
@@ -16,7 +17,7 @@ export interface TiktokenEncoding {
 }
 
 function failed(place: string, expected: string, got: unknown): TokenizerError {
-  return new TokenizerError('invalid_file', `[tiktoken] ${place}: expected ${expected}, got ${JSON.stringify(got)}`);
+  return new TokenizerError('invalid_file', `[tiktoken] ${place}: expected ${expected}, got ${shown(got)}`);
 }
 
 /** Tokens of a rank file in the byte alphabet, with their ranks. */
@@ -76,7 +77,8 @@ function mergesOf(ranks: ReadonlyMap<string, number>): { merges: (readonly [stri
  * throws as tiktoken does by default. `toJSON` writes merges as Hugging Face's converter does.
  *
  * @param file The file's text, or its bytes.
- * @throws TokenizerError `invalid_file` naming the line, or for special tokens whose ids are taken.
+ * @throws TokenizerError `invalid_file` naming the line, or for special tokens whose ids are taken; `invalid_argument`
+ * for arguments of another type.
  *
  * @example
  * ```ts
@@ -89,8 +91,13 @@ function mergesOf(ranks: ReadonlyMap<string, number>): { merges: (readonly [stri
  * console.log(tokenizer.encodeIds('hi!<|endoftext|>')); // [256, 33, 257]
  * ```
  */
-export function tokenizerFromTiktoken(file: string | Uint8Array, encoding: TiktokenEncoding): Tokenizer {
-  const ranks = readRanks(typeof file === 'string' ? file : new TextDecoder().decode(file));
+export function tokenizerFromTiktoken(file: string | Uint8Array | ArrayBuffer, encoding: TiktokenEncoding): Tokenizer {
+  const expected = 'the text of a rank file, or its bytes';
+  const text = typeof file === 'string' ? file : new TextDecoder().decode(bytesOf('tiktoken', expected, file));
+  checkObject('tiktoken', 'encoding', 'an object with a `pattern`, such as tiktokenEncodings.o200k_base', encoding);
+  if (typeof encoding.pattern !== 'string')
+    throw wrongArgument('tiktoken', 'encoding.pattern', 'a pattern as text', encoding.pattern);
+  const ranks = readRanks(text);
   const taken = new Set(ranks.values());
   const addedTokens = Object.entries(encoding.specialTokens ?? {}).map(([content, id]) => {
     if (!Number.isInteger(id) || id < 0 || taken.has(id))

@@ -78,6 +78,27 @@ describe('SentencePieceBpe', () => {
     expect(of({ unused: new Set([4]) }).tokenize('abca').tokens).toEqual(['abca']);
   });
 
+  // Pieces and ids are those of sentencepiece 0.2.3.
+  it.each([
+    ['z', 'z', [0]],
+    ['az', 'a z', [3, 0]],
+    ['zz', 'zz', [0]],
+    ['zza', 'z za', [0, 10]],
+    ['abz', 'abz', [9]],
+    ['zzbz', 'zzb z', [12, 0]],
+    ['zxz', 'zxz', [0]],
+    ['czz', 'c zz', [5, 0]],
+  ] as const)('takes unused characters of %j as unknown', (word, tokens, ids) => {
+    const texts = ['<unk>', '<s>', '</s>', 'a', 'b', 'c', 'z', 'ab', 'bc', 'abz', 'za', 'zz', 'zzb', 'cz'];
+    const model = of({
+      pieces: texts.map((text, id) => [text, -id] as const),
+      unmatched: new Set([0, 1, 2]),
+      unused: new Set([6, 11, 13]),
+    });
+    const made = model.tokenize(word);
+    expect([made.tokens.join(' '), made.ids]).toEqual([tokens, ids]);
+  });
+
   it('never makes a piece that is no text', () => {
     const tags = of({ pieces: [...pieces, ['<', -9], ['s', -9], ['>', -9], ['s>', -9]] });
     expect(tags.tokenize('<s>').tokens).toEqual(['<', 's>']);

@@ -16,7 +16,7 @@ export interface SentencePieceBpeOptions {
   readonly byteFallback: boolean;
   /** Ids that no text becomes: of control, unknown and byte pieces. */
   readonly unmatched: ReadonlySet<number>;
-  /** Ids of pieces that are made and then taken apart again. */
+  /** Ids of pieces that are made and then taken apart again; single characters of them are unknown. */
   readonly unused: ReadonlySet<number>;
   /** Ids of pieces that are found before anything is merged. */
   readonly userDefined: ReadonlySet<number>;
@@ -139,8 +139,10 @@ export class SentencePieceBpe implements Model {
 
   private finish(text: string, id: number, at: number, out: SentencePiecePieces): void {
     if (id < 0 || id >= this.options.pieces.length) return out.addUnknown(text, at);
-    const halves = this.options.unused.has(id) ? this.halves(id) : null;
-    if (halves === null) return out.add(id, text, at, at + text.length);
+    if (!this.options.unused.has(id)) return out.add(id, text, at, at + text.length);
+    const halves = this.halves(id);
+    // No merge made it: as in sentencepiece 0.2.3, it is unknown; 0.2.0 gave its id.
+    if (halves === null) return out.addUnknown(text, at);
     this.finish(halves[0], this.known(halves[0]), at, out);
     this.finish(halves[1], this.known(halves[1]), at + halves[0].length, out);
   }

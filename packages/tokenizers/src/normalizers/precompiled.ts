@@ -1,6 +1,7 @@
 import { malformed } from '../config';
 import type { AlignedText } from '../text/aligned-text';
 import type { Edit } from '../text/edits';
+import { checkGrowth, mostUnits } from '../text/growth';
 import type { Normalizer } from './normalizer';
 
 const encoder = new TextEncoder();
@@ -106,7 +107,7 @@ export class Precompiled implements Normalizer {
 
   constructor(
     private readonly encoded: string,
-    place = 'normalizer.precompiled_charsmap',
+    private readonly place = 'normalizer.precompiled_charsmap',
   ) {
     this.map = encoded === '' ? null : new CharacterMap(fromBase64(encoded, place), place);
   }
@@ -127,6 +128,8 @@ export class Precompiled implements Normalizer {
       }
       at = end;
     }
+    const made = edits.reduce((n, edit) => n + edit.text.length - (edit.to - edit.from), source.length);
+    checkGrowth(this.place, made, mostUnits(source.length));
     return text.rewrite(edits);
   }
 

@@ -1,5 +1,6 @@
 import { Trie } from '../models/trie';
 import type { AlignedText } from '../text/aligned-text';
+import { checkGrowth, mostUnits } from '../text/growth';
 import { unitsAt, utf8Length } from '../text/unicode';
 import type { Normalizer } from './normalizer';
 import { CharacterMap, toBase64 } from './precompiled';
@@ -59,6 +60,7 @@ export class SentencePieceNormalizer implements Normalizer {
       bounds.push(from, to);
     };
     const { space, remove } = this;
+    const most = mostUnits(source.length);
     // With `remove`, spaces at the beginning are as those behind a space.
     let afterSpace = remove;
     let blank = true;
@@ -66,6 +68,7 @@ export class SentencePieceNormalizer implements Normalizer {
       if (made !== ' ') blank = false;
       const kept = afterSpace ? made.replace(/^ +/, '') : made;
       if (kept === '') return;
+      checkGrowth('precompiled_charsmap', texts.length + kept.length, most);
       if (texts.length === 0 && this.prefix && !this.suffix) put(space, from, to);
       for (const char of kept) put(char === ' ' ? space : char, from, to);
       afterSpace = remove && kept.endsWith(' ');

@@ -8,7 +8,7 @@ const masks = Int32Array.of(0, 0xff, 0xffff, 0xffffff, -1);
 export interface Pruned {
   readonly words: number;
   readonly occurrences: number;
-  /** Words seen this often or less were dropped. */
+  /** No word that was seen more often was dropped. */
   readonly threshold: number;
 }
 
@@ -112,7 +112,10 @@ export class CountTable {
     }
   }
 
-  /** Drops the rarest words until at most so many words and bytes are left. Depends on the counts alone. */
+  /**
+   * Drops the rarest words until at most so many words and bytes are left; of words seen equally often those stay that came
+   * first, as far as there is room. Depends on the counts and the order of the words alone.
+   */
   prune(mostWords: number, mostBytes: number): Pruned {
     const atCount = new Map<number, [number, number]>();
     for (let i = 0; i < this.words; i++) {
@@ -123,43 +126,51 @@ export class CountTable {
         sums[1] += this.lengths[i] as number;
       }
     }
-    const before = this.words;
-    let words = before;
-    let { bytes } = this;
+    let { words, bytes } = this;
     let threshold = 0;
-    let occurrences = 0;
     for (const [count, sums] of [...atCount].sort((a, b) => a[0] - b[0])) {
       if (words <= mostWords && bytes <= mostBytes) break;
       threshold = count;
       words -= sums[0];
       bytes -= sums[1];
-      occurrences += count * sums[0];
     }
-    this.keepAbove(threshold);
-    return { words: before - words, occurrences, threshold };
+    return this.keepFrom(threshold, mostWords - words, mostBytes - bytes);
   }
 
-  private keepAbove(threshold: number): void {
+  /** Keeps the words seen more often than `threshold`, and of those seen as often the first that there is room for. */
+  private keepFrom(threshold: number, roomWords: number, roomBytes: number): Pruned {
     const { arena, starts, lengths, counts } = this;
     const bytes = new Uint8Array(arena.buffer);
     let kept = 0;
     let used = 0;
+    let occurrences = 0;
+    let [words, left] = [roomWords, roomBytes];
     this.bytes = 0;
     for (let i = 0; i < this.words; i++) {
-      if ((counts[i] as number) <= threshold) continue;
-      const from = (starts[i] as number) * 4;
+      const count = counts[i] as number;
       const length = lengths[i] as number;
+      const tied = count === threshold && words >= 1 && length <= left;
+      if (tied) {
+        words--;
+        left -= length;
+      } else if (count <= threshold) {
+        occurrences += count;
+        continue;
+      }
+      const from = (starts[i] as number) * 4;
       const size = (length + 3) & ~3;
       bytes.copyWithin(used, from, from + size);
       starts[kept] = used / 4;
       lengths[kept] = length;
-      counts[kept++] = counts[i] as number;
+      counts[kept++] = count;
       used += size;
       this.bytes += length;
     }
+    const dropped = this.words - kept;
     this.words = kept;
     this.used = used;
     this.index(this.mask + 1);
+    return { words: dropped, occurrences, threshold };
   }
 
   /** The words and counts, copied. */

@@ -96,6 +96,31 @@ describe('counting words', () => {
   });
 });
 
+describe('a tie of rare words', () => {
+  const texts = Array.from({ length: 200 }, (_, i) => `${i}`.padStart(1000, 'x'));
+
+  it('is kept in the order of its coming as far as there is room', async () => {
+    const counts = await counted([...texts, 'y', 'y'], { maxBytes: 16_384 });
+    // Half of the room is for eight of the long words.
+    const { chars, starts } = charsOf(counts);
+    const found = Array.from(counts.counts, (_, w) => textOf(chars, starts[w] as number, starts[w + 1] as number));
+    expect(found).toEqual([...texts.slice(0, 8), 'y']);
+    expect(counts.report).toMatchObject({ distinctWords: 9, prunedWords: 192, prunedOccurrences: 192, countError: 1 });
+  });
+
+  it('is reported where nothing of it is left', async () => {
+    let report: unknown;
+    const options = { maxBytes: 16_384, onReport: (r: unknown) => (report = r) };
+    await expect(counted([`${texts[0]}`.repeat(20)], options)).rejects.toMatchObject({
+      code: 'invalid_argument',
+      message: expect.stringContaining('maxBytes: expected room for the words of the texts, got none for any of 1, '),
+    });
+    expect(report).toMatchObject({ prunedWords: 1, distinctWords: 0 });
+    await expect(counted([''], options)).rejects.toThrow('expected texts with at least one character, got none');
+    expect(report).toMatchObject({ prunedWords: 0, texts: 1 });
+  });
+});
+
 describe('CountTable', () => {
   it('holds words of all lengths and large counts', () => {
     const table = new CountTable();

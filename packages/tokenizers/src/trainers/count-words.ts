@@ -1,8 +1,11 @@
+import { shown } from '../config';
 import { TokenizerError } from '../errors';
 import { CountTable } from './count-table';
 import { type CountPipeline, type CountWatch, Pace, type Texts, type TrainOptions, checkWhole } from './options';
 import type { PackedWords, WordCounts } from './word-counts';
 import { WordReader, batchesOf, kindOf } from './word-reader';
+
+const usualBytes = 2 ** 27;
 
 /** The counts of a whole training run: bounded, with the book of what was dropped. */
 export class BoundedCounts {
@@ -17,7 +20,7 @@ export class BoundedCounts {
 
   constructor(pipeline: CountPipeline) {
     this.mostWords = pipeline.maxWords ?? 2_000_000;
-    this.mostBytes = pipeline.maxBytes ?? 2 ** 27;
+    this.mostBytes = pipeline.maxBytes ?? usualBytes;
     checkWhole('maxWords', this.mostWords, 1000, 2 ** 28);
     checkWhole('maxBytes', this.mostBytes, 2 ** 14, 2 ** 31);
   }
@@ -60,16 +63,22 @@ export async function countWords(texts: Texts, options: TrainOptions): Promise<W
     ...(maxWords !== undefined && { maxWords }),
     ...(maxBytes !== undefined && { maxBytes }),
   };
-  if (typeof texts === 'string' || texts == null)
+  if (typeof texts !== 'object' || texts === null || !(Symbol.iterator in texts || Symbol.asyncIterator in texts))
     throw new TokenizerError(
       'invalid_argument',
-      `[train] expected an iterable of texts, got ${texts == null ? String(texts) : 'one text; put it into a list'}`,
+      `[train] expected an iterable of texts, got ${typeof texts === 'string' ? 'one text; put it into a list' : shown(texts)}`,
     );
   signal?.throwIfAborted();
   const counted = await (options.counter ?? countHere)(texts, pipeline, { onProgress, signal });
+  const { report } = counted;
+  options.onReport?.(report);
   if (counted.lengths.length === 0)
-    throw new TokenizerError('invalid_argument', '[train] expected texts with at least one character, got none');
-  options.onReport?.(counted.report);
+    throw new TokenizerError(
+      'invalid_argument',
+      report.prunedWords === 0
+        ? '[train] expected texts with at least one character, got none'
+        : `[train] maxBytes: expected room for the words of the texts, got none for any of ${report.prunedWords}, each longer than half of ${maxBytes ?? usualBytes} bytes; give more, or a preTokenizer that makes shorter words`,
+    );
   return counted;
 }
 

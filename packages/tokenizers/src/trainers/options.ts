@@ -1,3 +1,4 @@
+import { isRecord, shown } from '../config';
 import type { AddedToken } from '../encode/added-tokens';
 import { TokenizerError } from '../errors';
 import type { Decoder } from '../decoders/decoder';
@@ -93,21 +94,26 @@ export function checkWhole(name: string, value: number, least: number, most: num
   if (!Number.isInteger(value) || value < least || value > most) {
     throw new TokenizerError(
       'invalid_argument',
-      `[train] ${name}: expected a whole number from ${least} to ${most}, got ${value}`,
+      `[train] ${name}: expected a whole number from ${least} to ${most}, got ${shown(value)}`,
     );
   }
 }
 
-/** @throws TokenizerError `invalid_argument` for a vocabulary size that no tokenizer has. */
-export function checkVocabSize(vocabSize: number): void {
-  checkWhole('vocabSize', vocabSize, 1, 2 ** 24);
+/** @throws TokenizerError `invalid_argument` unless these are settings with a vocabulary size that a tokenizer has. */
+export function checkOptions(options: TrainOptions): void {
+  if (!isRecord(options)) throw wrong('options', 'an object with a vocabSize', options);
+  checkWhole('vocabSize', options.vocabSize, 1, 2 ** 24);
+}
+
+function wrong(name: string, expected: string, got: unknown): TokenizerError {
+  return new TokenizerError('invalid_argument', `[train] ${name}: expected ${expected}, got ${shown(got)}`);
 }
 
 /** @throws TokenizerError `invalid_argument` for what is no text, `invalid_text` for a lone surrogate. */
-export function checkTexts(name: string, texts: Iterable<unknown>): void {
+export function checkTexts(name: string, texts: readonly unknown[]): void {
+  if (!Array.isArray(texts)) throw wrong(name, 'a list of texts', texts);
   for (const text of texts) {
-    if (typeof text !== 'string')
-      throw new TokenizerError('invalid_argument', `[train] ${name}: expected text, got ${String(text)}`);
+    if (typeof text !== 'string') throw wrong(name, 'text', text);
     const lone = findLoneSurrogate(text);
     if (lone >= 0)
       throw new TokenizerError(
@@ -119,7 +125,8 @@ export function checkTexts(name: string, texts: Iterable<unknown>): void {
 
 /** The texts of special tokens, each once. @throws TokenizerError as `checkTexts`, and `invalid_argument` for an empty one. */
 export function contentsOf(tokens: readonly SpecialToken[]): string[] {
-  const contents = tokens.map((token) => (typeof token === 'string' ? token : token.content));
+  if (!Array.isArray(tokens)) throw wrong('specialTokens', 'a list of tokens', tokens);
+  const contents = tokens.map((token: SpecialToken) => (isRecord(token) ? token.content : token));
   checkTexts('specialTokens', contents);
   if (contents.includes('')) {
     throw new TokenizerError('invalid_argument', '[train] specialTokens: expected texts, got an empty one');

@@ -6,7 +6,7 @@ import type { Tokenizer } from '../tokenizer';
 import type { AlphabetOptions } from './alphabet';
 import { countWords } from './count-words';
 import { Merger } from './merger';
-import { Pace, type Texts, type TrainOptions, checkTexts, checkVocabSize, checkWhole, contentsOf } from './options';
+import { Pace, type Texts, type TrainOptions, checkTexts, checkOptions, checkWhole, contentsOf } from './options';
 import { endsWithBytes, trained } from './trained';
 
 /** Settings that BPE and WordPiece share; the names and defaults are those of Hugging Face's BpeTrainer. */
@@ -34,7 +34,6 @@ export interface TrainBpeOptions extends TrainMergesOptions {
 /** Counts and merges. */
 export async function trainMerges(texts: Texts, options: TrainMergesOptions): Promise<Merger> {
   const { vocabSize, minFrequency = 0, maxTokenLength, limitAlphabet } = options;
-  checkVocabSize(vocabSize);
   checkWhole('minFrequency', minFrequency, 0, Number.MAX_SAFE_INTEGER);
   if (maxTokenLength != null) checkWhole('maxTokenLength', maxTokenLength, 1, 2 ** 31);
   if (limitAlphabet != null) checkWhole('limitAlphabet', limitAlphabet, 0, 2 ** 24);
@@ -79,6 +78,7 @@ export async function trainMerges(texts: Texts, options: TrainMergesOptions): Pr
  * ```
  */
 export async function trainBpe(texts: Texts, options: TrainBpeOptions): Promise<Tokenizer> {
+  checkOptions(options);
   const { preTokenizer = byteLevel(), endOfWordSuffix: suffix = null, continuingSubwordPrefix = null } = options;
   const initialAlphabet = options.initialAlphabet ?? (endsWithBytes(preTokenizer) ? byteAlphabet : []);
   checkTexts('unkToken', [options.unkToken ?? '']);

@@ -5,7 +5,7 @@ import { metaspace } from '../pre-tokenizers/metaspace';
 import type { Tokenizer } from '../tokenizer';
 import { countWords } from './count-words';
 import type { Pieces } from './lattice';
-import { Pace, type Texts, type TrainOptions, checkTexts, checkVocabSize, checkWhole, contentsOf } from './options';
+import { Pace, type Texts, type TrainOptions, checkTexts, checkOptions, checkWhole, contentsOf } from './options';
 import { type Seeds, seedPieces } from './seed-pieces';
 import { trained } from './trained';
 import { type Sentences, improve, prune } from './unigram-steps';
@@ -53,8 +53,8 @@ const penaltyStep = 0.0001;
  * ```
  */
 export async function trainUnigram(texts: Texts, options: TrainUnigramOptions): Promise<Tokenizer> {
+  checkOptions(options);
   const { vocabSize, shrinkingFactor = 0.75, maxPieceLength = 16, nSubIterations = 2, seedSize = 1_000_000 } = options;
-  checkVocabSize(vocabSize);
   checkWhole('maxPieceLength', maxPieceLength, 1, 1000);
   checkWhole('nSubIterations', nSubIterations, 1, 1000);
   checkWhole('seedSize', seedSize, 1, 2 ** 24);

@@ -3,7 +3,7 @@ import { WordLevel } from '../models/word-level';
 import { createPreTokenizer } from '../pre-tokenizers/create';
 import type { Tokenizer } from '../tokenizer';
 import { countWords } from './count-words';
-import { Pace, type Texts, type TrainOptions, checkTexts, checkVocabSize, checkWhole, contentsOf } from './options';
+import { Pace, type Texts, type TrainOptions, checkTexts, checkOptions, checkWhole, contentsOf } from './options';
 import { trained } from './trained';
 import { charsOf, textOf } from './word-counts';
 
@@ -31,8 +31,8 @@ export interface TrainWordLevelOptions extends TrainOptions {
  * ```
  */
 export async function trainWordLevel(texts: Texts, options: TrainWordLevelOptions): Promise<Tokenizer> {
+  checkOptions(options);
   const { vocabSize, minFrequency = 0, unkToken = '<unk>' } = options;
-  checkVocabSize(vocabSize);
   checkWhole('minFrequency', minFrequency, 0, Number.MAX_SAFE_INTEGER);
   checkTexts('unkToken', [unkToken]);
   const filled = {

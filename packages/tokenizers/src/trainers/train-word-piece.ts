@@ -3,7 +3,7 @@ import { WordPiece } from '../models/word-piece';
 import { bertNormalizer } from '../normalizers/bert';
 import { createPreTokenizer } from '../pre-tokenizers/create';
 import type { Tokenizer } from '../tokenizer';
-import { type Texts, checkTexts } from './options';
+import { type Texts, checkOptions, checkTexts } from './options';
 import { trained } from './trained';
 import { type TrainMergesOptions, trainMerges } from './train-bpe';
 
@@ -36,6 +36,7 @@ const bertTokens = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]'];
  * ```
  */
 export async function trainWordPiece(texts: Texts, options: TrainWordPieceOptions): Promise<Tokenizer> {
+  checkOptions(options);
   const prefix = options.continuingSubwordPrefix ?? '##';
   const filled = {
     ...options,
