@@ -1,5 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { type AddedToken, ChatTemplate, Tokenizer, WordLevel, applyChatTemplate, trainBpe } from '../index';
+import {
+  type AddedToken,
+  Bpe,
+  ChatTemplate,
+  type Model,
+  Tokenizer,
+  Unigram,
+  WordLevel,
+  WordPiece,
+  applyChatTemplate,
+  createNormalizer,
+  trainBpe,
+} from '../index';
+import { bytePiece } from '../models/byte-pieces';
 
 const controls = ['<|im_start|>', '<|im_end|>', '<|user|>', '<|end|>', '<|end|>>', 'x<|end|>', '<|endoftext|>'];
 
@@ -119,6 +132,45 @@ describe('applyChatTemplate', () => {
     const template = new ChatTemplate('{{ messages[0].content }}');
     const { ids } = applyChatTemplate(tokenizer, template, [{ role: 'user', content: '[SEP]' }]);
     expect([...ids]).not.toContain(1);
+  });
+
+  it('takes a special token of one character in a message for an unknown character', () => {
+    const vocab = new Map(['<unk>', 'a', 'b', 'ab', '§', '😀'].map((token, id) => [token, id]));
+    const merges = [['a', 'b']] as const;
+    const bytes = new Map(vocab);
+    for (let byte = 0; byte < 256; byte++) bytes.set(bytePiece(byte), 6 + byte);
+    const scores = Array.from(vocab.keys(), (token): [string, number] => [token, token === 'ab' ? -1.5 : -1]);
+    const template = new ChatTemplate('{{ messages[0].content }}§');
+    const of = (model: Model, content: string) => {
+      const addedTokens = ['§', '😀'].map((token, i): AddedToken => ({ id: 4 + i, content: token, special: true }));
+      const tokenizer = new Tokenizer({ model, addedTokens });
+      return [...applyChatTemplate(tokenizer, template, [{ role: 'user', content }]).ids];
+    };
+    // What Hugging Face's library gives where the vocabulary lacks the characters.
+    expect(of(new Bpe({ vocab, merges, unkToken: '<unk>' }), 'ab§ab')).toEqual([3, 0, 3, 4]);
+    expect(of(new Bpe({ vocab, merges }), 'ab§ab')).toEqual([3, 3, 4]);
+    const fallback = new Bpe({ vocab: bytes, merges, unkToken: '<unk>', byteFallback: true });
+    expect(of(fallback, 'ab§ab')).toEqual([3, 6 + 0xc2, 6 + 0xa7, 3, 4]);
+    expect(of(fallback, '§😀')).toEqual([0xc2, 0xa7, 0xf0, 0x9f, 0x98, 0x80].map((byte) => 6 + byte).concat(4));
+    expect(of(new Unigram({ pieces: scores, unkId: 0 }), 'ab§ab')).toEqual([3, 0, 3, 4]);
+    expect(of(new WordLevel({ vocab, unkToken: '<unk>' }), '😀')).toEqual([0, 4]);
+    expect(of(new WordPiece({ vocab, unkToken: '<unk>' }), '§')).toEqual([0, 4]);
+  });
+
+  it('leaves symbols that ordinary text is spelled in', async () => {
+    const tokenizer = await trainBpe(['a'], { vocabSize: 256, specialTokens: ['!'] });
+    const made = applyChatTemplate(tokenizer, new ChatTemplate('{{ messages[0].content }}'), [
+      { role: 'user', content: 'a!' },
+    ]);
+    expect([...made.ids]).toEqual(tokenizer.encodeIds('a!', { addSpecialTokens: false }));
+    const model = new Bpe({ vocab: new Map(['▁', 'a'].map((token, id) => [token, id])), merges: [] });
+    const spaced = new Tokenizer({
+      model,
+      normalizer: createNormalizer({ type: 'Replace', pattern: { String: ' ' }, content: '▁' }),
+      addedTokens: [{ id: 0, content: '▁', special: true }],
+    });
+    const chat = [{ role: 'user', content: 'a a' }];
+    expect([...applyChatTemplate(spaced, new ChatTemplate('{{ messages[0].content }}'), chat).ids]).toEqual([1, 0, 1]);
   });
 
   it('masks what generation blocks made, token by token', async () => {

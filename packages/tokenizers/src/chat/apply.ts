@@ -1,7 +1,7 @@
 import type { Encoding } from '../encode/encoding';
 import { Tokenizer } from '../tokenizer';
 import type { ChatMessage, ChatTemplate, RenderChatOptions, RenderedChat, Span } from './chat-template';
-import { withoutSpecial } from './plain-model';
+import { closable, withoutSpecial } from './plain-model';
 
 /** Settings of `applyChatTemplate`. */
 export interface ApplyChatTemplateOptions extends RenderChatOptions {
@@ -46,8 +46,8 @@ const plain = new WeakMap<Tokenizer, Tokenizer>();
 
 /** The tokenizer itself, or one whose model can't spell a special token, where the text gives it the occasion. */
 function cautious(tokenizer: Tokenizer, { text, userSpans }: RenderedChat): Tokenizer {
-  const { parts, specialTokens } = tokenizer;
-  const spelled = specialTokens.filter(({ content }) => parts.model.vocab.has(content));
+  const { parts } = tokenizer;
+  const spelled = closable(tokenizer);
   // What a normaliser makes of a text is not known before it ran.
   const occasion =
     parts.normalizer || spelled.some(({ content }) => userSpans.some(([from, to]) => around(text, content, from, to)));
@@ -65,7 +65,8 @@ function around(text: string, content: string, from: number, to: number): boolea
 /**
  * Renders a chat with a model's template and encodes it. Messages, tools, documents and variables can't bring special
  * tokens in: what is spelled like one in them is encoded as ordinary characters, also where it adjoins text of the
- * template. Without such text the ids are those of Hugging Face.
+ * template; one of a single character, as a character that the model doesn't know (`!` of a byte-level vocabulary or
+ * `▁`, in which text itself is spelled, stay what they are). Without such text the ids are those of Hugging Face.
  *
  * @throws TokenizerError as `ChatTemplate.render` and `Tokenizer.encode`.
  *

@@ -17,6 +17,11 @@ function failure(run: () => unknown): TokenizerError {
   throw new Error('expected an error, got none');
 }
 
+/** A value put into another one again and again. */
+function shared(next: string): string {
+  return `{% set ns = namespace(x=(1,)) %}{% for i in range(60) %}{% set ns.x = ${next} %}{% endfor %}`;
+}
+
 describe('ChatTemplate', () => {
   it('chooses among named templates as transformers does', () => {
     const config = {
@@ -42,6 +47,9 @@ describe('ChatTemplate', () => {
       specialTokens: { bos_token: '<s>', image_token: '<img>' },
     });
     expect(new ChatTemplate('x').toConfig()).toEqual({ chat_template: 'x' });
+    const only = new ChatTemplate({ tool_use: 'T{{ tools|length }}' });
+    expect(only.render(user, { tools: [{}] }).text).toBe('T1');
+    expect(failure(() => only.render(user)).message).toContain('got templates tool_use');
     expect(ChatTemplate.fromConfig(config, { default: 'f' })?.render(user, { tools: [] }).text).toBe('f');
     const map = { bos_token: '<b>', eos_token: { content: '</s>' } };
     const tokensOf = (given: object, more: object) =>
@@ -128,6 +136,22 @@ describe('ChatTemplate', () => {
     expect(render("{{ strftime_now('%d %b %Y %-d %H:%M:%S %A %j %p %%') }}", user, { now })).toBe(
       '06 Jul 2024 6 09:05:03 Saturday 188 AM %',
     );
+    for (const date of [new Date(Number.NaN), '2024-07-06' as unknown as Date]) {
+      expect(failure(() => render('', user, { now: date })).code).toBe('invalid_argument');
+    }
+  });
+
+  it('formats times with the modifiers E and O as Python does', () => {
+    const letters = Array.from('abcdefghijklmnopqrtuvwxyzABCDFGHIJKLMNPQRSTUVWXYZ%');
+    const formats = ['E', 'O'].flatMap((modifier) => letters.map((letter) => `%${modifier}${letter}`));
+    const now = new Date(2024, 6, 26, 9, 5, 3);
+    const source = `{{ strftime_now('${formats.join('|')}|%-Od|%_Om|%^OB|%0Ex|%-Ed|%EE|%O') }}`;
+    expect(render(source, user, { now })).toBe(
+      '%Ea|%Eb|Fri Jul 26 09:05:03 2024|%Ed|%Ee|%Ef|%Eg|%Eh|%Ei|%Ej|%Ek|%El|%Em|\n|%Eo|AM|%Eq|09:05:03 AM|\t|5|%Ev|%Ew|' +
+        '07/26/24|24||%EA|%EB|20|%ED|%EF|%EG|%EH|%EI|%EJ|%EK|%EL|%EM|%EN|am|%EQ|09:05|%ES|09:05:03|%EU|%EV|%EW|09:05:03|' +
+        '2024||%|%Oa|Jul|%Oc|26|26|%Of|24|Jul|%Oi|208| 9| 9|07|\n|%Oo|AM|%Oq|09:05:03 AM|\t|5|%Ov|5|%Ox|24||%OA|July|20|' +
+        '%OD|%OF|2024|09|09|%OJ|%OK|%OL|05|%ON|am|%OQ|09:05|03|09:05:03|29|30|30|%OX|%OY||%|26| 7|JULY|07/26/24|%-Ed|%EE|%O',
+    );
   });
 
   it('carries the message that a template raises, and the place', () => {
@@ -195,10 +219,22 @@ describe('ChatTemplate', () => {
       "{% set ns = namespace(s='aaaa') %}{% for i in range(100) %}{% set ns.s = ns.s | replace('a', 'aaaa') %}{% endfor %}",
     ],
     ['fill', '{{ [1] | batch(10 ** 10, 0) | list | length }}'],
+    ['long keys', '{% set t = (1,) * 10 ** 6 %}{% for i in range(10 ** 6) %}{% set d = {t: i} %}{% endfor %}'],
+    ['shared lists', `${shared('[ns.x, ns.x]')}{{ ns.x }}`],
+    ['shared lists as JSON', `${shared('[ns.x, ns.x]')}{{ ns.x | tojson }}`],
+    ['shared keys', `${shared('(ns.x, ns.x)')}{{ {ns.x: 1} | length }}`],
   ])('ends a template that does not end by itself: %s', (_, source) => {
     const error = failure(() => render(source));
     expect(error.code).toBe('step_limit');
     expect(error.message).toMatch(/^\[chat template "default", line \d+\]/);
+  });
+
+  it('takes steps for what it writes and for keys by their length', () => {
+    const numbers = { variables: { x: Array.from({ length: 100 }, () => 1e15) }, stepLimit: 1000 };
+    for (const source of ['{% set s = x | string %}', '{% set s = x | tojson %}']) {
+      expect(failure(() => render(source, user, numbers)).code, source).toBe('step_limit');
+    }
+    expect(render(`${shared('(ns.x,)')}{{ {ns.x: 1} | length }}`, user, { stepLimit: 5000 })).toBe('1');
   });
 
   it('refuses numbers that would not end', () => {
@@ -227,6 +263,12 @@ describe('ChatTemplate', () => {
       expect(failure(() => render('', [{ role: 'user', content }])).code).toBe('invalid_argument');
     }
     expect(failure(() => render('', [])).code).toBe('invalid_argument');
+    for (const given of [null, undefined, 'Hello', {}, 1]) {
+      expect(failure(() => render('', (given ?? null) as unknown as ChatMessage[])).code).toBe('invalid_argument');
+    }
+    for (const given of [null, undefined, 1, [], { default: null }]) {
+      expect(failure(() => new ChatTemplate(given as unknown as string)).code).toBe('invalid_argument');
+    }
   });
 
   it('reads a message named like a method, and one without a prototype', () => {

@@ -1,4 +1,4 @@
-import { isRecord, malformed } from '../config';
+import { isRecord, malformed, shown } from '../config';
 import { TokenizerError } from '../errors';
 import { Interpreter } from './interpreter';
 import type { Marks } from './marked-text';
@@ -90,12 +90,20 @@ export class ChatTemplate {
   /**
    * @param templates The source, or sources by name.
    * @param options.specialTokens Variables such as `bos_token`; default none.
+   * @throws TokenizerError `invalid_argument` for templates that are no text.
    */
   constructor(
     templates: string | NamedTemplates,
     options: { readonly specialTokens?: Readonly<Record<string, string>> } = {},
   ) {
-    this.templates = typeof templates === 'string' ? { default: templates } : templates;
+    const named: unknown = typeof templates === 'string' ? { default: templates } : templates;
+    if (!isRecord(named) || !Object.values(named).every((source) => typeof source === 'string')) {
+      throw new TokenizerError(
+        'invalid_argument',
+        `[ChatTemplate] expected the source of a template, or sources by name, got ${shown(templates)}`,
+      );
+    }
+    this.templates = named as NamedTemplates;
     this.specialTokens = options.specialTokens ?? {};
   }
 
@@ -133,7 +141,7 @@ export class ChatTemplate {
         `expected the name of a template (${names.join(', ')}) or a source, got ${JSON.stringify(template)}`,
       );
     }
-    for (const name of tools != null && names.length > 1 ? ['tool_use', 'default'] : ['default']) {
+    for (const name of tools != null ? ['tool_use', 'default'] : ['default']) {
       const source = of(name);
       if (source !== undefined) return { name, source };
     }
@@ -159,11 +167,14 @@ export class ChatTemplate {
    * and for errors of syntax; `step_limit` for one that does not end; `invalid_argument`.
    */
   render(messages: readonly ChatMessage[], options: RenderChatOptions = {}): RenderedChat {
-    const { addGenerationPrompt = false, continueFinalMessage = false, tools, documents } = options;
+    const { addGenerationPrompt = false, continueFinalMessage = false, tools, documents, now = new Date() } = options;
+    if (!Array.isArray(messages as unknown)) throw invalid(`expected a list of messages, got ${shown(messages)}`);
     if (messages.length === 0) throw invalid('expected at least one message, got none');
     if (continueFinalMessage !== false && addGenerationPrompt) {
       throw invalid('expected one of addGenerationPrompt and continueFinalMessage, got both');
     }
+    if (!(now instanceof Date) || Number.isNaN(now.getTime()))
+      throw invalid(`expected a date as now, got ${String(now)}`);
     const { name, source } = this.choose(options);
     const program = this.program(name, source);
     const outside = new OutsideValues();
@@ -180,7 +191,7 @@ export class ChatTemplate {
     variables.set('documents', documents ? outside.convert(documents, 'documents') : none);
     variables.set('add_generation_prompt', addGenerationPrompt);
     const limit = options.stepLimit ?? 5e6 + 100 * outside.size;
-    const made = interpret(program, new Run(name, limit, options.now ?? new Date()), variables);
+    const made = interpret(program, new Run(name, limit, now), variables);
     const done = open === null ? made : cutOpen(made, open);
     return { text: done.text, userSpans: spans(done.user), assistantSpans: spans(done.generated) };
   }

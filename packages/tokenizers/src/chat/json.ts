@@ -34,11 +34,15 @@ const notAscii = /["\\\u0000-\u001f\u007f-\uffff]/g;
 /** `json.dumps` without HTML escaping; what came from outside stays marked. */
 export function toJson(run: Run, value: Value, style: JsonStyle): MarkedText {
   const out = new TextBuilder();
-  const plain = (made: string) => out.add(text(made));
+  const add = (part: MarkedText) => {
+    run.charge(1 + part.length + part.user.length);
+    out.add(part);
+  };
+  const plain = (made: string) => add(text(made));
   const quoted = (string: MarkedText) => {
     run.charge(string.length);
     plain('"');
-    out.add(string.replaceMatches(style.ensureAscii ? notAscii : always, escaped));
+    add(string.replaceMatches(style.ensureAscii ? notAscii : always, escaped));
     plain('"');
   };
   const scalar = (item: Value): MarkedText | null => {
@@ -52,12 +56,12 @@ export function toJson(run: Run, value: Value, style: JsonStyle): MarkedText {
   const line = (depth: number) => {
     if (style.indent === null) return;
     plain('\n');
-    for (let i = 0; i < depth; i++) out.add(style.indent);
+    for (let i = 0; i < depth; i++) add(style.indent);
   };
   const list = (open: string, close: string, writers: readonly (() => void)[], depth: number) => {
     plain(open);
     writers.forEach((write, i) => {
-      if (i > 0) out.add(style.itemSeparator);
+      if (i > 0) add(style.itemSeparator);
       line(depth + 1);
       write();
     });
@@ -65,9 +69,8 @@ export function toJson(run: Run, value: Value, style: JsonStyle): MarkedText {
     plain(close);
   };
   const write = (item: Value, depth: number): void => {
-    run.charge(1 + (style.indent?.length ?? 0) * depth);
     const simple = scalar(item);
-    if (simple !== null) out.add(simple);
+    if (simple !== null) add(simple);
     else if (typeof item === 'boolean') return;
     else if (item.kind === 'string') quoted(item);
     else if (item.kind === 'list') {
@@ -89,7 +92,7 @@ export function toJson(run: Run, value: Value, style: JsonStyle): MarkedText {
         '}',
         entries.map(({ name, child }) => () => {
           quoted(name);
-          out.add(style.keySeparator);
+          add(style.keySeparator);
           write(child, depth + 1);
         }),
         depth,

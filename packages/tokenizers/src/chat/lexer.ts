@@ -1,6 +1,7 @@
 import { TokenizerError } from '../errors';
 import { placeOf } from './run';
 import { type Segment, cut } from './source';
+import { pythonSpaces } from './strings';
 
 /** What a token is; text between tags is one token, and so are the beginning and the end of a tag. */
 type TokenType =
@@ -24,7 +25,7 @@ export interface Token {
 
 // In this order, as Jinja tries them.
 const rules: readonly (readonly [TokenType | 'space', RegExp])[] = [
-  ['space', /\s+/y],
+  ['space', new RegExp(`[${pythonSpaces}]+`, 'y')],
   ['float', /(?<!\.)(?:\d+_)*\d+(?:(?:\.(?:\d+_)*\d+)?[eE][+-]?(?:\d+_)*\d+|\.(?:\d+_)*\d+)/y],
   ['integer', /0[bB](?:_?[01])+|0[oO](?:_?[0-7])+|0[xX](?:_?[\da-fA-F])+|[1-9](?:_?\d)*|0(?:_?0)*/y],
   ['name', /[\p{L}\p{Nl}_][\p{L}\p{Nl}\p{Mn}\p{Mc}\p{Nd}\p{Pc}]*/uy],

@@ -2,6 +2,7 @@ import type { Filter } from './filter';
 import { MarkedText } from './marked-text';
 import { repr, str } from './repr';
 import type { Run } from './run';
+import { split } from './strings';
 import { Dict, List, Undefined, type Value, View, concat, describe, iterate, joined, none, text } from './values';
 
 const entities = new Map([
@@ -63,7 +64,7 @@ export const markupFilters: Readonly<Record<string, Filter>> = {
   forceescape: escaped,
   striptags: (run, value) => {
     const given = str(run, value);
-    return given.derive(withoutTags(given.text).split(/\s+/).filter(Boolean).join(' '));
+    return given.derive(joined(run, split(run, text(withoutTags(given.text)), null, -1), text(' ')).text);
   },
   urlencode: (run, value) => {
     if (!(value instanceof Dict || value instanceof List || value instanceof View)) {

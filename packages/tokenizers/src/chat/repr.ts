@@ -1,4 +1,4 @@
-import { MarkedText } from './marked-text';
+import { MarkedText, TextBuilder } from './marked-text';
 import { numberText } from './numbers';
 import type { Run } from './run';
 import { Loop } from './loop';
@@ -26,61 +26,72 @@ function escaped(char: string): string {
 
 /** Python's repr. */
 export function repr(run: Run, value: Value): MarkedText {
-  run.charge(1);
+  const out = new TextBuilder();
+  write(run, value, (part) => {
+    run.charge(1 + part.length + part.user.length);
+    out.add(part);
+  });
+  return out.done();
+}
+
+function write(run: Run, value: Value, add: (part: MarkedText) => void): void {
   // Whether a message says true or null is its own choice: nothing printed of it may complete a special token.
-  if (typeof value === 'boolean') return MarkedText.user(value ? 'True' : 'False');
+  if (typeof value === 'boolean') return add(MarkedText.user(value ? 'True' : 'False'));
+  const list = (open: string, items: readonly Value[], close: string) => {
+    add(text(open));
+    items.forEach((item, i) => {
+      if (i > 0) add(text(', '));
+      write(run, item, add);
+    });
+    add(text(close));
+  };
   switch (value.kind) {
     case 'none':
-      return MarkedText.user('None');
+      return add(MarkedText.user('None'));
     case 'number': {
       const shown = numberText(value);
-      return value.user ? MarkedText.user(shown) : text(shown);
+      return add(value.user ? MarkedText.user(shown) : text(shown));
     }
     case 'string': {
       run.charge(value.length);
       const quote = value.text.includes("'") && !value.text.includes('"') ? '"' : "'";
       const made = value.replaceMatches(unprintable, escaped);
       const quoted = quote === "'" ? made.replaceMatches(/'/g, () => "\\'") : made;
-      return MarkedText.concat([text(quote), quoted, text(quote)]);
+      return add(MarkedText.concat([text(quote), quoted, text(quote)]));
     }
     case 'list': {
-      const items = joined(value.items.map((item) => repr(run, item)));
       const last = value.tuple && value.items.length === 1 ? ',)' : ')';
-      return MarkedText.concat([text(value.tuple ? '(' : '['), items, text(value.tuple ? last : ']')]);
+      return list(value.tuple ? '(' : '[', value.items, value.tuple ? last : ']');
     }
     case 'dict': {
-      const items = Array.from(value.entries.values(), ([key, item]) =>
-        MarkedText.concat([repr(run, key), text(': '), repr(run, item)]),
-      );
-      return MarkedText.concat([text('{'), joined(items), text('}')]);
+      let before = '{';
+      for (const [key, item] of value.entries.values()) {
+        add(text(before));
+        write(run, key, add);
+        add(text(': '));
+        write(run, item, add);
+        before = ', ';
+      }
+      return add(text(value.entries.size === 0 ? '{}' : '}'));
     }
     case 'view': {
-      if (value.name === 'range') {
-        const [start, stop, step] = value.bounds;
-        return text(`range(${start}, ${stop}${step === 1 ? '' : `, ${step}`})`);
-      }
-      return MarkedText.concat([
-        text(`${value.name}([`),
-        joined(value.items.map((item) => repr(run, item))),
-        text('])'),
-      ]);
+      if (value.name !== 'range') return list(`${value.name}([`, value.items, '])');
+      const [start, stop, step] = value.bounds;
+      return add(text(`range(${start}, ${stop}${step === 1 ? '' : `, ${step}`})`));
     }
     case 'stream':
-      return text(`<generator object ${value.name}>`);
+      return add(text(`<generator object ${value.name}>`));
     case 'undefined':
-      return text('Undefined');
+      return add(text('Undefined'));
     case 'namespace': {
-      if (value instanceof Loop) return text(value.shown);
-      if (value.name !== 'namespace') return text(`<${value.name}>`);
+      if (value instanceof Loop) return add(text(value.shown));
+      if (value.name !== 'namespace') return add(text(`<${value.name}>`));
       const fields = Array.from(value.fields, ([name, field]) => [`s${name}`, [MarkedText.user(name), field]] as const);
-      return MarkedText.concat([text('<Namespace '), repr(run, new Dict(new Map(fields))), text('>')]);
+      add(text('<Namespace '));
+      write(run, new Dict(new Map(fields)), add);
+      return add(text('>'));
     }
     case 'function':
-      return text(value.type === 'Macro' ? `<Macro ${value.name}>` : `<function ${value.name}>`);
+      return add(text(value.type === 'Macro' ? `<Macro ${value.name}>` : `<function ${value.name}>`));
   }
-}
-
-function joined(parts: readonly MarkedText[]): MarkedText {
-  const comma = text(', ');
-  return MarkedText.concat(parts.flatMap((part, i) => (i === 0 ? [part] : [comma, part])));
 }

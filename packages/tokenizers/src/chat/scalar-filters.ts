@@ -4,12 +4,13 @@ import { compare } from './compare';
 import { type Filter, lowered } from './filter';
 import { percentFormat } from './format';
 import { toJson } from './json';
+import { keyOf } from './keys';
 import { MarkedText } from './marked-text';
 import { pad } from './pad';
 import { pretty } from './pretty';
 import { str } from './repr';
 import type { Run } from './run';
-import { capitalize, replace, strip } from './strings';
+import { capitalize, pythonSpaces, replace, strip } from './strings';
 import {
   type Args,
   Dict,
@@ -28,6 +29,9 @@ import {
   truthy,
 } from './values';
 import { wordWrap } from './wrap';
+
+/** What stands between the signs before which `title` begins a word. */
+const titleWords = new RegExp(`[^-({[<${pythonSpaces}]+`, 'g');
 
 const length: Filter = (run, value) => lengthOf(run, value);
 
@@ -115,7 +119,7 @@ export const scalarFilters: Readonly<Record<string, Filter>> = {
   string: (run, value) => str(run, value),
   title: (run, value) =>
     str(run, value).map((s) =>
-      s.replace(/[^-\s({[<]+/g, (word) => {
+      s.replace(titleWords, (word) => {
         const first = String.fromCodePoint(word.codePointAt(0) as number);
         return first.toUpperCase() + word.slice(first.length).toLowerCase();
       }),

@@ -1,5 +1,7 @@
 import { TokenizerError } from '../errors';
+import { MarkedText } from './marked-text';
 import { placeOf } from './run';
+import { type Side, pythonSpace, pythonSpaces, strip } from './strings';
 
 /** A part of a template's source: text, or what stands between the braces of a tag. */
 export interface Segment {
@@ -8,6 +10,12 @@ export interface Segment {
   /** Line of its beginning, from 1. */
   readonly line: number;
 }
+
+const blank = new RegExp(`^[${pythonSpaces}]+$`);
+const rawTag = new RegExp(`[${pythonSpaces}]*raw[${pythonSpaces}]*(-?)%\\}`, 'y');
+const endRawTag = new RegExp(`\\{%([-+]?)[${pythonSpaces}]*endraw[${pythonSpaces}]*([-+]?)%\\}`, 'g');
+
+const trimmed = (text: string, side: Side) => strip(new MarkedText(text), side, null).text;
 
 const closers: Readonly<Record<string, string>> = { '(': ')', '[': ']', '{': '}' };
 
@@ -46,17 +54,17 @@ export function cut(name: string, given: string): Segment[] {
   /** Goes behind a tag that ended at `end`: `-` takes whitespace, else a block's newline goes. */
   const after = (end: number, sign: string | undefined, block: boolean) => {
     at = end;
-    if (sign === '-') while (at < source.length && /\s/.test(source[at] as string)) at++;
+    if (sign === '-') while (at < source.length && pythonSpace.test(source[at] as string)) at++;
     else if (block && sign !== '+' && source[at] === '\n') at++;
   };
   /** Text before a tag with the given sign. */
   const before = (from: number, to: number, sign: string | undefined, block: boolean): string => {
     const text = source.slice(from, to);
-    if (sign === '-') return text.trimEnd();
+    if (sign === '-') return trimmed(text, 'right');
     if (sign === '+' || !block) return text;
     const lineStart = text.lastIndexOf('\n') + 1;
     const beginsLine = lineStart > 0 || from === 0 || source[from - 1] === '\n';
-    return beginsLine && /^\s+$/.test(text.slice(lineStart)) ? text.slice(0, lineStart) : text;
+    return beginsLine && blank.test(text.slice(lineStart)) ? text.slice(0, lineStart) : text;
   };
   const opening = /\{[{%#]/g;
   while (at < source.length) {
@@ -75,14 +83,14 @@ export function cut(name: string, given: string): Segment[] {
       after(end + 2, last === '-' || last === '+' ? last : undefined, true);
       continue;
     }
-    const raw = kind === '%' ? /^\s*raw\s*(-?)%\}/.exec(source.slice(inner, inner + 100)) : null;
+    rawTag.lastIndex = inner;
+    const raw = kind === '%' ? rawTag.exec(source) : null;
     if (raw !== null) {
       const from = inner + raw[0].length;
-      const ending = /\{%([-+]?)\s*endraw\s*([-+]?)%\}/g;
-      ending.lastIndex = from;
-      const end = ending.exec(source) ?? fail(start, 'Missing end of raw directive');
+      endRawTag.lastIndex = from;
+      const end = endRawTag.exec(source) ?? fail(start, 'Missing end of raw directive');
       const text = before(from, end.index, end[1] === '' ? undefined : end[1], true);
-      push('text', raw[1] === '-' ? text.trimStart() : text, from);
+      push('text', raw[1] === '-' ? trimmed(text, 'left') : text, from);
       after(end.index + end[0].length, end[2], true);
       continue;
     }

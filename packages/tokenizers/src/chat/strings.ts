@@ -6,7 +6,7 @@ import { concat, joined } from './values';
 export const pythonSpaces =
   '\\t-\\r\\u001c-\\u0020\\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000';
 /** One character that Python's `str.isspace` accepts; JavaScript's `\s` differs in a few. */
-const pythonSpace: RegExp = new RegExp(`[${pythonSpaces}]`);
+export const pythonSpace: RegExp = new RegExp(`[${pythonSpaces}]`);
 const words = new RegExp(`[^${pythonSpaces}]+`, 'g');
 const lineEnd = /\r\n|[\n\r\v\f\u001c-\u001e\u0085\u2028\u2029]/g;
 
