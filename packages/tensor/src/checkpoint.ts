@@ -1,4 +1,5 @@
-import { isTracked, noGrad, record, vjp } from './autograd';
+import { vjp } from './autograd';
+import { isTracked, noGrad, record } from './tape';
 import { collect, release } from './scope';
 import { type Tensor, viewOf } from './tensor';
 

@@ -1,4 +1,4 @@
-import { type Vjp, isTracked, noGrad, record } from './autograd';
+import { type Vjp, isTracked, noGrad, record } from './tape';
 import { TensorError } from './errors';
 import { sameShape, showShape } from './shape';
 import { type Tensor, viewOf } from './tensor';

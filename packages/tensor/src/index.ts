@@ -1,16 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 export { anomaly } from './anomaly';
-export {
-  type AddsItself,
-  detach,
-  grad,
-  noGrad,
-  valueAndGrad,
-  type ValueAndGrad,
-  vjp,
-  type Vjp,
-  type VjpResult,
-} from './autograd';
+export { grad, valueAndGrad, type ValueAndGrad, vjp, type VjpResult } from './autograd';
+export { type AddsItself, detach, noGrad, type Vjp } from './tape';
 export type {
   Activations,
   AdamWAttrs,
@@ -63,17 +54,15 @@ export {
   fromBytes,
   full,
   type Nested,
-  normal,
   ones,
   onesLike,
   parameter,
-  type RandomOptions,
   tensor,
   type TensorOptions,
-  uniform,
   zeros,
   zerosLike,
 } from './create';
+export { normal, type RandomOptions, uniform } from './create-random';
 export { customOp, type CustomOp } from './custom-op';
 export type { DataArrays, DType, FloatDType, RawArrays } from './dtype';
 export { byteSize, isFloat } from './dtype';

@@ -13,6 +13,7 @@ import {
   linear,
   memory,
   mul,
+  noGrad,
   normal,
   profile,
   recordPlan,
@@ -30,6 +31,16 @@ const bits = (x: Tensor): Uint8Array => x.bytesSync();
 const rows = (n: number, seed: number): Tensor => normal([n, 24], { seed });
 
 describe.skipIf(!availableBackends().includes('native'))('plans of the native backend', () => {
+  it('refuse tensors that a gradient flows to', () => {
+    const plan = recordPlan({ tensors: [rows(1, 1)] }, ([x]) => relu(x)).plan as Plan;
+    const x = rows(1, 7);
+    const run = () => sum(plan.run({ tensors: [x] }));
+    expect(() => grad(run, [x])).toThrow(expect.objectContaining({ code: 'autograd' }));
+    const [g] = grad(() => add(sum(x), noGrad(run)), [x]);
+    expect([...(g as Tensor).dataSync()]).toEqual(new Array(24).fill(1));
+    plan.dispose();
+  });
+
   it('give what the function gives, for other values of any batch', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 40 }), (n, width) => {

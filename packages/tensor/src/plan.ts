@@ -3,6 +3,7 @@ import { TensorError } from './errors';
 import { reshape } from './ops/view';
 import { keep, scope } from './scope';
 import { kernelsOf, state } from './state';
+import { isTracked } from './tape';
 import { type Tensor, wrap } from './tensor';
 
 /** What a plan takes anew each time. */
@@ -39,9 +40,16 @@ export class Plan {
    * What the function would give for these values.
    *
    * @param values As many as recorded, each of the same shape and dtype. The ops' checks of host arrays don't run again.
-   * @throws TensorError `shape`, `disposed`
+   * @throws TensorError `shape`, `disposed`; `autograd` where a gradient flows to one of the tensors.
    */
   run({ tensors, arrays = [] }: PlanValues): Tensor {
+    if (isTracked(tensors)) {
+      throw new TensorError(
+        'autograd',
+        '[plan] expected tensors that no gradient flows to, because what a plan runs is not recorded; call the function ' +
+          'itself, or use noGrad where the gradient is not wanted',
+      );
+    }
     this.#plan.run({ tensors, arrays });
     const { backend } = this.#output;
     return wrap(backend, kernelsOf(backend).copy(this.#output));

@@ -1,7 +1,7 @@
 import type { Backend, Kernels } from './backend/contract';
 import { TensorError } from './errors';
 import { version } from '../package.json';
-import type { Tape } from './autograd';
+import type { Tape } from './tape';
 import type { Tensor } from './tensor';
 
 /** Number of the in-process protocol; copies of this package with the same number share one state. */

@@ -1,5 +1,5 @@
 import type { AttentionLayout, Compute } from '../backend/contract';
-import { record } from '../autograd';
+import { record } from '../tape';
 import { tensor } from '../create';
 import { TensorError } from '../errors';
 import { showShape } from '../shape';
@@ -17,7 +17,8 @@ import {
 } from './common';
 import { add, div, mul, tanh, where } from './elementwise';
 import { matmul } from './matmul';
-import { broadcastTo, concat, narrow } from './shape';
+import { broadcastTo, concat } from './shape';
+import { narrow } from './slice';
 import { softmax } from './softmax';
 import { reshape } from './view';
 

@@ -1,5 +1,5 @@
 import type { BinaryFn, CompareFn, StepFn, UnaryFn } from '../backend/contract';
-import { isTracked, record } from '../autograd';
+import { isTracked, record } from '../tape';
 import { TensorError } from '../errors';
 import { broadcastShapes, sameShape, showShape } from '../shape';
 import type { Tensor } from '../tensor';

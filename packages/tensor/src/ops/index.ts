@@ -120,23 +120,19 @@ export {
 } from './reduce';
 export {
   broadcastTo,
-  chunk,
   concat,
   flip,
-  narrow,
   pad,
   permute,
   repeat,
   repeatInterleave,
   roll,
-  slice,
-  type SliceRange,
-  split,
   stack,
   transpose,
   tril,
   triu,
 } from './shape';
+export { chunk, narrow, slice, type SliceRange, split } from './slice';
 export { logSoftmax, logSumExp, softmax } from './softmax';
 export { dropout, type DropoutOptions, gated, rope } from './transformer';
 export { flatten, reshape, squeeze, unsqueeze } from './view';

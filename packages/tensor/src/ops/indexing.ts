@@ -1,4 +1,4 @@
-import { record } from '../autograd';
+import { record } from '../tape';
 import { full, hostValues, tensor } from '../create';
 import { checkDtype, type DType } from '../dtype';
 import { TensorError } from '../errors';

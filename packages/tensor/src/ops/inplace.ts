@@ -1,4 +1,4 @@
-import { isTracked } from '../autograd';
+import { isTracked } from '../tape';
 import type { AdamWAttrs, Kernels } from '../backend/contract';
 import { TensorError } from '../errors';
 import { sameShape, showShape } from '../shape';

@@ -1,5 +1,5 @@
 import type { Compute, NDArray } from '../backend/contract';
-import { isTracked, noGrad, record } from '../autograd';
+import { isTracked, noGrad, record } from '../tape';
 import { TensorError } from '../errors';
 import { sizeOf } from '../shape';
 import { type Tensor, viewOf } from '../tensor';

@@ -1,4 +1,4 @@
-import { record } from '../autograd';
+import { record } from '../tape';
 import { TensorError } from '../errors';
 import { showShape } from '../shape';
 import type { Tensor } from '../tensor';

@@ -1,5 +1,5 @@
 import type { Compute, MatmulAttrs } from '../backend/contract';
-import { isTracked, record } from '../autograd';
+import { isTracked, record } from '../tape';
 import { TensorError } from '../errors';
 import { broadcastShapes, showShape, sizeOf } from '../shape';
 import type { Tensor } from '../tensor';

@@ -1,5 +1,5 @@
 import type { Compute, GateFn } from '../backend/contract';
-import { noGrad, record } from '../autograd';
+import { noGrad, record } from '../tape';
 import { TensorError } from '../errors';
 import { scope } from '../scope';
 import { showShape } from '../shape';

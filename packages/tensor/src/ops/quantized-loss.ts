@@ -1,4 +1,4 @@
-import { record } from '../autograd';
+import { record } from '../tape';
 import { checkActivations, type QuantizedWeight } from '../quantized/weight';
 import { scope } from '../scope';
 import { sizeOf } from '../shape';

@@ -1,5 +1,5 @@
 import type { Activations } from '../backend/contract';
-import { isTracked, noGrad, record } from '../autograd';
+import { isTracked, noGrad, record } from '../tape';
 import { TensorError } from '../errors';
 import { checkActivations, isQuantizedWeight, type QuantizedWeight } from '../quantized/weight';
 import { scope } from '../scope';
@@ -8,7 +8,7 @@ import { kernelsOf } from '../state';
 import type { Tensor } from '../tensor';
 import { kernelsFor, like, wantFloat, wantVector } from './common';
 import { type ProductEpilogue, applyEpilogue, checkEpilogue } from './epilogue';
-import { narrow } from './shape';
+import { narrow } from './slice';
 import { reshape } from './view';
 
 /** Settings of `quantizedLinear`. */

@@ -1,12 +1,13 @@
 import type { ReduceFn } from '../backend/contract';
-import { record } from '../autograd';
+import { record } from '../tape';
 import { TensorError } from '../errors';
 import { normalizeAxes, normalizeAxis, sizeOf } from '../shape';
 import { type Tensor, viewOf } from '../tensor';
 import { kernelsFor, like, wantDtype, wantFloat } from './common';
 import { abs, div, equal, logicalAnd, mul, pow, sqrt, square, sub, where } from './elementwise';
 import { cast } from './indexing';
-import { broadcastTo, narrow, permute } from './shape';
+import { broadcastTo, permute } from './shape';
+import { narrow } from './slice';
 import { reshape } from './view';
 
 /** Which axes a reduction runs over. */

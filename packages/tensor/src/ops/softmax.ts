@@ -1,4 +1,4 @@
-import { record } from '../autograd';
+import { record } from '../tape';
 import { normalizeAxis } from '../shape';
 import type { Tensor } from '../tensor';
 import { kernelsFor, like, wantFloat } from './common';

@@ -1,5 +1,5 @@
 import type { GateFn } from '../backend/contract';
-import { record } from '../autograd';
+import { record } from '../tape';
 import { TensorError } from '../errors';
 import { words } from '../random/key';
 import { sameShape, showShape } from '../shape';

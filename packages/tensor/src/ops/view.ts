@@ -1,4 +1,4 @@
-import { record } from '../autograd';
+import { record } from '../tape';
 import { TensorError } from '../errors';
 import { checkShape, normalizeAxis, showShape, sizeOf } from '../shape';
 import { type Tensor, viewOf } from '../tensor';
