@@ -178,6 +178,7 @@ describe('Bpe', () => {
 
 describe('readMerges', () => {
   it('reads pairs and the strings of old files', () => {
+    expect(readMerges(['#version: 0.2', 'a b'], 'x')).toEqual([['a', 'b']]);
     expect(readMerges([['a', 'b'], 'c d'], 'x')).toEqual([
       ['a', 'b'],
       ['c', 'd'],

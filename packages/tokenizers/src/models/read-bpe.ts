@@ -3,13 +3,15 @@ import { Bpe } from './bpe';
 
 /** Merges as `["a", "b"]`, or as `"a b"` of files before tokenizers 0.20. */
 export function readMerges(list: readonly unknown[], place: string): (readonly [string, string])[] {
-  return list.map((item, i) => {
+  return list.flatMap((item, i): (readonly [string, string])[] => {
     if (typeof item === 'string') {
+      // The head of merges.txt, which old files have here too.
+      if (item.startsWith('#version')) return [];
       const parts = item.split(' ');
-      if (parts.length === 2 && parts[0] && parts[1]) return [parts[0], parts[1]];
+      if (parts.length === 2 && parts[0] && parts[1]) return [[parts[0], parts[1]]];
     } else if (Array.isArray(item) && item.length === 2) {
       const [left, right]: unknown[] = item;
-      if (typeof left === 'string' && typeof right === 'string') return [left, right];
+      if (typeof left === 'string' && typeof right === 'string') return [[left, right]];
     }
     throw malformed(`${place}[${i}]`, 'two tokens', item);
   });
