@@ -1,4 +1,5 @@
 import { blockSource } from './blocks';
+import { earlyScripts } from '../text/scripts';
 import { posix, wordSource } from './classes';
 
 /** The content of a class of characters and ranges, their code points in base 16. */
@@ -43,7 +44,7 @@ const unknown: Readonly<Record<string, string>> = {
   wspace: '\\p{White_Space}',
 };
 
-/** JavaScript's names that are not one word with a capital: categories, properties and scripts. */
+/** JavaScript's names that are not one word with a capital: categories, properties and younger scripts. */
 const spelled = (
   'AHex ASCII ASCII_Hex_Digit Bidi_C Bidi_Control CI CWCF CWCM CWL CWT CWU Case_Ignorable Changes_When_Casefolded ' +
   'Changes_When_Casemapped Changes_When_Lowercased Changes_When_Titlecased Changes_When_Uppercased DI ' +
@@ -57,17 +58,12 @@ const spelled = (
   'Final_Punctuation Initial_Punctuation LC Letter_Number Line_Separator Lowercase_Letter Math_Symbol Modifier_Letter ' +
   'Modifier_Symbol Nonspacing_Mark Open_Punctuation Other_Letter Other_Number Other_Punctuation Other_Symbol ' +
   'Paragraph_Separator Private_Use Space_Separator Spacing_Mark Titlecase_Letter Uppercase_Letter ' +
-  'Anatolian_Hieroglyphs Bassa_Vah Canadian_Aboriginal Caucasian_Albanian Cypro_Minoan Dives_Akuru Egyptian_Hieroglyphs ' +
-  'Gunjala_Gondi Gurung_Khema Hanifi_Rohingya Imperial_Aramaic Inscriptional_Pahlavi Inscriptional_Parthian Kayah_Li ' +
-  'Khitan_Small_Script Kirat_Rai Linear_A Linear_B Masaram_Gondi Meetei_Mayek Mende_Kikakui Meroitic_Cursive ' +
-  'Meroitic_Hieroglyphs Nag_Mundari New_Tai_Lue Nyiakeng_Puachue_Hmong Ol_Chiki Ol_Onal Old_Hungarian Old_Italic ' +
-  'Old_North_Arabian Old_Permic Old_Persian Old_Sogdian Old_South_Arabian Old_Turkic Old_Uyghur Pahawh_Hmong Pau_Cin_Hau ' +
-  'Phags_Pa Psalter_Pahlavi SignWriting Sora_Sompeng Syloti_Nagri Tai_Le Tai_Tham Tai_Viet Tulu_Tigalari Warang_Citi ' +
-  'Zanabazar_Square'
+  'Cypro_Minoan Dives_Akuru Gunjala_Gondi Gurung_Khema Hanifi_Rohingya Khitan_Small_Script Kirat_Rai ' +
+  'Masaram_Gondi Nag_Mundari Nyiakeng_Puachue_Hmong Ol_Onal Old_Sogdian Old_Uyghur Tulu_Tigalari Zanabazar_Square'
 ).split(' ');
 
 const plain = (name: string): string => name.toLowerCase().replace(/[\s_-]/g, '');
-const spellings = new Map(spelled.map((name) => [plain(name), name]));
+const spellings = new Map([...spelled, ...earlyScripts].map((name) => [plain(name), name]));
 
 /** What a property's name stands for. */
 export interface Property {
