@@ -2,9 +2,10 @@ import type { AddedToken } from '../encode/added-tokens';
 import { bytePieces } from '../models/byte-pieces';
 import type { Model, Pieces } from '../models/model';
 import { charToByte } from '../text/byte-alphabet';
+import { unitsAt } from '../text/unicode';
 import type { Tokenizer } from '../tokenizer';
 
-const isCharacter = (text: string) => text.length === ((text.codePointAt(0) as number) > 0xffff ? 2 : 1);
+const isCharacter = (text: string) => text.length === unitsAt(text, 0);
 
 /**
  * Special tokens that the model itself could make of ordinary text. Those are left out that ordinary text can't do
@@ -29,7 +30,7 @@ function cuts(pieces: Pieces, word: string, special: ReadonlyMap<number, string>
     if (content === undefined || word.slice(start, pieces.ends[i]) !== content) return;
     out ??= [];
     if (isCharacter(content)) out.push(start);
-    out.push(start + ((word.codePointAt(start) as number) > 0xffff ? 2 : 1));
+    out.push(start + unitsAt(word, start));
   });
   return out;
 }
@@ -87,6 +88,7 @@ export function withoutSpecial(model: Model, tokens: readonly AddedToken[]): Mod
   };
   return {
     type: model.type,
+    random: model.random ?? false,
     vocab: model.vocab,
     token: (id) => model.token(id),
     tokenize,

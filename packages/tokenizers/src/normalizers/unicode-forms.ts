@@ -1,6 +1,7 @@
 import type { AlignedText } from '../text/aligned-text';
 import type { Edit } from '../text/edits';
 import { isLater } from '../text/later';
+import { unitsAt } from '../text/unicode';
 
 /** Unicode's normal forms. */
 export type UnicodeForm = 'NFC' | 'NFD' | 'NFKC' | 'NFKD';
@@ -110,11 +111,7 @@ function compose(parts: readonly Changed[]): Changed[] {
 
 function pair(a: string, b: string): string | null {
   const made = (a + b).normalize('NFC');
-  return made !== a + b && made.length === unitsOf(made) && !laterComposed(made) ? made : null;
-}
-
-function unitsOf(text: string): number {
-  return (text.codePointAt(0) ?? 0) > 0xffff ? 2 : 1;
+  return made !== a + b && made.length === unitsAt(made, 0) && !laterComposed(made) ? made : null;
 }
 
 /** What forms change: characters beyond ASCII, with the one before, which may join them. */
