@@ -215,6 +215,11 @@ export class ByteBpe {
     return value;
   }
 
+  /** Whether the next word makes it forget all others. */
+  private get full(): boolean {
+    return this.words.full || this.used >= mostIds;
+  }
+
   /** Remembers the word that has just not been found. */
   private remember(view: DataView, from: number, to: number, ids: Int32Array, begin: number, count: number): number {
     let value = ids[begin] as number;
@@ -228,14 +233,14 @@ export class ByteBpe {
       this.sets[this.used] = count;
       for (let k = 0; k < count; k++) this.sets[this.used + 1 + k] = ids[begin + k] as number;
     }
-    if (this.used > mostIds) this.words.clear();
-    if (this.used > mostIds || !this.words.insert(view, from, to, value)) {
-      // The table is empty now; this word's ids are still there for the caller.
-      const at = count > 1 ? this.used : 0;
-      if (count > 1) this.sets.copyWithin(0, at, at + count + 1);
+    if (this.full) {
+      // All are forgotten, this word too; its ids are still there for the caller.
+      this.words.clear();
+      if (count > 1) this.sets.copyWithin(0, this.used, this.used + count + 1);
       this.used = 0;
       return count > 1 ? ~0 : value;
     }
+    this.words.insert(view, from, to, value);
     if (count > 1) this.used += count + 1;
     return value;
   }
@@ -249,8 +254,7 @@ export class ByteBpe {
     begin: number,
     end: number,
   ): void => {
-    if (!this.words.full && this.used < mostIds && this.words.find(view, from, to) < 0)
-      this.remember(view, from, to, ids, begin, end - begin);
+    if (!this.full && this.words.find(view, from, to) < 0) this.remember(view, from, to, ids, begin, end - begin);
   };
 
   /** Adds what has been merged to `ids`. */

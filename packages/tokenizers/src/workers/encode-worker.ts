@@ -16,15 +16,15 @@ function open({ json, ranks }: TokenizerData): Tokenizer {
   return new Tokenizer({ ...parts, model: new Bpe({ ...parts.model.options, ranks }) });
 }
 
-function encode(tokenizer: Tokenizer, { units, ends, places, ids, allowedSpecial }: EncodeTask): EncodeAnswer {
+function encode(tokenizer: Tokenizer, { memory, ends, places, ids, allowedSpecial }: EncodeTask): EncodeAnswer {
   const counts = new Int32Array(ends.length);
   const { quick } = tokenizer;
-  const memory = Buffer.from(units.buffer);
+  const utf16 = Buffer.from(memory.buffer);
   const texts = Array.from(ends, (end, i) => [ends[i - 1] ?? 0, end] as const);
   if (ids !== null && quick !== null) {
     let n = 0;
     texts.forEach(([from, to], i) => {
-      utf8.writeText(memory.toString('utf16le', 2 * from, 2 * to), places[i] as number);
+      utf8.writeText(utf16.toString('utf16le', 2 * from, 2 * to), places[i] as number);
       const end = quick.encodeBytes(utf8, ids, n);
       counts[i] = end - n;
       n = end;
@@ -35,7 +35,7 @@ function encode(tokenizer: Tokenizer, { units, ends, places, ids, allowedSpecial
   const out = new IdList();
   texts.forEach(([from, to], i) => {
     const before = out.length;
-    const text = memory.toString('utf16le', 2 * from, 2 * to);
+    const text = utf16.toString('utf16le', 2 * from, 2 * to);
     tokenizer.appendIds(text, { addSpecialTokens: false, allowedSpecial }, out);
     counts[i] = out.length - before;
   });

@@ -52,7 +52,7 @@ export class Job {
     });
     const { units, ids } = slot;
     return {
-      units: new Uint16Array(units.buffer),
+      memory: units,
       ends,
       places: Int32Array.from(this.pieces, ({ from }) => from),
       ids: this.quick ? ids : null,

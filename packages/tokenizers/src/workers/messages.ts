@@ -7,10 +7,11 @@ export interface TokenizerData {
   readonly ranks: Int32Array | null;
 }
 
-/** Texts to encode: UTF-16 in shared memory. */
+/** Texts to encode. */
 export interface EncodeTask {
-  readonly units: Uint16Array;
-  /** The end of each text there; the next one begins at it. */
+  /** UTF-16 in shared memory. */
+  readonly memory: Uint8Array;
+  /** The end of each text there, in units; the next one begins at it. */
   readonly ends: Int32Array;
   /** Where each begins in the text that errors speak of. */
   readonly places: Int32Array;
