@@ -58,8 +58,3 @@ export function joinRows(a: Rows, b: Rows): Rows {
 export function mapRows(rows: Rows, change: (row: Row, index: number) => Row): Rows {
   return { rows: rows.rows.map(change), overflowing: rows.overflowing.map((window) => window.map(change)) };
 }
-
-/** Rows as those of a text, what was put around it too. */
-export function ofText(rows: readonly Row[], sequence: number): Row[] {
-  return rows.map((row) => (row.sequence === sequence ? row : { ...row, sequence }));
-}

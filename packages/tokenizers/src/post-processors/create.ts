@@ -1,5 +1,5 @@
 import { Reader, malformed } from '../config';
-import { type Row, type Rows, addedRow, mapRows, ofText } from '../encode/rows';
+import { type Row, type Rows, addedRow, mapRows } from '../encode/rows';
 import { type PostProcessor, trimRow } from './post-processor';
 import { readTemplate } from './template';
 
@@ -73,7 +73,8 @@ function byteLevel(c: Reader): PostProcessor {
     process: (texts) =>
       texts.map((given, text) => {
         const rows = trim ? mapRows(given, (row, i) => trimRow(row, i, addPrefixSpace)) : given;
-        return { ...rows, rows: ofText(rows.rows, text) };
+        // What a step before put around the text is text now.
+        return { ...rows, rows: rows.rows.map((row) => (row.sequence === text ? row : { ...row, sequence: text })) };
       }),
     added: () => 0,
     toJSON: () => json,

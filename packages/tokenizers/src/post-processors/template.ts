@@ -1,5 +1,5 @@
 import { type Reader, isRecord, malformed } from '../config';
-import { type Rows, addedRow, mapRows, ofText } from '../encode/rows';
+import { type Row, type Rows, addedRow, mapRows } from '../encode/rows';
 import { TokenizerError } from '../errors';
 import type { PostProcessor } from './post-processor';
 
@@ -41,16 +41,12 @@ export function templateProcessor(options: TemplateOptions): PostProcessor {
           // As in Hugging Face's library, windows that overflow keep the type of their text, and of a text that is there
           // twice only the last is known to be that text.
           const again = parts.some((p, k) => k > i && 'sequence' in p && p.sequence === part.sequence);
-          const known = again ? mapRows(rows, (row) => ({ ...row, sequence: null })) : rows;
-          const typed = (again ? known.rows : ofText(known.rows, part.sequence === 'A' ? 0 : 1)).map((row) =>
-            row.typeId === part.typeId ? row : { ...row, typeId: part.typeId },
-          );
-          return [
-            {
-              ...known,
-              rows: typed,
-            },
-          ];
+          const sequence = again ? null : part.sequence === 'A' ? 0 : 1;
+          const known = again ? mapRows(rows, (row) => ({ ...row, sequence })) : rows;
+          const { typeId } = part;
+          const own = (row: Row) =>
+            row.sequence === sequence && row.typeId === typeId ? row : { ...row, sequence, typeId };
+          return [{ ...known, rows: known.rows.map(own) }];
         }
         const token = special(part);
         if (!addSpecialTokens || token === null) return [];
