@@ -1,10 +1,11 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import { isRecord } from '../config';
 import { TokenizerError, type TokenizerErrorCode } from '../errors';
 import { createNormalizer } from '../normalizers/create';
 import { createPreTokenizer } from '../pre-tokenizers/create';
 import { BoundedCounts } from './count-words';
-import { type CountPipeline, type CountWatch, Pace, type Texts, type WordCounting, checkWhole } from './options';
+import { type CountPipeline, type CountWatch, Pace, type Texts, type WordCounting, checkWhole, wrong } from './options';
 import type { PackedWords, WordCounts } from './word-counts';
 import { batchesOf, kindOf } from './word-reader';
 
@@ -87,6 +88,8 @@ class CountThread {
  * ```
  */
 export function countInThreads(options: CountThreadsOptions = {}): WordCounting {
+  const given: unknown = options;
+  if (!isRecord(given)) throw wrong('options', 'an object such as { threads: 2 }', given);
   const { threads = availableParallelism() } = options;
   checkWhole('threads', threads, 1, 1024);
   return (texts, pipeline, watch) => count(texts, pipeline, watch, threads);

@@ -88,6 +88,43 @@ describe('counting words', () => {
     );
   });
 
+  // Counts of Hugging Face's pre-tokenizers.
+  const n = 130_000;
+  it.each([
+    [{ type: 'Split', pattern: { String: '\n' }, behavior: 'Removed', invert: false }, { 'the cat, a dog 12': n }],
+    [
+      { type: 'Punctuation', behavior: 'Isolated' },
+      { 'the cat': 1, ',': n, ' a dog 12\nthe cat': n - 1, ' a dog 12\n': 1 },
+    ],
+    [
+      { type: 'Digits', individual_digits: false },
+      { 'the cat, a dog ': 1, '12': n, '\nthe cat, a dog ': n - 1, '\n': 1 },
+    ],
+    [
+      { type: 'CharDelimiterSplit', delimiter: ',' },
+      { 'the cat': 1, ' a dog 12\nthe cat': n - 1, ' a dog 12\n': 1 },
+    ],
+    [{ type: 'UnicodeScripts' }, { 'the cat': n, ', ': n, 'a dog ': n, '12\n': n }],
+    [
+      { type: 'Split', pattern: { Regex: '\\s+' }, behavior: 'MergedWithPrevious', invert: false },
+      { 'the ': n, 'cat, ': n, 'a ': n, 'dog ': n, '12\n': n },
+    ],
+    [
+      {
+        type: 'Sequence',
+        pretokenizers: [
+          { type: 'Digits', individual_digits: true },
+          { type: 'Metaspace', replacement: '▁', prepend_scheme: 'always', split: false },
+        ],
+      },
+      { '▁the▁cat,▁a▁dog▁': 1, '▁1': n, '▁2': n, '▁\nthe▁cat,▁a▁dog▁': n - 1, '▁\n': 1 },
+    ],
+  ])('cuts no word with spaces in a text of millions of characters: %j', async (json, expected) => {
+    const text = 'the cat, a dog 12\n'.repeat(n);
+    const counts = toMap(await counted([text], { preTokenizer: createPreTokenizer(json) }));
+    expect(counts).toEqual(new Map(Object.entries(expected)));
+  });
+
   it('keeps a text that is one word whole', async () => {
     const word = 'é'.repeat(3_000_000);
     const { lengths, bytes } = await counted([word], { preTokenizer: byteLevel() });

@@ -1,7 +1,7 @@
-import { shown } from '../config';
+import { isRecord, shown } from '../config';
 import { TokenizerError } from '../errors';
 import { CountTable } from './count-table';
-import { type CountPipeline, type CountWatch, Pace, type Texts, type TrainOptions, checkWhole } from './options';
+import { type CountPipeline, type CountWatch, Pace, type Texts, type TrainOptions, checkWhole, wrong } from './options';
 import type { PackedWords, WordCounts } from './word-counts';
 import { WordReader, batchesOf, kindOf } from './word-reader';
 
@@ -70,6 +70,8 @@ export async function countWords(texts: Texts, options: TrainOptions): Promise<W
     );
   signal?.throwIfAborted();
   const counted = await (options.counter ?? countHere)(texts, pipeline, { onProgress, signal });
+  if (!isRecord(counted))
+    throw wrong('counter', 'what countInThreads() makes: a function that counts words', options.counter);
   const { report } = counted;
   options.onReport?.(report);
   if (counted.lengths.length === 0)

@@ -2,6 +2,7 @@ import { TokenizerError } from '../errors';
 import { PairTable } from '../models/pair-table';
 import { type AlphabetOptions, alphabetOf } from './alphabet';
 import { type Candidate, MergeHeap } from './merge-heap';
+import type { Pace } from './options';
 import { PairLists } from './pair-lists';
 import { type WordCounts, charsOf } from './word-counts';
 
@@ -20,20 +21,24 @@ export class Merger {
   readonly tokens: string[] = [];
   readonly ids = new Map<string, number>();
   private readonly made: number[] = [];
-  /** Length of each token in first symbols. */
-  private readonly lengths: number[] = [];
+  private readonly alphabet: readonly number[];
   private readonly counts: Float64Array;
   // Words lie one behind the other; a word shrinks in its place.
   private readonly symbols: Int32Array;
   private readonly starts: Int32Array;
   private readonly sizes: Int32Array;
+  /**
+   * First symbols in each symbol, if there is a longest token: one token can be spelled of more or fewer, as `##a` of
+   * the text "##a" and of an `a` inside a word.
+   */
+  private readonly spans: Int32Array | null;
   private readonly pairs = new PairTable(1 << 12);
   private readonly lefts: number[] = [];
   private readonly rights: number[] = [];
   private readonly pairCounts: number[] = [];
   private readonly heap = new MergeHeap();
 
-  constructor(
+  private constructor(
     counted: WordCounts,
     private readonly options: MergeOptions,
   ) {
@@ -42,26 +47,33 @@ export class Merger {
     this.symbols = words.chars;
     this.starts = words.starts;
     this.sizes = new Int32Array(counted.lengths.length);
-    for (const token of options.specialTokens) this.add(token, 1);
-    const alphabet = alphabetOf(words, counted.counts, options);
-    for (const char of alphabet) this.add(String.fromCodePoint(char), 1);
+    this.spans =
+      options.maxTokenLength === Number.POSITIVE_INFINITY ? null : new Int32Array(this.symbols.length).fill(1);
+    for (const token of options.specialTokens) this.add(token);
+    this.alphabet = alphabetOf(words, counted.counts, options);
+    for (const char of this.alphabet) this.add(String.fromCodePoint(char));
     if (options.vocabSize < this.tokens.length) {
       throw new TokenizerError(
         'invalid_argument',
         `[train] vocabSize: expected at least ${this.tokens.length} for the alphabet and the special tokens, got ${options.vocabSize}; limitAlphabet makes it smaller`,
       );
     }
-    // A special token of one character is in the vocabulary, so words may hold it whatever the alphabet's limit left.
-    const single = options.specialTokens.filter((token) => [...token].length === 1);
-    this.spell(new Set([...alphabet, ...single.map((token) => token.codePointAt(0) as number)]));
-    this.countPairs();
   }
 
-  private add(token: string, length: number): number {
+  /** Spells the words and counts their pairs, which takes seconds for millions of words. */
+  static async of(counted: WordCounts, options: MergeOptions, pace: Pace): Promise<Merger> {
+    const merger = new Merger(counted, options);
+    // A special token of one character is in the vocabulary, so words may hold it whatever the alphabet's limit left.
+    const single = options.specialTokens.filter((token) => [...token].length === 1);
+    await merger.spell(new Set([...merger.alphabet, ...single.map((token) => token.codePointAt(0) as number)]), pace);
+    await merger.countPairs(pace);
+    return merger;
+  }
+
+  private add(token: string): number {
     const known = this.ids.get(token);
     if (known !== undefined) return known;
     this.ids.set(token, this.tokens.length);
-    this.lengths.push(length);
     return this.tokens.push(token) - 1;
   }
 
@@ -69,7 +81,7 @@ export class Merger {
    * Turns characters into first symbols: with a prefix or suffix, a character inside a word and one at its end are
    * tokens of their own. Those get their ids in order, whatever the order of the words.
    */
-  private spell(known: ReadonlySet<number>): void {
+  private async spell(known: ReadonlySet<number>, pace: Pace): Promise<void> {
     const { symbols, starts, sizes } = this;
     const { prefix, suffix } = this.options;
     // 4 · character + 2 · (not the first) + (the last)
@@ -77,6 +89,7 @@ export class Merger {
       4 * (symbols[i] as number) + (prefix !== '' && i > from ? 2 : 0) + (suffix !== '' && i === to - 1 ? 1 : 0);
     const idOf = new Map<number, number>();
     for (let w = 0; w < sizes.length; w++) {
+      if ((w & 0xff) === 0 && pace.due) await this.rest(pace);
       const to = starts[w + 1] as number;
       for (let i = starts[w] as number; i < to; i++) {
         if (known.has(symbols[i] as number)) idOf.set(form(i, starts[w] as number, to), -1);
@@ -84,9 +97,10 @@ export class Merger {
     }
     for (const key of [...idOf.keys()].sort((a, b) => a - b)) {
       const char = String.fromCodePoint(Math.floor(key / 4));
-      idOf.set(key, this.add((key & 2 ? prefix : '') + char + (key & 1 ? suffix : ''), 1));
+      idOf.set(key, this.add((key & 2 ? prefix : '') + char + (key & 1 ? suffix : '')));
     }
     for (let w = 0; w < sizes.length; w++) {
+      if ((w & 0xff) === 0 && pace.due) await this.rest(pace);
       const from = starts[w] as number;
       const to = starts[w + 1] as number;
       let n = from;
@@ -109,10 +123,11 @@ export class Merger {
     return pair;
   }
 
-  private countPairs(): void {
+  private async countPairs(pace: Pace): Promise<void> {
     const { symbols, starts, sizes, pairCounts } = this;
     const lists = new PairLists();
     for (let w = 0; w < sizes.length; w++) {
+      if ((w & 0xff) === 0 && pace.due) await this.rest(pace);
       const start = starts[w] as number;
       const end = start + (sizes[w] as number) - 1;
       for (let i = start; i < end; i++) {
@@ -122,6 +137,10 @@ export class Merger {
       }
     }
     lists.drain((pair, words) => this.offer(pair, words));
+  }
+
+  private rest(pace: Pace): Promise<void> {
+    return pace.rest('merging', this.tokens.length, this.options.vocabSize);
   }
 
   private offer(pair: number, words: Int32Array): void {
@@ -154,20 +173,21 @@ export class Merger {
   private readonly created = new PairLists();
 
   private merge({ pair, left, right, words }: Candidate): void {
-    const { symbols, starts, sizes, lengths, pairCounts, created, counts } = this;
+    const { symbols, starts, sizes, spans, pairCounts, created, counts } = this;
     const { prefix, maxTokenLength } = this.options;
     const a = this.tokens[left] as string;
     const b = this.tokens[right] as string;
-    const length = (lengths[left] as number) + (lengths[right] as number);
     // A merge that spells a known token takes its id.
-    const merged = this.add(a + (prefix !== '' && b.startsWith(prefix) ? b.slice(prefix.length) : b), length);
-    lengths[merged] = length;
+    const merged = this.add(a + (prefix !== '' && b.startsWith(prefix) ? b.slice(prefix.length) : b));
     this.made.push(pair);
     const change = (x: number, y: number, by: number): number => {
       const changed = this.pairOf(x, y);
       pairCounts[changed] = (pairCounts[changed] as number) + by;
       return changed;
     };
+    // Whether symbols at two places may become a token.
+    const fits = (i: number, k: number) =>
+      spans === null || (spans[i] as number) + (spans[k] as number) < maxTokenLength;
     for (let k = 0; k < words.length; k++) {
       const w = words[k] as number;
       const count = counts[w] as number;
@@ -177,21 +197,23 @@ export class Merger {
       for (let read = start; read < end; ) {
         const symbol = symbols[read] as number;
         if (symbol !== left || read + 1 >= end || symbols[read + 1] !== right) {
+          if (spans !== null) spans[write] = spans[read] as number;
           symbols[write++] = symbol;
           read++;
           continue;
         }
+        if (spans !== null) spans[write] = (spans[read] as number) + (spans[read + 1] as number);
         if (write > start) {
           const previous = symbols[write - 1] as number;
           change(previous, left, -count);
-          if ((lengths[previous] as number) + length < maxTokenLength) created.add(change(previous, merged, count), w);
+          if (fits(write - 1, write)) created.add(change(previous, merged, count), w);
         }
         symbols[write++] = merged;
         read += 2;
         if (read < end) {
           const next = symbols[read] as number;
           change(right, next, -count);
-          if ((lengths[next] as number) + length < maxTokenLength) created.add(change(merged, next, count), w);
+          if (fits(write - 1, read)) created.add(change(merged, next, count), w);
         }
       }
       sizes[w] = write - start;

@@ -99,13 +99,36 @@ export function checkWhole(name: string, value: number, least: number, most: num
   }
 }
 
+/** What each component must be able to do, and the function that makes one of its tokenizer.json. */
+const components = {
+  normalizer: ['normalize', 'createNormalizer'],
+  preTokenizer: ['split', 'createPreTokenizer'],
+  decoder: ['decode', 'createDecoder'],
+  postProcessor: ['process', 'createPostProcessor'],
+} as const;
+
 /** @throws TokenizerError `invalid_argument` unless these are settings with a vocabulary size that a tokenizer has. */
 export function checkOptions(options: TrainOptions): void {
   if (!isRecord(options)) throw wrong('options', 'an object with a vocabSize', options);
   checkWhole('vocabSize', options.vocabSize, 1, 2 ** 24);
+  for (const [name, [method, create]] of Object.entries(components)) {
+    const part: unknown = options[name];
+    if (part != null && !(can(part, method) && can(part, 'toJSON')))
+      throw wrong(name, `a component such as ${create}({ type: … }) makes, or null`, part);
+  }
+  for (const name of ['counter', 'onProgress', 'onReport']) {
+    if (options[name] != null && typeof options[name] !== 'function') throw wrong(name, 'a function', options[name]);
+  }
+  if (options.signal !== undefined && !can(options.signal, 'throwIfAborted'))
+    throw wrong('signal', 'an AbortSignal', options.signal);
 }
 
-function wrong(name: string, expected: string, got: unknown): TokenizerError {
+function can(value: unknown, method: string): boolean {
+  return isRecord(value) && typeof value[method] === 'function';
+}
+
+/** The error of an argument that is none. */
+export function wrong(name: string, expected: string, got: unknown): TokenizerError {
   return new TokenizerError('invalid_argument', `[train] ${name}: expected ${expected}, got ${shown(got)}`);
 }
 
@@ -123,11 +146,18 @@ export function checkTexts(name: string, texts: readonly unknown[]): void {
   }
 }
 
+const flags = ['special', 'singleWord', 'lstrip', 'rstrip', 'normalized'];
+
 /** The texts of special tokens, each once. @throws TokenizerError as `checkTexts`, and `invalid_argument` for an empty one. */
 export function contentsOf(tokens: readonly SpecialToken[]): string[] {
   if (!Array.isArray(tokens)) throw wrong('specialTokens', 'a list of tokens', tokens);
   const contents = tokens.map((token: SpecialToken) => (isRecord(token) ? token.content : token));
   checkTexts('specialTokens', contents);
+  // A flag of another type would be written to a tokenizer.json that no library loads.
+  for (const token of tokens as readonly unknown[])
+    for (const flag of isRecord(token) ? flags : [])
+      if (isRecord(token) && token[flag] !== undefined && typeof token[flag] !== 'boolean')
+        throw wrong(`specialTokens: ${flag}`, 'true or false', token[flag]);
   if (contents.includes('')) {
     throw new TokenizerError('invalid_argument', '[train] specialTokens: expected texts, got an empty one');
   }

@@ -1,6 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Tokenizer, type TrainBpeOptions, createPreTokenizer, metaspace, trainBpe } from '../index';
+import { countWords } from './count-words';
+import { Merger } from './merger';
+import { Pace } from './options';
 
 const texts = [
   'The cat sat on the mat; the cat ate the rat.',
@@ -107,6 +110,15 @@ describe('trainBpe', () => {
     expect(vocabOf(marked)).toEqual('c <s> a b ##a ##b ##ab bab cab'.split(' '));
   });
 
+  it('measures a token by the characters that it was made of, where texts spell the prefix, as the reference', async () => {
+    const options = { maxTokenLength: 4, continuingSubwordPrefix: '#', preTokenizer: spaces };
+    // The `##b` of "#b##b" has three characters, that of "b#b" would have one.
+    const trained = await trainBpe(['aa #b##b'], { vocabSize: 40, ...options });
+    expect(vocabOf(trained)).toEqual('# a b ## #a #b aa ### ###b'.split(' '));
+    const hashes = await trainBpe(['###a ab'], { vocabSize: 40, ...options });
+    expect(vocabOf(hashes)).toEqual('# a b ## #a #b ab ###'.split(' '));
+  });
+
   it('gives added tokens their flags, the last ones of a token that comes twice', async () => {
     const mask = { content: '<mask>', lstrip: true, special: true };
     const end = { content: '<s>', rstrip: true };
@@ -152,6 +164,23 @@ describe('trainBpe', () => {
     const later = new AbortController();
     const training = trainBpe(texts, { vocabSize: 300, signal: later.signal, onProgress: () => later.abort() });
     await expect(training).rejects.toThrow(/abort/);
+  });
+
+  it('can be stopped while words are spelled and pairs counted', async () => {
+    const counted = await countWords(texts, { vocabSize: 300, preTokenizer: spaces });
+    const settings = { vocabSize: 300, minFrequency: 0, specialTokens: [], maxTokenLength: 9, prefix: '', suffix: '' };
+    const dones: number[] = [];
+    const onProgress = ({ done }: { done: number }) => dones.push(done);
+    // A pace for which it is always time.
+    class Eager extends Pace {
+      override get due(): boolean {
+        return true;
+      }
+    }
+    await Merger.of(counted, settings, new Eager({ onProgress }));
+    expect(dones.length).toBeGreaterThanOrEqual(3);
+    const stopped = new Eager({ signal: AbortSignal.abort(new Error('enough')) });
+    await expect(Merger.of(counted, settings, stopped)).rejects.toThrow('enough');
   });
 
   it('does not wait for a text that never comes when it is stopped, and closes a source that is ready', async () => {

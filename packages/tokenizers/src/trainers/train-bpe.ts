@@ -6,7 +6,16 @@ import type { Tokenizer } from '../tokenizer';
 import type { AlphabetOptions } from './alphabet';
 import { countWords } from './count-words';
 import { Merger } from './merger';
-import { Pace, type Texts, type TrainOptions, checkTexts, checkOptions, checkWhole, contentsOf } from './options';
+import {
+  Pace,
+  type Texts,
+  type TrainOptions,
+  checkTexts,
+  checkOptions,
+  checkWhole,
+  contentsOf,
+  wrong,
+} from './options';
 import { endsWithBytes, trained } from './trained';
 
 /** Settings that BPE and WordPiece share; the names and defaults are those of Hugging Face's BpeTrainer. */
@@ -41,7 +50,7 @@ export async function trainMerges(texts: Texts, options: TrainMergesOptions): Pr
   checkTexts('continuingSubwordPrefix', [options.continuingSubwordPrefix ?? '']);
   checkTexts('endOfWordSuffix', [options.endOfWordSuffix ?? '']);
   const specialTokens = contentsOf(options.specialTokens ?? []);
-  const merger = new Merger(await countWords(texts, options), {
+  const settings = {
     vocabSize,
     minFrequency,
     specialTokens,
@@ -50,8 +59,10 @@ export async function trainMerges(texts: Texts, options: TrainMergesOptions): Pr
     maxTokenLength: maxTokenLength ?? Number.POSITIVE_INFINITY,
     prefix: options.continuingSubwordPrefix ?? '',
     suffix: options.endOfWordSuffix ?? '',
-  });
+  };
+  const counted = await countWords(texts, options);
   const pace = new Pace(options);
+  const merger = await Merger.of(counted, settings, pace);
   while (!merger.full && merger.step()) {
     if (pace.due) await pace.rest('merging', merger.tokens.length, vocabSize);
   }
@@ -82,6 +93,8 @@ export async function trainBpe(texts: Texts, options: TrainBpeOptions): Promise<
   const { preTokenizer = byteLevel(), endOfWordSuffix: suffix = null, continuingSubwordPrefix = null } = options;
   const initialAlphabet = options.initialAlphabet ?? (endsWithBytes(preTokenizer) ? byteAlphabet : []);
   checkTexts('unkToken', [options.unkToken ?? '']);
+  if (options.fuseUnk !== undefined && typeof options.fuseUnk !== 'boolean')
+    throw wrong('fuseUnk', 'true or false', options.fuseUnk);
   const merger = await trainMerges(texts, { ...options, preTokenizer, initialAlphabet });
   const model = new Bpe({
     vocab: merger.ids,

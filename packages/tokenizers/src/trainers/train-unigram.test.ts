@@ -138,6 +138,25 @@ describe('trainUnigram', () => {
     expect(trained.encode('aa').tokens).toEqual(['a', 'a']);
   });
 
+  it('writes scores that Hugging Face’s library reads exactly: of cuts that score the same it then takes the same one', async () => {
+    const words = (
+      'aabaaababbaabbb babbaaabbbabbabaaaabaabbabaabbaaabaaaaab aaababaab aab abaaababbabaaaababbbbaaa ' +
+      'bbabbbaaabba bbbabbbaaaabaabbbaabaaa baaabbbabbabaa bbbaabaaaaaabaabbabaa abaaabbbabbbaabbaabba ' +
+      'abbaababaababbbabaaabbbaaa ababbaaaaabbbbbbbabbbbababbbabaababaaaa ' +
+      'abaabbaaabbaabbbabaaabaaaaabababbabaabb aabbababbababababaaaaaaa aa ab bbababba ' +
+      'bbabbbabbaaabbbaabaabbba baababbabbbbaababbbbaaaaaaaaba abbabababaa aaaaabbb baaaaabbbbaa ' +
+      'babbabaaaabaaabaa abbabbbbab baabbabbbbbabbabbabababbbbbaabbb ' +
+      'baaaaaaaabaaababbaaababbabbbabbbbbbabb abaaabaaa'
+    ).split(' ');
+    const options = { vocabSize: 20, maxPieceLength: 2, normalizer: null, preTokenizer: null };
+    const trained = await trainUnigram(words, options);
+    const expected = 'bb ba bb ba aa ab a ab bb aa ba aa'.split(' ');
+    expect(trained.encode('bbbabbbaaaabaabbbaabaaa').tokens).toEqual(expected);
+    // serde_json reads a number exactly if its digits are a whole number below 2^53.
+    const { vocab } = trained.toJSON().model as { vocab: [string, number][] };
+    for (const [, score] of vocab) expect(Number(String(score).replace(/[-.]/g, ''))).toBeLessThan(2 ** 53);
+  });
+
   it('makes a ready tokenizer', async () => {
     const trained = await trainUnigram(texts, { vocabSize: 60 });
     expect(trained.decode(trained.encodeIds('the bat sat'))).toBe('the bat sat');

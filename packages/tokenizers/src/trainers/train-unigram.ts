@@ -5,7 +5,16 @@ import { metaspace } from '../pre-tokenizers/metaspace';
 import type { Tokenizer } from '../tokenizer';
 import { countWords } from './count-words';
 import type { Pieces } from './lattice';
-import { Pace, type Texts, type TrainOptions, checkTexts, checkOptions, checkWhole, contentsOf } from './options';
+import {
+  Pace,
+  type Texts,
+  type TrainOptions,
+  checkTexts,
+  checkOptions,
+  checkWhole,
+  contentsOf,
+  wrong,
+} from './options';
 import { type Seeds, seedPieces } from './seed-pieces';
 import { trained } from './trained';
 import { type Sentences, improve, prune } from './unigram-steps';
@@ -32,6 +41,11 @@ export interface TrainUnigramOptions extends TrainOptions {
 
 /** Characters that must be pieces and are none get the least score and this much more, one after the other. */
 const penaltyStep = 0.0001;
+/**
+ * Digits of a score. Hugging Face's library reads longer numbers of a tokenizer.json with an error in the last bit, and
+ * between cuts that score the same it would then choose others than the tokenizer that was saved.
+ */
+const savedDigits = 15;
 
 /**
  * Trains a Unigram tokenizer: from many substrings of the words down to `vocabSize`, by rounds of
@@ -58,11 +72,8 @@ export async function trainUnigram(texts: Texts, options: TrainUnigramOptions): 
   checkWhole('maxPieceLength', maxPieceLength, 1, 1000);
   checkWhole('nSubIterations', nSubIterations, 1, 1000);
   checkWhole('seedSize', seedSize, 1, 2 ** 24);
-  if (!(shrinkingFactor > 0 && shrinkingFactor < 1))
-    throw new TokenizerError(
-      'invalid_argument',
-      `[train] shrinkingFactor: expected a number between 0 and 1, got ${shrinkingFactor}`,
-    );
+  if (typeof shrinkingFactor !== 'number' || !(shrinkingFactor > 0 && shrinkingFactor < 1))
+    throw wrong('shrinkingFactor', 'a number between 0 and 1', shrinkingFactor);
   const unkToken = options.unkToken === undefined ? '<unk>' : options.unkToken;
   checkTexts('unkToken', [unkToken ?? '']);
   checkTexts('initialAlphabet', options.initialAlphabet ?? []);
@@ -107,7 +118,10 @@ export async function trainUnigram(texts: Texts, options: TrainUnigramOptions): 
   const chosen = choose(spelled, required, vocabSize - reserved.length);
   pace.report('pruning', reserved.length + chosen.length, vocabSize);
   const model = new Unigram({
-    pieces: [...reserved.map((token): [string, number] => [token, 0]), ...chosen],
+    pieces: [
+      ...reserved.map((token): [string, number] => [token, 0]),
+      ...chosen.map(([piece, score]): [string, number] => [piece, Number(score.toPrecision(savedDigits))]),
+    ],
     unkId: unkToken === null ? null : reserved.indexOf(unkToken),
   });
   return trained(model, filled);

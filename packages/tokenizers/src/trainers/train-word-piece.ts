@@ -3,7 +3,7 @@ import { WordPiece } from '../models/word-piece';
 import { bertNormalizer } from '../normalizers/bert';
 import { createPreTokenizer } from '../pre-tokenizers/create';
 import type { Tokenizer } from '../tokenizer';
-import { type Texts, checkOptions, checkTexts } from './options';
+import { type Texts, checkOptions, checkTexts, checkWhole } from './options';
 import { trained } from './trained';
 import { type TrainMergesOptions, trainMerges } from './train-bpe';
 
@@ -48,6 +48,7 @@ export async function trainWordPiece(texts: Texts, options: TrainWordPieceOption
   };
   const { unkToken = '[UNK]', maxInputCharsPerWord } = options;
   checkTexts('unkToken', [unkToken]);
+  if (maxInputCharsPerWord !== undefined) checkWhole('maxInputCharsPerWord', maxInputCharsPerWord, 0, 2 ** 31);
   const merger = await trainMerges(texts, filled);
   const model = new WordPiece({
     vocab: merger.ids,

@@ -1,3 +1,4 @@
+import { shown } from '../config';
 import { TokenizerError } from '../errors';
 import { Utf8Chunks } from '../fast/chunks';
 import { scannerOf } from '../fast/create';
@@ -7,12 +8,11 @@ import { AlignedText } from '../text/aligned-text';
 import { findLoneSurrogate } from '../text/unicode';
 import type { CountTable } from './count-table';
 import type { CountPipeline, Texts } from './options';
+import { endsWordsAtSeams, seam } from './seams';
 import type { WordCounts } from './word-counts';
 
 /** Texts are taken together until they have so many units; within a longer one, counting rests that often. */
 const batchUnits = 1 << 21;
-/** Where a text that is too long to be cut into words at once is cut: no pre-tokenizer in use joins these. */
-const seam = /[A-Za-z](?= [A-Za-z])/g;
 
 /** Texts until the signal, which does not wait for a text that is on its way. */
 async function* until(texts: AsyncIterable<string>, signal: AbortSignal): AsyncGenerator<string, void, undefined> {
@@ -47,7 +47,7 @@ export async function* batchesOf(texts: Texts, signal?: AbortSignal): AsyncGener
   let units = 0;
   for await (const text of signal !== undefined && Symbol.asyncIterator in texts ? until(texts, signal) : texts) {
     if (typeof text !== 'string')
-      throw new TokenizerError('invalid_argument', `[train] expected texts, got ${typeof text}`);
+      throw new TokenizerError('invalid_argument', `[train] expected texts, got ${shown(text)}`);
     batch.push(text);
     units += text.length;
     if (units < batchUnits) continue;
@@ -68,6 +68,8 @@ export class WordReader {
   private readonly scan: Scanner | null;
   /** Words depend on where they stood before normalisation. */
   private readonly placed: boolean;
+  /** A long text may be cut into words part by part. */
+  private readonly inParts: boolean;
   private readonly chunks = new Utf8Chunks();
   private readonly encoder = new TextEncoder();
   private scratch = new Uint8Array(1 << 10);
@@ -82,7 +84,9 @@ export class WordReader {
   ) {
     const { normalizer, preTokenizer } = pipeline;
     this.scan = preTokenizer ? scannerOf(preTokenizer) : null;
-    this.placed = normalizer != null && looksAtPlaces(preTokenizer?.toJSON());
+    const json = preTokenizer?.toJSON();
+    this.placed = normalizer != null && looksAtPlaces(json);
+    this.inParts = !this.placed && endsWordsAtSeams(json);
   }
 
   /**
@@ -116,11 +120,12 @@ export class WordReader {
     else if (!preTokenizer) this.count(made.text);
     // As where texts are encoded, a text begins where the first character that is left does.
     else
-      for (const part of this.placed ? [made.slice(0, made.length)] : parts(made)) {
-        for (const word of preTokenizer.split(part)) this.count(word.text);
-        this.sinceRest += part.length;
-        if (this.sinceRest >= batchUnits) this.pause();
-      }
+      for (const part of this.inParts ? parts(made) : [made.slice(0, made.length)])
+        for (const word of preTokenizer.split(part)) {
+          this.count(word.text);
+          this.sinceRest += word.length;
+          if (this.sinceRest >= batchUnits) this.pause();
+        }
   }
 
   private readBytes(text: string, scan: Scanner): void {
