@@ -26,6 +26,22 @@ describe('DecodeStream', () => {
     }
   });
 
+  it('refuses what is no id, or no list of them', () => {
+    const tokenizer = Tokenizer.fromJSON({ model: words });
+    const stream = tokenizer.decodeStream();
+    for (const id of ['1', 'length', null, 1n, [1]] as never[]) {
+      expect(() => tokenizer.decode([1, id])).toThrow(/expected ids from 0 to 3 .*got .* at place 1$/);
+      expect(() => stream.push([id])).toThrow(/expected ids from 0 to 3/);
+      expect(tokenizer.idToToken(id)).toBeUndefined();
+    }
+    for (const ids of [undefined, null, 1n, {}]) {
+      expect(() => tokenizer.decode(ids as never)).toThrow(/\[decode\] ids: expected a list of ids, got/);
+      expect(() => stream.push(ids as never)).toThrow(/\[decode\] ids: expected a list of ids, got/);
+    }
+    expect(() => tokenizer.decode([1], null as never)).toThrow(/options: expected an object, got null/);
+    expect(() => tokenizer.decodeStream(null as never)).toThrow(/options: expected an object, got null/);
+  });
+
   it('is as before where one of several ids is refused', () => {
     const stream = Tokenizer.fromJSON({ model: words }).decodeStream();
     expect(stream.push(1)).toBe('a');

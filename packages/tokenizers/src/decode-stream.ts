@@ -1,4 +1,5 @@
 import type { Decoder, TokenStream } from './decoders/decoder';
+import { checkIds } from './encode/arguments';
 
 /** Settings of decoding. */
 export interface DecodeOptions {
@@ -41,6 +42,7 @@ export class DecodeStream {
    * @throws TokenizerError as `decode` for an id outside the vocabulary: the stream then is as if none of them had come.
    */
   push(ids: number | Iterable<number>): string {
+    if (typeof ids !== 'number') checkIds(ids);
     const tokens = typeof ids === 'number' ? [this.tokenOf(ids)] : Array.from(ids, this.tokenOf);
     let text = '';
     for (const token of tokens) if (token !== null) text += this.stream.push(token).join('');

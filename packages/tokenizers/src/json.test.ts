@@ -40,6 +40,14 @@ describe('tokenizer.json', () => {
     expect((next.toJSON().model as { vocab: unknown }).vocab).toEqual({ '?': 0, a: 1 });
   });
 
+  it('refuses ids that the file could not say', () => {
+    const model = { type: 'Unigram', vocab: [['<unk>', 0], ['a', -1]], unk_id: 0 };
+    const { parts } = Tokenizer.fromJSON({ model });
+    const saved = (id: number) => () => new Tokenizer({ ...parts, addedTokens: [{ id, content: '<s>' }] }).toJSON();
+    expect(saved(2)).not.toThrow();
+    expect(saved(5)).toThrow(/\[toJSON\].*got 5 for '<s>'/);
+  });
+
   it('names the place of what is malformed', () => {
     const read = (more: object) => () => Tokenizer.fromJSON({ model: word, ...more });
     for (const [run, message] of [

@@ -1,9 +1,11 @@
 import { Reader, isRecord } from './config';
 import { createDecoder } from './decoders/create';
 import { type AddedToken, addedTokenToJson, assignedId, readAddedTokens } from './encode/added-tokens';
+import { TokenizerError } from './errors';
 import { paddingToJson, readPadding } from './encode/padding';
 import { readTruncation, truncationToJson } from './encode/truncation';
 import { createModel } from './models/create';
+import type { Model } from './models/model';
 import { createNormalizer } from './normalizers/create';
 import { createPostProcessor } from './post-processors/create';
 import { createPreTokenizer } from './pre-tokenizers/create';
@@ -32,21 +34,31 @@ export function readTokenizer(json: unknown): TokenizerParts {
 /**
  * Hugging Face's library gives an added token that the model lacks the next free id, whatever the file says. Where that
  * is another one, the vocabulary of the model takes the tokens in.
+ *
+ * @throws TokenizerError `unsupported` where the model's vocabulary is a list, which has no room for ids of one's own.
  */
-function keepIds(model: Record<string, unknown>, added: readonly AddedToken[]): Record<string, unknown> {
-  const { vocab } = model;
-  if (!isRecord(vocab)) return model;
-  const size = Object.keys(vocab).length;
+function keepIds(model: Model, added: readonly AddedToken[]): Record<string, unknown> {
+  const json = model.toJSON();
+  const { vocab, size = vocab.size } = model;
   let largest = -1;
-  const kept = added.every(({ id, content }) => {
-    const own = Object.hasOwn(vocab, content) ? Number(vocab[content]) : undefined;
-    const given = assignedId(own, size, largest);
+  const changed = added.find(({ id, content }) => {
+    const given = assignedId(vocab.get(content), size, largest);
     largest = Math.max(largest, given);
-    return given === id;
+    return given !== id;
   });
-  if (kept) return model;
-  const ids = new Map<string, unknown>([...Object.entries(vocab), ...added.map((t) => [t.content, t.id] as const)]);
-  return { ...model, vocab: Object.fromEntries([...ids].sort((a, b) => Number(a[1]) - Number(b[1]))) };
+  if (changed === undefined) return json;
+  if (!isRecord(json.vocab)) {
+    throw new TokenizerError(
+      'unsupported',
+      `[toJSON] expected added tokens with the ids behind the model's ${size}, one after another, got ${changed.id} for ` +
+        `'${changed.content}'; Hugging Face's library would give it another, and a vocabulary of type ${String(json.type)} can't say it`,
+    );
+  }
+  const ids = new Map<string, unknown>([
+    ...Object.entries(json.vocab),
+    ...added.map((t) => [t.content, t.id] as const),
+  ]);
+  return { ...json, vocab: Object.fromEntries([...ids].sort((a, b) => Number(a[1]) - Number(b[1]))) };
 }
 
 /** The content of a tokenizer.json that describes these parts. */
@@ -61,6 +73,6 @@ export function tokenizerToJson(parts: TokenizerParts): Record<string, unknown> 
     pre_tokenizer: parts.preTokenizer?.toJSON() ?? null,
     post_processor: parts.postProcessor?.toJSON() ?? null,
     decoder: parts.decoder?.toJSON() ?? null,
-    model: keepIds(parts.model.toJSON(), added),
+    model: keepIds(parts.model, added),
   };
 }

@@ -1,6 +1,7 @@
-import { maxId } from './config';
+import { maxId, shown } from './config';
 import { DecodeStream, type DecodeOptions } from './decode-stream';
 import { AddedTokens, type AddedToken, type AllowedSpecial } from './encode/added-tokens';
+import { checkIds, checkInput, checkSpecial, ofBatch } from './encode/arguments';
 import { Encoding } from './encode/encoding';
 import { padRows } from './encode/padding';
 import { type QuickPart, quickParts } from './encode/quick-parts';
@@ -12,6 +13,7 @@ import type { ByteBpe } from './fast/byte-bpe';
 import { fastEncoder } from './fast/create';
 import { IdList } from './fast/id-list';
 import { readTokenizer, tokenizerToJson } from './json';
+import { checkObject, wrongArgument } from './load/arguments';
 import type { EncodeBatchOptions, EncodeIdsOptions, EncodeOptions, TextInput, TokenizerParts } from './options';
 import { finish, idsAround } from './post-processors/post-processor';
 import { looksAtPlaces } from './pre-tokenizers/places';
@@ -77,6 +79,8 @@ export class Tokenizer {
 
   /** The token of an id, one that is sought in normalised text as it is written there; or undefined. */
   idToToken(id: number): string | undefined {
+    // A model's table would have a string for the name of a property.
+    if (typeof id !== 'number') return undefined;
     return this.added.textOf(id) ?? this.parts.model.token(id);
   }
 
@@ -89,9 +93,12 @@ export class Tokenizer {
    * Ids (N,) of one text as a plain list; `encode(text).ids` gives the same in a typed array. Truncation and padding of
    * the tokenizer are not applied.
    *
-   * @throws TokenizerError `invalid_text` for a lone surrogate or a disallowed token, `token_not_found` where the model needs an unknown token and has none.
+   * @throws TokenizerError `invalid_text` for a lone surrogate or a disallowed token, `token_not_found` where the model
+   *   needs an unknown token and has none, `invalid_argument` for what is of another type.
    */
   encodeIds(text: string, options: EncodeIdsOptions = {}): number[] {
+    if (typeof text !== 'string') throw wrongArgument('encode', 'text', 'a text', text);
+    checkObject('encode', 'options', 'an object', options);
     return this.listIds(text, options).toList();
   }
 
@@ -113,9 +120,14 @@ export class Tokenizer {
 
   private readonly surroundings = new Map<boolean, readonly (readonly number[])[]>();
 
-  /** @internal @throws TokenizerError `invalid_text` for a special token that the options refuse. */
+  /**
+   * @internal
+   * @throws TokenizerError `invalid_text` for a special token that the options refuse, `invalid_argument` for such options.
+   */
   checkAllowed(text: TextInput, options: EncodeIdsOptions): void {
     const { allowedSpecial = 'all', disallowedSpecial = 'none' } = options;
+    checkSpecial('allowedSpecial', allowedSpecial, true);
+    checkSpecial('disallowedSpecial', disallowedSpecial, false);
     if (disallowedSpecial === 'none') return;
     for (const piece of typeof text === 'string' ? [text] : text) {
       const found = this.added.findDisallowed(piece, allowedSpecial, disallowedSpecial);
@@ -192,6 +204,7 @@ export class Tokenizer {
    * @throws TokenizerError as `encodeIds`; `invalid_argument` where truncation has no room.
    */
   encode(text: TextInput, options: EncodeOptions = {}): Encoding {
+    checkObject('encode', 'options', 'an object', options);
     const { truncation = this.parts.truncation ?? null, padding = this.parts.padding ?? null, pair } = options;
     const isPlain = typeof text === 'string' && pair === undefined && truncation === null && padding === null;
     // What is made later must be of the same cuts.
@@ -206,22 +219,32 @@ export class Tokenizer {
    * Encodes texts and pads them to one length if the tokenizer or the options say so.
    *
    * @param options.pairs Second texts, one for each.
+   * @throws TokenizerError as `encode`, naming the text.
    */
   encodeBatch(texts: readonly TextInput[], options: EncodeBatchOptions = {}): Encoding[] {
+    checkObject('encodeBatch', 'options', 'an object', options);
     const { padding = this.parts.padding ?? null, pairs, ...rest } = options;
+    if (!Array.isArray(texts)) throw wrongArgument('encodeBatch', 'texts', 'a list of texts', texts);
+    if (pairs !== undefined && !Array.isArray(pairs))
+      throw wrongArgument('encodeBatch', 'pairs', 'a list of texts', pairs);
     if (pairs !== undefined && pairs.length !== texts.length) {
       throw new TokenizerError(
         'invalid_argument',
         `[encodeBatch] expected ${texts.length} second texts, got ${pairs.length}`,
       );
     }
-    const of = (i: number): EncodeOptions => {
-      const pair = pairs?.[i];
-      return pair === undefined ? { ...rest, padding: null } : { ...rest, padding: null, pair };
-    };
-    if (padding === null) return texts.map((text, i) => this.encode(text, of(i)));
+    const each = <T>(make: (text: TextInput, options: EncodeOptions) => T): T[] =>
+      Array.from(texts as readonly TextInput[], (text, i) => {
+        const pair = pairs?.[i];
+        try {
+          return make(text, pair === undefined ? { ...rest, padding: null } : { ...rest, padding: null, pair });
+        } catch (error) {
+          throw ofBatch(error, i, texts.length);
+        }
+      });
+    if (padding === null) return each((text, own) => this.encode(text, own));
     return padRows(
-      texts.map((text, i) => this.rows(text, of(i))),
+      each((text, own) => this.rows(text, own)),
       padding,
     ).map(Encoding.of);
   }
@@ -234,6 +257,7 @@ export class Tokenizer {
       truncation = this.parts.truncation ?? null,
     } = options;
     const given = pair === undefined ? [text] : [text, pair];
+    given.forEach((one, i) => checkInput(i === 0 ? 'text' : 'pair', one));
     // Where the second text is the one to cut, the first keeps its length: if it is too long, the error tells it.
     const limit = (i: number) => (i === 0 && truncation?.strategy === 'only_second' ? null : truncation);
     for (const one of given) this.checkAllowed(one, options);
@@ -248,12 +272,12 @@ export class Tokenizer {
   }
 
   /** Tokens of ids as they go into the decoder, special ones left out if asked. */
-  private tokenOf(id: number, skipSpecialTokens: boolean): string | null {
-    const token = this.added.textOf(id) ?? this.parts.model.token(id);
+  private tokenOf(id: number, skipSpecialTokens: boolean, place?: number): string | null {
+    const token = this.idToToken(id);
     if (token === undefined) {
       throw new TokenizerError(
         'invalid_argument',
-        `[decode] expected ids from 0 to ${this.vocabSize - 1} of this tokenizer, got ${id}`,
+        `[decode] expected ids from 0 to ${this.vocabSize - 1} of this tokenizer, got ${shown(id)}${place === undefined ? '' : ` at place ${place}`}`,
       );
     }
     return skipSpecialTokens && this.added.byContent.get(token)?.special ? null : token;
@@ -266,10 +290,13 @@ export class Tokenizer {
    * @throws TokenizerError `invalid_argument` for an id outside the vocabulary.
    */
   decode(ids: Iterable<number>, options: DecodeOptions = {}): string {
+    checkIds(ids);
+    checkObject('decode', 'options', 'an object', options);
     const { skipSpecialTokens = true } = options;
     const tokens: string[] = [];
+    let place = 0;
     for (const id of ids) {
-      const token = this.tokenOf(id, skipSpecialTokens);
+      const token = this.tokenOf(id, skipSpecialTokens, place++);
       if (token !== null) tokens.push(token);
     }
     return this.parts.decoder ? this.parts.decoder.decode(tokens).join('') : tokens.join(' ');
@@ -277,6 +304,7 @@ export class Tokenizer {
 
   /** Decodes ids as they come; never gives half a character, and together exactly what `decode` gives. */
   decodeStream(options: DecodeOptions = {}): DecodeStream {
+    checkObject('decode', 'options', 'an object', options);
     const { skipSpecialTokens = true } = options;
     return new DecodeStream((id) => this.tokenOf(id, skipSpecialTokens), this.parts.decoder ?? null);
   }

@@ -97,7 +97,31 @@ describe('createDecoder', () => {
     }
   });
 
+  // As Hugging Face tokenizers 0.23.3.
+  it('replaces nothing in an empty token', () => {
+    const dash = (pattern: unknown) => ({ type: 'Replace', pattern, content: '-' });
+    const text = (config: unknown, tokens: string[]) => createDecoder(config).decode(tokens).join('');
+    expect(text(dash({ Regex: '^$' }), ['', 'a', ''])).toBe('a');
+    expect(text(dash({ Regex: '$' }), ['', 'a', ''])).toBe('a-');
+    expect(text(dash({ String: '' }), ['', 'a', ''])).toBe('-a-');
+    const strip = { type: 'Strip', content: ' ', start: 1, stop: 0 };
+    expect(text({ type: 'Sequence', decoders: [strip, dash({ Regex: '^' })] }, [' ', 'a'])).toBe('-a');
+    expect(text({ type: 'Sequence', decoders: [{ type: 'Fuse' }, dash({ Regex: '$' })] }, [''])).toBe('');
+  });
+
+  it('writes the settings of ByteLevel that it read, and no others', () => {
+    const all = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true };
+    expect(createDecoder({ type: 'ByteLevel', add_prefix_space: false, extra: 1 }).toJSON()).toEqual(all);
+    expect(() => createDecoder({ type: 'ByteLevel', use_regex: 'yes' })).toThrow(
+      /decoder\.use_regex: expected true or/,
+    );
+  });
+
   it('names the component that is unknown or malformed', () => {
+    for (const replacement of ['', '▁▁'])
+      expect(() => createDecoder({ type: 'Metaspace', replacement })).toThrow(
+        /decoder\.replacement: expected one character/,
+      );
     expect(() => createDecoder({ type: 'Sequence', decoders: [{ type: 'Fuse' }, { type: 'X' }] })).toThrow(
       /decoder\.decoders\[1\]\.type: expected one of/,
     );

@@ -114,6 +114,8 @@ function replace(c: Reader): Decoder {
   const { pattern, toJSON } = readPattern(c.get('pattern'), c.at('pattern'));
   const content = c.string('content');
   const change = (token: string) => {
+    // As in Hugging Face's library, nothing is sought in an empty token, even what would match there.
+    if (token === '') return token;
     const matches = pattern.matches(token);
     checkGrowth(c.place, replacedUnits(token.length, matches, content), mostUnits(token.length));
     let text = '';
@@ -208,8 +210,14 @@ function sequence(given: readonly Decoder[], place: string): Decoder {
   };
 }
 
+function character(c: Reader, key: string, fallback: string): string {
+  const value = c.string(key, fallback);
+  if (value === '' || unitsAt(value, 0) !== value.length) throw malformed(c.at(key), 'one character', value);
+  return value;
+}
+
 function metaspace(c: Reader): Decoder {
-  const replacement = c.string('replacement', '▁');
+  const replacement = character(c, 'replacement', '▁');
   const scheme = c.oneOf(
     'prepend_scheme',
     ['always', 'first', 'never'],
@@ -222,18 +230,19 @@ function metaspace(c: Reader): Decoder {
 const readers: Readonly<Record<string, (config: Reader) => Decoder>> = {
   BPEDecoder: (c) => bpe(c.string('suffix', '</w>')),
   ByteFallback: byteFallbackDecoder,
-  ByteLevel: (c) => byteLevelDecoder({ ...c.raw }),
+  ByteLevel: (c) =>
+    byteLevelDecoder({
+      type: 'ByteLevel',
+      add_prefix_space: c.boolean('add_prefix_space', true),
+      trim_offsets: c.boolean('trim_offsets', true),
+      use_regex: c.boolean('use_regex', true),
+    }),
   CTC: (c) => ctc(c.string('pad_token', '<pad>'), c.string('word_delimiter_token', '|'), c.boolean('cleanup', true)),
   Fuse: fuse,
   Metaspace: metaspace,
   Replace: replace,
   Sequence: (c) => sequence(c.components('decoders', read), c.place),
-  Strip: (c) => {
-    const content = c.string('content', ' ');
-    if (content === '' || unitsAt(content, 0) !== content.length)
-      throw malformed(c.at('content'), 'one character', content);
-    return strip(content, c.integer('start', 0), c.integer('stop', 0));
-  },
+  Strip: (c) => strip(character(c, 'content', ' '), c.integer('start', 0), c.integer('stop', 0)),
   WordPiece: (c) => wordPiece(c.string('prefix', '##'), c.boolean('cleanup', true)),
 };
 

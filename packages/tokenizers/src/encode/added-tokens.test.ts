@@ -36,6 +36,14 @@ describe('AddedTokens', () => {
     expect(split([{ content: '<m>', rstrip: true }], 'a <m>\n\t<m>')).toEqual(['a ', ['<m>\n\t'], ['<m>']]);
   });
 
+  // A loop that goes through the space again for each token would take minutes.
+  it('goes once through space that very many tokens take', () => {
+    const added = new AddedTokens([{ id: 0, content: ' ', rstrip: true }], null);
+    const found = added.stretches(' '.repeat(200_000), 'all');
+    expect(found.length).toBe(200_000);
+    expect(found.every(({ from, to }, i) => from === i && to === 200_000)).toBe(true);
+  }, 5000);
+
   it('lets a token begin in the space that the one before it took, as the reference does', () => {
     const tokens = [{ content: '<m>', rstrip: true }, { content: ' ' }, { content: '\n', lstrip: true }];
     expect(split(tokens, '<m>  a')).toEqual([['<m>  '], [' '], [' '], 'a']);

@@ -102,6 +102,7 @@ class Finder {
   find(text: string, accept: (token: AddedToken) => boolean, fits: Fits | null = null): Stretch[] {
     const out: Stretch[] = [];
     let done = 0;
+    let spaceEnd = 0;
     if (this.starts !== null) {
       for (let at = this.next(text, 0); at >= 0; ) {
         let best = -1;
@@ -129,7 +130,12 @@ class Finder {
           while (from > done && isSpace(text[from - 1] as string)) from--;
           from = Math.max(from, done);
         }
-        if (token.rstrip) while (to < text.length && isSpace(text[to] as string)) to++;
+        if (token.rstrip) {
+          // Tokens that are space themselves may all begin in the same space: it is gone through once.
+          to = Math.max(to, spaceEnd);
+          while (to < text.length && isSpace(text[to] as string)) to++;
+          spaceEnd = to;
+        }
         if (to <= from) continue;
         if (from > done) out.push({ from: done, to: from, token: null });
         out.push({ from, to, token });

@@ -33,6 +33,14 @@ describe('padRows', () => {
     expect(() => padRows([text(1)], { padId: 2 ** 31 })).toThrow(/padId: expected a whole number from 0 to 16777215/);
     expect(() => padRows([text(1)], { padId: -1 })).toThrow(/padId/);
     expect(() => padRows([text(1)], { padToMultipleOf: Number.NaN })).toThrow(/padToMultipleOf/);
+    expect(() => padRows([text(1)], { padTypeId: -1 })).toThrow(/padTypeId: expected a whole number/);
+  });
+
+  it('refuses settings of another type', () => {
+    const odd = (options: unknown) => () => padRows([text(1)], options as object);
+    expect(odd(true)).toThrow(/\[padding\] padding: expected an object or null, got true/);
+    expect(odd({ padToken: 5 })).toThrow(/padToken: expected a token, got 5/);
+    expect(odd({ direction: 'Left' })).toThrow(/direction: expected 'left' or 'right', got "Left"/);
   });
 });
 
@@ -55,6 +63,7 @@ describe('padding of a tokenizer.json', () => {
   it('names what is malformed', () => {
     expect(() => readPadding({ strategy: { Fixed: 'x' } })).toThrow(/padding\.strategy\.Fixed/);
     expect(() => readPadding({ strategy: 'Shortest' })).toThrow(/padding\.strategy/);
-    expect(() => readPadding({ pad_to_multiple_of: '8' })).toThrow(/padding\.pad_to_multiple_of/);
+    for (const multiple of ['8', -1, 1.5])
+      expect(() => readPadding({ pad_to_multiple_of: multiple })).toThrow(/padding\.pad_to_multiple_of/);
   });
 });

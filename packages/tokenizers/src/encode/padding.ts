@@ -1,5 +1,6 @@
-import { Reader, malformed, maxId } from '../config';
+import { Reader, maxId } from '../config';
 import { TokenizerError } from '../errors';
+import { checkObject, wrongArgument } from '../load/arguments';
 import { type Row, type Rows, addedRow } from './rows';
 
 /** Padding takes memory whatever the text: this much may be asked for, no more. */
@@ -21,8 +22,13 @@ export interface PaddingOptions {
   readonly padToMultipleOf?: number | null;
 }
 
-/** Pads all windows of a batch. Windows that are longer stay as they are. */
+/**
+ * Pads all windows of a batch. Windows that are longer stay as they are.
+ *
+ * @throws TokenizerError `invalid_argument` for settings of another type or out of range.
+ */
 export function padRows(batch: readonly Rows[], options: PaddingOptions): Rows[] {
+  checkObject('padding', 'padding', 'an object or null', options);
   const {
     padId = 0,
     padToken = '[PAD]',
@@ -33,6 +39,7 @@ export function padRows(batch: readonly Rows[], options: PaddingOptions): Rows[]
   } = options;
   for (const [name, value, largest] of [
     ['padId', padId, maxId],
+    ['padTypeId', padTypeId, maxId],
     ['length', length ?? 0, most],
     ['padToMultipleOf', multiple ?? 1, most],
   ] as const) {
@@ -43,6 +50,9 @@ export function padRows(batch: readonly Rows[], options: PaddingOptions): Rows[]
       );
     }
   }
+  if (typeof padToken !== 'string') throw wrongArgument('padding', 'padToken', 'a token', padToken);
+  if (direction !== 'left' && direction !== 'right')
+    throw wrongArgument('padding', 'direction', "'left' or 'right'", direction);
   let target = length ?? batch.reduce((longest, { rows }) => Math.max(longest, rows.length), 0);
   if (multiple && target % multiple > 0) target += multiple - (target % multiple);
   const pad = (rows: readonly Row[], sequence: number | null): readonly Row[] => {
@@ -64,16 +74,14 @@ export function readPadding(value: unknown): PaddingOptions | null {
   const strategy = c.get('strategy') ?? 'BatchLongest';
   let length: number | null = null;
   if (strategy !== 'BatchLongest') length = Reader.of(strategy, c.at('strategy')).integer('Fixed');
-  const multiple = c.get('pad_to_multiple_of') ?? null;
-  if (multiple !== null && typeof multiple !== 'number')
-    throw malformed(c.at('pad_to_multiple_of'), 'a number or null', multiple);
+  const isRounded = (c.get('pad_to_multiple_of') ?? null) !== null;
   return {
     padId: c.integer('pad_id', 0),
     padToken: c.string('pad_token', '[PAD]'),
     padTypeId: c.integer('pad_type_id', 0),
     direction: c.oneOf('direction', ['Right', 'Left'], 'Right') === 'Left' ? 'left' : 'right',
     length,
-    padToMultipleOf: multiple,
+    padToMultipleOf: isRounded ? c.integer('pad_to_multiple_of') : null,
   };
 }
 

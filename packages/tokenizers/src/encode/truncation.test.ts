@@ -54,6 +54,13 @@ describe('truncateRows', () => {
     expect(lengths(2, 2, 7)).toEqual([2, 2]);
   });
 
+  it('refuses a strategy or direction that there is not', () => {
+    const odd = (options: object) => () => cut(5, { maxLength: 2, ...options } as TruncationOptions);
+    expect(odd({ strategy: 'LongestFirst' })).toThrow(/strategy: expected one of longest_first, .*got "LongestFirst"/);
+    expect(odd({ strategy: 'toString' })).toThrow(/strategy: expected one of/);
+    expect(odd({ direction: 'Left' })).toThrow(/direction: expected 'left' or 'right', got "Left"/);
+  });
+
   it('refuses what leaves no room', () => {
     expect(() => cut(5, { maxLength: 2, stride: 2 })).toThrow(/stride below the 2 tokens/);
     expect(() => cut(5, { maxLength: 2 }, 3)).toThrow(/room for the 3 special tokens/);

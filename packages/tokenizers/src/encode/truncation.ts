@@ -1,5 +1,6 @@
-import { Reader, malformed } from '../config';
+import { Reader } from '../config';
 import { TokenizerError } from '../errors';
+import { wrongArgument } from '../load/arguments';
 import type { Row, Rows } from './rows';
 
 /** Which text gives way when there are two, and from which end. */
@@ -16,6 +17,9 @@ export interface TruncationOptions {
   /** The end that is cut off; default `right`. */
   readonly direction?: 'left' | 'right';
 }
+
+/** The names of a tokenizer.json. */
+const strategies = { longest_first: 'LongestFirst', only_first: 'OnlyFirst', only_second: 'OnlySecond' } as const;
 
 const refused = (message: string) => new TokenizerError('invalid_argument', `[truncation] ${message}`);
 
@@ -71,6 +75,11 @@ export function truncateRows(texts: readonly (readonly Row[])[], options: Trunca
       `expected a length and a stride that are whole numbers of at least 0, got ${maxLength} and ${options.stride}`,
     );
   }
+  if (!Object.hasOwn(strategies, strategy))
+    throw wrongArgument('truncation', 'strategy', `one of ${Object.keys(strategies).join(', ')}`, strategy);
+  const { direction = 'right' } = options;
+  if (direction !== 'left' && direction !== 'right')
+    throw wrongArgument('truncation', 'direction', "'left' or 'right'", direction);
   if (maxLength > 0 && maxLength < added)
     throw refused(`expected room for the ${added} special tokens, got a length of ${maxLength}`);
   const most = maxLength === 0 ? 0 : maxLength - added;
@@ -106,21 +115,18 @@ function longestFirst(first: number, second: number, most: number): [number, num
 export function readTruncation(value: unknown): TruncationOptions | null {
   if (value == null) return null;
   const c = Reader.of(value, 'truncation');
-  const strategies = { LongestFirst: 'longest_first', OnlyFirst: 'only_first', OnlySecond: 'only_second' } as const;
-  const strategy = c.string('strategy', 'LongestFirst');
-  if (!Object.hasOwn(strategies, strategy))
-    throw malformed(c.at('strategy'), `one of ${Object.keys(strategies).join(', ')}`, strategy);
+  const name = c.oneOf('strategy', Object.values(strategies), 'LongestFirst');
+  const known = Object.keys(strategies) as TruncationStrategy[];
   return {
     maxLength: c.integer('max_length', 512),
     stride: c.integer('stride', 0),
-    strategy: strategies[strategy as keyof typeof strategies],
+    strategy: known.find((strategy) => strategies[strategy] === name) ?? 'longest_first',
     direction: c.oneOf('direction', ['Right', 'Left'], 'Right') === 'Left' ? 'left' : 'right',
   };
 }
 
 export function truncationToJson(options: TruncationOptions | null): unknown {
   if (options === null) return null;
-  const strategies = { longest_first: 'LongestFirst', only_first: 'OnlyFirst', only_second: 'OnlySecond' } as const;
   return {
     direction: options.direction === 'left' ? 'Left' : 'Right',
     max_length: options.maxLength,

@@ -60,6 +60,19 @@ describe('createNormalizer', () => {
     expect(normalizeText(createNormalizer({ type: 'Nmt' }), 'a\u0001\tb\u200b\ufeffc\u007f\ufffdd')).toBe('a b  c d');
   });
 
+  it('seeks nothing in an empty text', () => {
+    const replaced = (pattern: object) => {
+      const replace = { type: 'Replace', pattern, content: 'b' };
+      const strip = { type: 'Strip', strip_left: true, strip_right: true };
+      const normalizer = createNormalizer({ type: 'Sequence', normalizers: [strip, replace] });
+      return ['', ' ', 'a'].map((text) => normalizeText(normalizer, text));
+    };
+    expect(replaced({ Regex: '$' })).toEqual(['', '', 'ab']);
+    expect(replaced({ Regex: '^$' })).toEqual(['', '', 'a']);
+    expect(replaced({ Regex: 'x*' })).toEqual(['', '', 'bab']);
+    expect(replaced({ String: '' })).toEqual(['', '', 'bab']);
+  });
+
   it('writes bytes in the byte alphabet, several characters for one', () => {
     const made = createNormalizer({ type: 'ByteLevel' }).normalize(AlignedText.of('é x'));
     expect(made.text).toBe('Ã©Ġx');

@@ -80,6 +80,8 @@ const readers: Readonly<Record<string, Read>> = {
     const content = c.string('content');
     return {
       normalize(text) {
+        // As in Hugging Face's library, nothing is sought in an empty text, even what would match there.
+        if (text.length === 0) return text;
         const matches = pattern.matches(text.text);
         checkGrowth(c.place, replacedUnits(text.length, matches, content), mostUnits(text.length));
         return text.replace(matches, content);

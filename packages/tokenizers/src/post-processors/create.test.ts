@@ -189,7 +189,12 @@ describe('sequences of post-processors', () => {
       { Sequence: { id: 'A', type_id: 0 } },
       { SpecialToken: { id: '[SEP]', type_id: 0 } },
     ],
-    pair: [],
+    pair: [
+      { SpecialToken: { id: '[CLS]', type_id: 0 } },
+      { Sequence: { id: 'A', type_id: 0 } },
+      { SpecialToken: { id: '[SEP]', type_id: 0 } },
+      { Sequence: { id: 'B', type_id: 0 } },
+    ],
     special_tokens: {
       '[CLS]': { id: '[CLS]', ids: [0], tokens: ['[CLS]'] },
       '[SEP]': { id: '[SEP]', ids: [1], tokens: ['[SEP]'] },
@@ -208,6 +213,42 @@ describe('sequences of post-processors', () => {
     [[roberta, byteLevel], [a], [0, 0, 0, 0]],
     [[bert, template], [a], [null, 0, 0, 0, 0, null]],
     [[byteLevel, template], [a], [null, 0, 0, null]],
+    [[template, byteLevel], [a], [null, 1, 1, 2]],
+    [
+      [template, byteLevel],
+      [a, b],
+      [null, 0, 0, 2, 3],
+    ],
+    [[template, bert], [a], [null, 0, null, null, null, null, 1, null]],
+    [
+      [template, bert],
+      [a, b],
+      [null, 0, null, null, null, null, null, null, 1, null],
+    ],
+    [[template, roberta], [a], [null, 0, null, null, null, null, null, null, 1, null]],
+    [
+      [template, roberta],
+      [a, b],
+      [null, 0, null, null, null, null, null, null, null, null, null, 1, null],
+    ],
+    [[template, bert, byteLevel], [a], [0, 0, 0, null, null, null, 2, 2]],
+    [
+      [template, bert, byteLevel],
+      [a, b],
+      [0, 0, 0, null, null, null, 2, 2, 3, 3],
+    ],
+    [[template, byteLevel, bert], [a], [null, 0, null, null, null, null, 1, null]],
+    [
+      [template, byteLevel, bert],
+      [a, b],
+      [null, 0, null, null, null, null, null, null, 1, null],
+    ],
+    [[byteLevel, template, byteLevel], [a], [null, 1, 1, 2]],
+    [
+      [byteLevel, template, byteLevel],
+      [a, b],
+      [null, 0, 0, 2, 3],
+    ],
   ])('%#: know of which text all is that a later step had as one', (processors, texts, expected) => {
     const { rows } = finish(createPostProcessor({ type: 'Sequence', processors }), texts, true);
     expect(rows.map(({ sequence }) => sequence)).toEqual(expected);

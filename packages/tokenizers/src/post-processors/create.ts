@@ -15,7 +15,12 @@ function readSpecial(c: Reader, key: string): Special {
 }
 
 /** A text between special tokens: what was around it in an earlier step of a sequence is text now, as in Hugging Face's library. */
-function framed({ rows, overflowing }: Rows, sequence: number, before: readonly Row[], after: readonly Row[]): Rows {
+function framed(
+  { rows, overflowing }: Rows,
+  sequence: number | null,
+  before: readonly Row[],
+  after: readonly Row[],
+): Rows {
   const frame = (window: readonly Row[]) => [
     ...before,
     ...window.map((row) => ({ ...row, sequence, special: false, attended: true })),
@@ -24,13 +29,22 @@ function framed({ rows, overflowing }: Rows, sequence: number, before: readonly 
   return { rows: frame(rows), overflowing: overflowing.map(frame) };
 }
 
+/**
+ * Which text the encoding at a place is. A template before makes more than two: all but the first are the second text
+ * then, and as in Hugging Face's library only the last of them is known to be.
+ */
+function sequenceAt(index: number, count: number): number | null {
+  if (index === 0) return 0;
+  return index === count - 1 ? 1 : null;
+}
+
 /** BERT's `[CLS] A [SEP] B [SEP]`, the second text of type 1. */
 function bert(sep: Special, cls: Special): PostProcessor {
   const row = ([token, id]: Special, typeId: number) => [addedRow(id, token, typeId)];
   return {
     process: (texts, add) =>
       texts.map((rows, i) =>
-        !add ? rows : i === 0 ? framed(rows, 0, row(cls, 0), row(sep, 0)) : framed(rows, 1, [], row(sep, 1)),
+        !add ? rows : framed(rows, sequenceAt(i, texts.length), i === 0 ? row(cls, 0) : [], row(sep, i === 0 ? 0 : 1)),
       ),
     added: (pair) => (pair ? 3 : 2),
     toJSON: () => ({ type: 'BertProcessing', sep: [...sep], cls: [...cls] }),
@@ -47,7 +61,7 @@ function roberta(sep: Special, cls: Special, trim: boolean, addPrefixSpace: bool
         const rows = trim ? mapRows(given, (r, k) => trimRow(r, k, addPrefixSpace)) : given;
         // Without special tokens the windows that overflow keep their types, as in Hugging Face's library.
         if (!add) return { ...rows, rows: rows.rows.map(zero) };
-        return framed(mapRows(rows, zero), i === 0 ? 0 : 1, row(i === 0 ? cls : sep), row(sep));
+        return framed(mapRows(rows, zero), sequenceAt(i, texts.length), row(i === 0 ? cls : sep), row(sep));
       }),
     added: (pair) => (pair ? 4 : 2),
     toJSON: () => ({
@@ -58,6 +72,27 @@ function roberta(sep: Special, cls: Special, trim: boolean, addPrefixSpace: bool
       add_prefix_space: addPrefixSpace,
     }),
   };
+}
+
+/**
+ * What a step before put around a text is text now. Where a template made more encodings than there are texts, each one
+ * counts as a text, and one that comes later and was known as a text before keeps that place from others, as in Hugging
+ * Face's library.
+ */
+function numbered(texts: readonly Rows[]): Rows[] {
+  if (texts.every(({ rows }, i) => rows.every((row) => row.sequence === i))) return [...texts];
+  const last = new Map<number | null, number>();
+  texts.forEach(({ rows }, i) => {
+    for (const { sequence } of rows) last.set(sequence, i);
+  });
+  const isLost = (sequence: number | null, at: number) => (last.get(sequence) ?? at) > at;
+  return texts.map((given, i) => {
+    const sequenceOf = ({ sequence }: Row) => (!isLost(i, i) ? i : isLost(sequence, i) ? null : sequence);
+    return {
+      ...given,
+      rows: given.rows.map((row) => (row.sequence === sequenceOf(row) ? row : { ...row, sequence: sequenceOf(row) })),
+    };
+  });
 }
 
 function byteLevel(c: Reader): PostProcessor {
@@ -71,11 +106,7 @@ function byteLevel(c: Reader): PostProcessor {
   };
   return {
     process: (texts) =>
-      texts.map((given, text) => {
-        const rows = trim ? mapRows(given, (row, i) => trimRow(row, i, addPrefixSpace)) : given;
-        // What a step before put around the text is text now.
-        return { ...rows, rows: rows.rows.map((row) => (row.sequence === text ? row : { ...row, sequence: text })) };
-      }),
+      numbered(trim ? texts.map((rows) => mapRows(rows, (row, i) => trimRow(row, i, addPrefixSpace))) : texts),
     added: () => 0,
     toJSON: () => json,
   };

@@ -182,6 +182,16 @@ describe('createPreTokenizer', () => {
     });
   }
 
+  it('cuts words of any length', () => {
+    const made = createPreTokenizer({ type: 'Whitespace' });
+    const pieces = splitText(made, `${'é1'.repeat(5_000_000)}${'€!'.repeat(5_000_000)} a`);
+    expect(pieces.map(({ start, end }) => [start, end])).toEqual([
+      [0, 10_000_000],
+      [10_000_000, 20_000_000],
+      [20_000_001, 20_000_002],
+    ]);
+  });
+
   it('splits the pieces of the one before', () => {
     const made = createPreTokenizer({
       type: 'Sequence',

@@ -1,5 +1,4 @@
 import { Reader, malformed } from '../config';
-import { compilePattern } from '../regex/pattern';
 import { readPattern } from '../regex/read';
 import { AlignedText } from '../text/aligned-text';
 import { isLater } from '../text/later';
@@ -9,6 +8,7 @@ import { type PrependScheme, metaspace } from './metaspace';
 import type { PreTokenizer } from './pre-tokenizer';
 import { sequence, splitBehaviors, splitBy, splitCharacters } from './split';
 import { unicodeScripts } from './unicode-scripts';
+import { whitespace } from './whitespace';
 
 // ASCII punctuation that Unicode counts as symbols is punctuation too, and what was punctuation in Unicode 8.
 const punctuation = '\\p{P}$+<=>^`|~\\u166d\\u{111c9}';
@@ -79,13 +79,7 @@ const readers: Readonly<Record<string, (config: Reader) => PreTokenizer>> = {
     });
   },
   UnicodeScripts: unicodeScripts,
-  Whitespace: () => {
-    const words = compilePattern('\\w+|[^\\w\\s]+', 'rust');
-    return {
-      ...splitBy(words, () => null, { behavior: 'Removed', invert: true }),
-      toJSON: () => ({ type: 'Whitespace' }),
-    };
-  },
+  Whitespace: whitespace,
   WhitespaceSplit: () => splitCharacters(spaceSource, 'Removed', { type: 'WhitespaceSplit' }),
 };
 

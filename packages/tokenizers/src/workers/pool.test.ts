@@ -105,7 +105,17 @@ describe('TokenizerPool', () => {
       /^invalid_argument.*number at place 1/,
     );
     const lone = `${text(60_000, 7)}\ud800`;
-    expect(await codeOf(pool.encodeBatch(['a', lone, text(60_000, 7)]))).toMatch(`place ${lone.length - 1};`);
+    expect(await codeOf(pool.encodeBatch(['a', lone, text(60_000, 7)]))).toMatch(
+      new RegExp(`text 1 of the batch: .*place ${lone.length - 1};`),
+    );
+    expect(await codeOf(pool.encode(lone))).toMatch(
+      `[encode] expected well-formed text, got a lone surrogate at place ${lone.length - 1};`,
+    );
+    const strict = { allowedSpecial: 'none', disallowedSpecial: 'all' } as const;
+    expect(await codeOf(pool.encodeBatch(['a', 'low<|end|>'], strict))).toMatch(/^invalid_text: .*text 1 of the batch/);
+    for (const wrong of [undefined, null, 'low'])
+      expect(await codeOf(pool.encodeBatch(wrong as never))).toMatch(/^invalid_argument.*texts: expected a list/);
+    expect(await codeOf(pool.encode('low', null as never))).toMatch(/^invalid_argument.*options: expected an object/);
     // It works on.
     expect([...(await pool.encode('low'))]).toEqual(tokenizer.encodeIds('low'));
   });

@@ -1,9 +1,13 @@
 import { availableParallelism } from 'node:os';
+import { ofBatch } from '../encode/arguments';
+import type { QuickPart } from '../encode/quick-parts';
 import { TokenizerError } from '../errors';
 import { IdList } from '../fast/id-list';
 import { WordLog } from '../fast/word-log';
+import { checkObject, wrongArgument } from '../load/arguments';
 import { Bpe } from '../models/bpe';
 import type { EncodeIdsOptions } from '../options';
+import { checkText } from '../text/well-formed';
 import type { Tokenizer } from '../tokenizer';
 import { EncodeThread } from './encode-thread';
 import { Job } from './job';
@@ -96,12 +100,14 @@ export class TokenizerPool {
   /**
    * Ids (N,) of each text, in the order of the texts.
    *
-   * @throws TokenizerError as `Tokenizer.encodeIds`; `worker_failed` if a worker ends meanwhile (the next call starts
+   * @throws TokenizerError as `Tokenizer.encodeBatch`; `worker_failed` if a worker ends meanwhile (the next call starts
    *   another); `invalid_argument` behind `dispose`.
    */
   async encodeBatch(texts: readonly string[], options: PoolEncodeOptions = {}): Promise<Int32Array[]> {
+    checkObject('TokenizerPool', 'options', 'an object', options);
     const { signal, addSpecialTokens = true, allowedSpecial = 'all' } = options;
     signal?.throwIfAborted();
+    if (!Array.isArray(texts)) throw wrongArgument('TokenizerPool', 'texts', 'a list of texts', texts);
     const wrong = texts.findIndex((text) => typeof text !== 'string');
     if (wrong >= 0) {
       throw new TokenizerError(
@@ -114,9 +120,8 @@ export class TokenizerPool {
     const ofTexts: Piece[][] = [];
     const quick: Piece[] = [];
     const slow: Piece[] = [];
-    for (const text of texts) {
-      this.tokenizer.checkAllowed(text, options);
-      const parts = this.tokenizer.quickParts(text, allowedSpecial);
+    for (const [i, text] of texts.entries()) {
+      const parts = this.partsOf(texts, i, options);
       const own: Piece[] = [];
       for (const part of parts ?? [{ text, from: 0, to: text.length }]) {
         if ('id' in part) {
@@ -132,11 +137,15 @@ export class TokenizerPool {
       }
       ofTexts.push(own);
     }
-    await this.queue.run((failed, settled) => {
-      const job = (isQuick: boolean) => (pieces: Piece[]) =>
-        new Job(pieces, ids, isQuick, allowedSpecial, failed, settled);
-      return [...grouped(quick, this.workers).map(job(true)), ...grouped(slow, this.workers).map(job(false))];
-    }, signal);
+    await this.queue
+      .run((failed, settled) => {
+        const job = (isQuick: boolean) => (pieces: Piece[]) =>
+          new Job(pieces, ids, isQuick, allowedSpecial, failed, settled);
+        return [...grouped(quick, this.workers).map(job(true)), ...grouped(slow, this.workers).map(job(false))];
+      }, signal)
+      .catch((error) => {
+        throw withPlace(error, texts);
+      });
     const around = this.tokenizer.tokensAround(addSpecialTokens);
     const out = ofTexts.map((own) => {
       const text = own.map(({ begin, end }) => ids.ids.subarray(begin, end));
@@ -148,6 +157,17 @@ export class TokenizerPool {
       this.spare = ids;
     }
     return out;
+  }
+
+  /** What the quick way takes of one of the texts, or null. */
+  private partsOf(texts: readonly string[], index: number, options: PoolEncodeOptions): QuickPart[] | null {
+    const text = texts[index] as string;
+    try {
+      this.tokenizer.checkAllowed(text, options);
+      return this.tokenizer.quickParts(text, options.allowedSpecial ?? 'all');
+    } catch (error) {
+      throw ofBatch(error, index, texts.length);
+    }
   }
 
   /**
@@ -183,6 +203,19 @@ export class TokenizerPool {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose();
   }
+}
+
+/** A worker knows only its pieces; of a lone surrogate it is told here in which text it is, and where. */
+function withPlace(error: unknown, texts: readonly string[]): unknown {
+  if (!(error instanceof TokenizerError) || error.code !== 'invalid_text') return error;
+  for (const [i, text] of texts.entries()) {
+    try {
+      checkText(text);
+    } catch (found) {
+      return ofBatch(found, i, texts.length);
+    }
+  }
+  return error;
 }
 
 function joined(lists: readonly ArrayLike<number>[]): Int32Array {
