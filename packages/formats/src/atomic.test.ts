@@ -61,6 +61,18 @@ describe('writeFolderAtomic', () => {
     expect(await readdir(join(folder, 'deep'))).toEqual(['checkpoint']);
   });
 
+  it('refuses a file and the working folder, both untouched', async () => {
+    const path = join(folder, 'plain');
+    await writeFile(path, 'old');
+    await expect(writeFolderAtomic(path, fill('one'))).rejects.toMatchObject({ code: 'write_failed' });
+    expect(await readFile(path, 'utf8')).toBe('old');
+    expect(await readdir(folder)).toEqual(['plain']);
+    for (const here of ['.', process.cwd()]) {
+      const attempt = writeFolderAtomic(here, async () => expect.fail('filled'));
+      await expect(attempt).rejects.toMatchObject({ code: 'write_failed', message: /working folder/ });
+    }
+  });
+
   it('keeps the old folder when filling the new one fails', async () => {
     const path = join(folder, 'checkpoint');
     await writeFolderAtomic(path, fill('one'));

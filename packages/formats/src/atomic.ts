@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { FormatsError, systemCode } from './errors.js';
 
 /** What {@link writeFileAtomic} writes: text, bytes, or pieces that are made while they are written. */
@@ -55,9 +55,11 @@ export async function writeFileAtomic(path: string, content: FileContent): Promi
  * beside it, which then takes its place. An existing folder is moved aside first and removed last;
  * if the process dies between the two renames, the old content is in `<path>.old-*`, complete.
  *
- * @throws FormatsError `write_failed`; what `fill` throws passes through, the old folder intact.
+ * @throws FormatsError `write_failed`, also for a file in the place of the folder and for the folder that the process
+ * works in, which can't be moved; what `fill` throws passes through, the old folder intact.
  */
 export async function writeFolderAtomic(path: string, fill: (folder: string) => Promise<void>): Promise<void> {
+  await checkMovable(path);
   const beside = besidePath(path);
   const old = join(dirname(path), `${basename(path)}.old-${randomBytes(4).toString('hex')}`);
   try {
@@ -82,6 +84,13 @@ export async function writeFolderAtomic(path: string, fill: (folder: string) => 
     await rm(beside, { recursive: true, force: true }).catch(() => {});
     throw error;
   }
+}
+
+async function checkMovable(path: string): Promise<void> {
+  const found = await stat(path).catch(() => undefined);
+  const got = found?.isDirectory() === false ? 'a file' : resolve(path) === process.cwd() && 'the working folder';
+  if (got)
+    throw new FormatsError('write_failed', `[write] expected a folder that can be replaced, got ${got}: ${path}`);
 }
 
 function besidePath(path: string): string {

@@ -81,6 +81,19 @@ describe('float16', () => {
   });
 });
 
+describe('conversions between arrays', () => {
+  it('write into memory of any kind, shared memory too', () => {
+    // Typed as what callers usually have: nothing about the buffer. The type check is part of the test.
+    const values: Float32Array = new Float32Array(new SharedArrayBuffer(8));
+    const bits: Uint16Array = new Uint16Array(new SharedArrayBuffer(4));
+    expect(bfloat16ToFloat32(Uint16Array.of(0x3f80, 0xc000), values)).toBe(values);
+    expect([...values]).toEqual([1, -2]);
+    expect([...float32ToBfloat16(values, bits)]).toEqual([0x3f80, 0xc000]);
+    expect([...float32ToFloat16(values, bits)]).toEqual([0x3c00, 0xc000]);
+    expect([...float16ToFloat32(bits, values)]).toEqual([1, -2]);
+  });
+});
+
 describe('toFloat32 and toTypedArray', () => {
   it('read at odd addresses and give new memory', () => {
     const bytes = new Uint8Array(13);

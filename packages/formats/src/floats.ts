@@ -5,7 +5,7 @@ const scratchFloat = new Float32Array(1);
 const scratchBits = new Uint32Array(scratchFloat.buffer);
 
 /** float32 from bfloat16 bits, exact: a bfloat16 is the upper half of a float32. */
-export function bfloat16ToFloat32(bits: Uint16Array, out = new Float32Array(bits.length)): Float32Array {
+export function bfloat16ToFloat32(bits: Uint16Array, out: Float32Array = new Float32Array(bits.length)): Float32Array {
   checkLength('bfloat16ToFloat32', bits.length, out.length);
   const words = new Uint32Array(out.buffer, out.byteOffset, out.length);
   for (let i = 0; i < bits.length; i++) words[i] = (bits[i] ?? 0) << 16;
@@ -13,7 +13,10 @@ export function bfloat16ToFloat32(bits: Uint16Array, out = new Float32Array(bits
 }
 
 /** bfloat16 bits from float32, rounded to nearest, ties to even; NaN stays NaN. */
-export function float32ToBfloat16(values: Float32Array, out = new Uint16Array(values.length)): Uint16Array {
+export function float32ToBfloat16(
+  values: Float32Array,
+  out: Uint16Array = new Uint16Array(values.length),
+): Uint16Array {
   checkLength('float32ToBfloat16', values.length, out.length);
   const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
   for (let i = 0; i < words.length; i++) {
@@ -26,7 +29,7 @@ export function float32ToBfloat16(values: Float32Array, out = new Uint16Array(va
 }
 
 /** float32 from float16 bits, exact, subnormals and NaN payloads included. */
-export function float16ToFloat32(bits: Uint16Array, out = new Float32Array(bits.length)): Float32Array {
+export function float16ToFloat32(bits: Uint16Array, out: Float32Array = new Float32Array(bits.length)): Float32Array {
   checkLength('float16ToFloat32', bits.length, out.length);
   const words = new Uint32Array(out.buffer, out.byteOffset, out.length);
   for (let i = 0; i < bits.length; i++) words[i] = smallFloatBits(bits[i] ?? 0, 5, 10);
@@ -34,7 +37,7 @@ export function float16ToFloat32(bits: Uint16Array, out = new Float32Array(bits.
 }
 
 /** float16 bits from float32, rounded to nearest, ties to even; what is too large becomes infinity. */
-export function float32ToFloat16(values: Float32Array, out = new Uint16Array(values.length)): Uint16Array {
+export function float32ToFloat16(values: Float32Array, out: Uint16Array = new Uint16Array(values.length)): Uint16Array {
   checkLength('float32ToFloat16', values.length, out.length);
   const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
   for (let i = 0; i < words.length; i++) out[i] = float16Bits(words[i] ?? 0);

@@ -61,8 +61,22 @@ describe('parseStrictJson', () => {
     ['deep nesting', '['.repeat(100_000), /nested deeper/],
     ['text after the value', '{} x', /unexpected text/],
     ['nothing', '', /expected a value/],
+    ['half a surrogate pair', '["\\ud800"]', /expected a string at character 1/],
+    ['a string without an end', '["a\\"', /expected a string at character 1/],
   ])('refuses %s', (_, text, message) => {
     expect(() => parseStrictJson(text)).toThrow(message);
+  });
+
+  it('reads a string of many megabytes, plain or escaped', () => {
+    for (const [text, value] of [
+      ['x', 'x'],
+      ['\\n', '\n'],
+      ['\\\\', '\\'],
+      ['\\"', '"'],
+    ] as const) {
+      const whole = parseStrictJson(`["${text.repeat(16e6)}"]`);
+      expect(Array.isArray(whole) && whole[0] === value.repeat(16e6)).toBe(true);
+    }
   });
 
   it('keeps __proto__ as a name', () => {

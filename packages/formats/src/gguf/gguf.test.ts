@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bytesSource, isFormatsError } from '../index.js';
 import { openGguf } from './read.js';
 import { type GgufTensor, type GgufTensorType, ggufByteLength, ggufTypes } from './tensor-type.js';
-import type { GgufNumberType, GgufValue } from './value.js';
+import type { GgufArray, GgufNumberType, GgufValue } from './value.js';
 import { ggufPlainMetadata } from './value.js';
 import { serializeGguf, writeGguf } from './write.js';
 
@@ -180,6 +180,19 @@ describe('GGUF', () => {
     expect(() => serializeGguf({ metadata: { key: wrong }, tensors: {} })).toThrow(
       expect.objectContaining({ code: 'invalid_argument' }),
     );
+  });
+
+  it('refuses to write metadata that it could not read', async () => {
+    const nested = (depth: number): GgufArray =>
+      depth === 1
+        ? { type: 'array', itemType: 'uint8', value: [1] }
+        : { type: 'array', itemType: 'array', value: [nested(depth - 1)] };
+    const write = (value: GgufValue) => serializeGguf({ metadata: { a: value }, tensors: {} });
+    const reader = await openGguf(bytesSource(write(nested(4))));
+    expect(reader.metadata.get('a')).toEqual(nested(4));
+    expect(() => write(nested(5))).toThrow(/at most 4 nested arrays in "a"/);
+    const unknown = { type: 'float16', value: 1 } as unknown as GgufValue;
+    expect(() => write(unknown)).toThrow(expect.objectContaining({ code: 'invalid_argument' }));
   });
 
   it('refuses to write tensors that are not whole blocks', () => {

@@ -1,7 +1,7 @@
 import { quote } from '../safetensors/header.js';
 import type { Cursor } from './cursor.js';
 import { type GgufTensorType, ggufByteLength, ggufTypeById, ggufTypes } from './tensor-type.js';
-import { type GgufArray, type GgufValue, ggufValueSizes, ggufValueTypes } from './value.js';
+import { type GgufArray, type GgufValue, ggufValueSizes, ggufValueTypes, maxGgufDepth } from './value.js';
 
 /** Where a tensor lies and how its blocks are stored. `byteOffset` counts from the start of the file. */
 export interface GgufTensorInfo {
@@ -31,7 +31,6 @@ const maxKeyBytes = 65535;
 const maxStringBytes = 64 << 20;
 const maxItems = 1 << 24;
 const maxDims = 4;
-const maxDepth = 4;
 
 /**
  * Parses and checks a header: version 2 or 3, known types, every key and name once, whole rows of blocks, aligned
@@ -105,7 +104,7 @@ function readValue(cursor: Cursor, key: string): GgufValue {
 }
 
 function readArray(cursor: Cursor, key: string, depth: number): GgufArray {
-  if (depth > maxDepth) cursor.refuse(`at most ${maxDepth} nested arrays in ${quote(key)}`, 'more');
+  if (depth > maxGgufDepth) cursor.refuse(`at most ${maxGgufDepth} nested arrays in ${quote(key)}`, 'more');
   const itemType = valueType(cursor, key);
   const count = cursor.count(`a number of elements of ${quote(key)}`, ggufValueSizes[itemType], maxItems);
   const items = <T>(read: () => T): T[] => {

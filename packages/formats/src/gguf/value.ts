@@ -63,6 +63,9 @@ export const ggufValueSizes: Readonly<Record<GgufValueType, number>> = {
   float64: 8,
 };
 
+/** Arrays in arrays, at most: no model's metadata has more than two, and hostile ones may have thousands. */
+export const maxGgufDepth = 4;
+
 const whole = (least: number, most: number) => (x: number) => Number.isInteger(x) && x >= least && x <= most;
 
 /** Whether a number is one of the type's values. */

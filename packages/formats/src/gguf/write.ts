@@ -4,7 +4,7 @@ import { quote } from '../safetensors/header.js';
 import type { NamedTensors } from '../safetensors/write.js';
 import { aligned, Growing, utf8 } from './growing.js';
 import { type GgufTensorType, ggufByteLength, ggufTypes, isGgufTensorType } from './tensor-type.js';
-import { type GgufArray, type GgufValue, ggufNumberFits, ggufValueTypes } from './value.js';
+import { type GgufArray, type GgufValue, ggufNumberFits, ggufValueTypes, maxGgufDepth } from './value.js';
 
 /**
  * A tensor to be written. `bytes` may be a function, called once when its turn comes, so that a model can be written
@@ -152,10 +152,10 @@ function wrong(expected: string, got: string): FormatsError {
   return new FormatsError('invalid_argument', `[writeGguf] expected ${expected}, got ${got}`);
 }
 
-function writeValue(out: Growing, key: string, value: GgufValue): void {
+function writeValue(out: Growing, key: string, value: GgufValue, depth = 0): void {
   switch (value.type) {
     case 'array':
-      return writeArray(out, key, value);
+      return writeArray(out, key, value, depth + 1);
     case 'string':
       return out.string(wellFormed(key, value.value));
     case 'bool':
@@ -164,17 +164,21 @@ function writeValue(out: Growing, key: string, value: GgufValue): void {
     case 'int64':
       return out.big(fitting(key, value.type, value.value));
     default:
+      // Types may come from outside of TypeScript.
+      if (!Object.hasOwn(ggufNumberFits, value.type)) throw wrong(`a metadata type for ${quote(key)}`, `${value.type}`);
       if (!ggufNumberFits[value.type](value.value)) throw wrong(`${value.type} for ${quote(key)}`, `${value.value}`);
       out.number(value.type, value.value);
   }
 }
 
-function writeArray(out: Growing, key: string, array: GgufArray): void {
+function writeArray(out: Growing, key: string, array: GgufArray, depth: number): void {
+  if (depth > maxGgufDepth) throw wrong(`at most ${maxGgufDepth} nested arrays in ${quote(key)}`, 'more');
   out.u32(ggufValueTypes.indexOf(array.itemType));
   out.u64(array.value.length);
   // Elements are written as values of their type; nested arrays are values already.
   for (const item of array.value) {
-    writeValue(out, key, typeof item === 'object' ? item : ({ type: array.itemType, value: item } as GgufValue));
+    const value = typeof item === 'object' ? item : ({ type: array.itemType, value: item } as GgufValue);
+    writeValue(out, key, value, depth);
   }
 }
 

@@ -35,8 +35,9 @@ const indexSchema = z.looseObject({
  * against the index before anything is returned; tensors are read when asked for.
  *
  * @param path A model folder, a `.safetensors` file or a `.safetensors.index.json` file.
- * @throws FormatsError `missing_file` (no weights, or a shard absent), `invalid_index` (malformed, a
- * path that leaves the folder, shards that do not hold what it says), `invalid_file`.
+ * @throws FormatsError `missing_file` (no weights, or a shard absent), `invalid_json` (an index that is
+ * no JSON object), `invalid_index` (no weight_map, a path that leaves the folder, shards that do not hold
+ * what it says), `invalid_file`, `read_failed`.
  */
 export async function openCheckpoint(path: string): Promise<TensorReader> {
   if (path.endsWith('.index.json')) return openSharded(path);

@@ -78,6 +78,17 @@ describe('serializeSafetensors', () => {
     expect(() => serializeSafetensors(tensors)).toThrow(message);
   });
 
+  it('refuses what types rule out: another array, bytes still to be made, metadata that UTF-8 cannot hold', () => {
+    const write = (bytes: unknown, metadata = {}) =>
+      serializeSafetensors({ a: { dtype: 'F32', shape: [4], bytes: bytes as Uint8Array } }, { metadata });
+    expect(() => write(new Float32Array(4))).toThrow(/Uint8Array for "a", got \[object Float32Array\]/);
+    expect(() => write(undefined)).toThrow(expect.objectContaining({ code: 'invalid_argument' }));
+    // It would be 16 zeros.
+    expect(() => write(() => new Uint8Array(16).fill(1))).toThrow(/use writeSafetensors/);
+    expect(() => write(new Uint8Array(16), { note: '\ud800' })).toThrow(/metadata "note".*surrogate/);
+    expect(() => write(new Uint8Array(16), { '\udc00': '' })).toThrow(/surrogate/);
+  });
+
   it('refuses the same name twice', () => {
     const tensor: RawTensor = { dtype: 'F32', shape: [1], bytes };
     expect(() =>

@@ -51,7 +51,7 @@ export function planTensors(tensors: NamedTensors<TensorToWrite>): PlannedTensor
         `[writeSafetensors] expected a known dtype and a shape of whole bytes for ${quote(name)}, got ${dtype} [${shape.join(', ')}]`,
       );
     }
-    if (bytes instanceof Uint8Array) checkBytes(name, dtype, shape, byteLength, bytes);
+    if (typeof bytes !== 'function') checkBytes(name, dtype, shape, byteLength, bytes);
     planned.push({ name, dtype, shape: [...shape], bytes, byteLength });
   }
   const keys = new Map(planned.map(({ name }) => [name, Buffer.from(name)]));
@@ -129,7 +129,7 @@ async function* content(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   yield header;
   for (const { name, dtype, shape, bytes, byteLength } of planned) {
-    const data = bytes instanceof Uint8Array ? bytes : await bytes();
+    const data = typeof bytes === 'function' ? await bytes() : bytes;
     checkBytes(name, dtype, shape, byteLength, data);
     yield data;
   }
@@ -146,14 +146,26 @@ export function serializeSafetensors(
   const out = new Uint8Array(total);
   out.set(header);
   let at = header.byteLength;
-  for (const { bytes, byteLength } of planned) {
-    if (bytes instanceof Uint8Array) out.set(bytes, at);
+  for (const { name, bytes, byteLength } of planned) {
+    if (typeof bytes === 'function') {
+      throw new FormatsError(
+        'invalid_argument',
+        `[serializeSafetensors] expected the bytes of ${quote(name)}, got a function; use writeSafetensors`,
+      );
+    }
+    out.set(bytes, at);
     at += byteLength;
   }
   return out;
 }
 
 function checkBytes(name: string, dtype: string, shape: readonly number[], expected: number, bytes: Uint8Array): void {
+  if (!(bytes instanceof Uint8Array)) {
+    throw new FormatsError(
+      'invalid_argument',
+      `[writeSafetensors] expected a Uint8Array for ${quote(name)}, got ${Object.prototype.toString.call(bytes)}; new Uint8Array(x.buffer, x.byteOffset, x.byteLength) gives the bytes of a typed array`,
+    );
+  }
   if (bytes.byteLength === expected) return;
   throw new FormatsError(
     'invalid_argument',
@@ -163,12 +175,12 @@ function checkBytes(name: string, dtype: string, shape: readonly number[], expec
 
 function checkMetadata(metadata: Readonly<Record<string, string>>): Record<string, string> {
   for (const [key, value] of Object.entries(metadata)) {
-    if (typeof value !== 'string') {
-      throw new FormatsError(
-        'invalid_argument',
-        `[writeSafetensors] expected metadata ${quote(key)} to be a string, got ${typeof value}`,
-      );
-    }
+    if (typeof value === 'string' && !/\p{Surrogate}/u.test(key + value)) continue;
+    const got = typeof value === 'string' ? 'half a surrogate pair in it' : typeof value;
+    throw new FormatsError(
+      'invalid_argument',
+      `[writeSafetensors] expected metadata ${quote(key)} to be a well-formed string, got ${got}`,
+    );
   }
   return metadata;
 }
