@@ -68,3 +68,21 @@ export function checkWhole(op: string, name: string, value: number, min = 1): vo
     throw new DataError('invalid_argument', `[${op}] expected ${name} to be a whole number >= ${min}, got ${value}`);
   }
 }
+
+/** Throws `invalid_argument` unless `value` is one of `choices`: a misspelled one would silently mean another. */
+export function checkChoice(op: string, name: string, value: unknown, choices: readonly string[]): void {
+  if (typeof value === 'string' && choices.includes(value)) return;
+  throw new DataError(
+    'invalid_argument',
+    `[${op}] expected ${name} to be ${choices.map((choice) => `'${choice}'`).join(' or ')}, got ${String(value)}`,
+  );
+}
+
+/** Throws `invalid_argument` for a lone text: iterated over, it would give its characters. */
+export function checkNoText(op: string, name: string, value: unknown): void {
+  if (typeof value !== 'string') return;
+  throw new DataError(
+    'invalid_argument',
+    `[${op}] expected ${name} to be a list, got one text, ${JSON.stringify(value.slice(0, 40))}; put it into [ ]`,
+  );
+}

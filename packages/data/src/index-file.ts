@@ -5,6 +5,9 @@ import { DataError, readingFile } from './errors.js';
 
 export const indexFile = 'index.json';
 
+/** Every file of a folder of token shards. */
+export const shardFiles = /^(index\.json|tokens-\d{5}\.(bin|doc))$/;
+
 const size = z.int().nonnegative();
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 

@@ -142,13 +142,20 @@ describe('TokenLoader', () => {
     expect(loader.state()).toEqual(before);
   });
 
-  it('refuses impossible options and data without a prediction', () => {
+  it('refuses impossible options and data without a prediction', async () => {
     const source = numbered([30]);
     const options = { batchSize: 1, seqLen: 4, seed: 0 };
     for (const bad of [{ batchSize: 0 }, { seqLen: 2.5 }, { seed: Number.NaN }, { epochs: 0 }]) {
       expect(() => new TokenLoader(source, { ...options, ...bad })).toThrow(
         expect.objectContaining({ code: 'invalid_argument' }),
       );
+    }
+    const documents = 'join' as 'joined';
+    for (const attempt of [
+      () => new TokenLoader(source, { ...options, documents }),
+      () => validationBatches(source, { ...options, documents }).next(),
+    ]) {
+      await expect((async () => attempt())()).rejects.toMatchObject({ code: 'invalid_argument' });
     }
     expect(() => new TokenLoader(numbered([1, 1]), options)).toThrow(expect.objectContaining({ code: 'empty_corpus' }));
     expect(new TokenLoader(numbered([1, 1]), { ...options, documents: 'joined' }).batchesPerEpoch).toBe(0.25);

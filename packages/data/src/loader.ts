@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { checkWhole, DataError } from './errors.js';
+import { checkChoice, checkWhole, DataError } from './errors.js';
 import { permutation } from './permutation.js';
 import type { TokenSource } from './token-source.js';
-import { type DocumentMode, type Unit, Units } from './units.js';
+import { type DocumentMode, documentModes, type Unit, Units } from './units.js';
 
 /**
  * A packed batch of N tokens in S segments. Attention stays within a segment; every position has a
@@ -96,6 +96,7 @@ export class TokenLoader {
     checkWhole(op, 'seqLen', options.seqLen);
     checkWhole(op, 'batchSize * seqLen', options.batchSize * options.seqLen);
     checkWhole(op, 'seed', options.seed, Number.MIN_SAFE_INTEGER);
+    checkChoice(op, 'documents', documents, documentModes);
     if (epochs !== Number.POSITIVE_INFINITY) checkWhole(op, 'epochs', epochs);
     this.#source = source;
     this.#options = { ...options, documents, epochs };
@@ -217,6 +218,7 @@ export async function* validationBatches(
   const op = 'validationBatches';
   checkWhole(op, 'batchSize', batchSize);
   checkWhole(op, 'seqLen', seqLen);
+  checkChoice(op, 'documents', documents, documentModes);
   const units = new Units(source, documents, seqLen);
   checkPredictable(op, units);
   let runs: Unit[] = [];

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { DataError, isDataError, systemCode } from './errors.js';
 
@@ -11,12 +11,15 @@ export interface FileWriter {
 
 /**
  * Lets `fill` write into a new folder beside `path`, which then takes its place: `path` is the old
- * folder or the complete new one, never a part. `files` is how `fill` makes its files.
+ * folder or the complete new one, never a part. `create` is how `fill` makes its files.
  *
+ * @param ours Names of files that an earlier call may have made. A folder that has others is not replaced: they would be
+ * lost.
  * @throws DataError `write_failed`; what `fill` throws passes through. The old folder is intact then.
  */
 export async function writeNewFolder<T>(
   path: string,
+  ours: RegExp,
   fill: (create: (name: string) => Promise<FileWriter>) => Promise<T>,
 ): Promise<T> {
   const suffix = randomBytes(4).toString('hex');
@@ -38,6 +41,7 @@ export async function writeNewFolder<T>(
     }
   };
   try {
+    await checkReplaceable(path, ours);
     await system(() => mkdir(beside, { recursive: true }));
     const result = await fill(async (name) => {
       const handle = await system(() => open(join(beside, name), 'wx'));
@@ -52,6 +56,8 @@ export async function writeNewFolder<T>(
           }),
       };
     });
+    // Again: `fill` may have taken hours.
+    await checkReplaceable(path, ours);
     const replaced = await system(() =>
       rename(path, old).then(
         () => true,
@@ -72,4 +78,21 @@ export async function writeNewFolder<T>(
     await rm(beside, { recursive: true, force: true }).catch(() => {});
     throw error;
   }
+}
+
+async function checkReplaceable(path: string, ours: RegExp): Promise<void> {
+  let names: string[];
+  try {
+    names = await readdir(path);
+  } catch (cause) {
+    // What else is wrong with the folder, the writing itself will tell.
+    if (systemCode(cause) !== 'ENOTDIR') return;
+    throw new DataError('write_failed', `[write] expected a folder, got a file: ${path}`, { cause });
+  }
+  const other = names.find((name) => !ours.test(name));
+  if (other === undefined) return;
+  throw new DataError(
+    'write_failed',
+    `[write] expected a new folder, or an earlier one of token shards to replace, got ${path} that also holds ${other}; give a folder of its own`,
+  );
 }

@@ -1,13 +1,14 @@
 import { readFile } from 'node:fs/promises';
-import { DataError, readingFile } from './errors.js';
+import { checkNoText, DataError, readingFile } from './errors.js';
 
 /**
  * The texts of files, one document each, in the order given.
  *
  * @throws DataError `missing_file`, `read_failed`, `invalid_text` for bytes that are not UTF-8 (a
- * silent replacement character would be learned), `empty_text`
+ * silent replacement character would be learned), `empty_text`, `invalid_argument`
  */
 export async function* readTextFiles(paths: Iterable<string>): AsyncGenerator<string, void, undefined> {
+  checkNoText('readTextFiles', 'paths', paths);
   for (const path of paths) {
     const bytes = await readingFile(path, () => readFile(path));
     let text: string;

@@ -1,4 +1,5 @@
-import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { writeFileSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -78,6 +79,39 @@ describe('writeTokens and openTokens', () => {
     expect(source.tokenCount).toBe(4);
     await source.close();
     expect(await readdir(folder)).toEqual(['tokens']);
+  });
+
+  it('leave what is not theirs where it is', async () => {
+    const path = join(folder, 'corpus');
+    const attempt = (options = {}) => writeTokens(path, ['one'], { tokenizer: bytes, vocabSize: 256, ...options });
+    await writeFile(path, 'a text');
+    await expect(attempt()).rejects.toMatchObject({ code: 'write_failed', message: expect.stringContaining('a file') });
+    expect(await readFile(path, 'utf8')).toBe('a text');
+    await rm(path);
+    await mkdir(path);
+    await writeFile(join(path, 'novel.txt'), 'a text');
+    await expect(attempt()).rejects.toMatchObject({
+      code: 'write_failed',
+      message: expect.stringMatching(/novel\.txt/),
+    });
+    await rm(join(path, 'novel.txt'));
+    // Also what comes while the texts are read.
+    const onProgress = () => writeFileSync(join(path, 'novel.txt'), 'a text');
+    await expect(attempt({ onProgress })).rejects.toMatchObject({ code: 'write_failed' });
+    expect(await readdir(path)).toEqual(['novel.txt']);
+    expect(await readdir(folder)).toEqual(['corpus']);
+  });
+
+  it('refuse a lone text, whose characters would be documents, and options that they do not know', async () => {
+    const refused = { code: 'invalid_argument' };
+    const options = { tokenizer: bytes, vocabSize: 256 };
+    const path = join(folder, 'tokens');
+    await expect(writeTokens(path, 'one', options)).rejects.toMatchObject(refused);
+    const unknown = { ...options, onEmpty: 'drop' as 'skip' };
+    await expect(writeTokens(path, ['one'], unknown)).rejects.toMatchObject(refused);
+    await expect(collect(readTextFiles(join(folder, 'a')))).rejects.toMatchObject(refused);
+    expect(() => tokensFromArrays(documents, { vocabSize: Number.NaN })).toThrow(expect.objectContaining(refused));
+    expect(await readdir(folder)).toEqual([]);
   });
 
   it('name an empty text, an empty corpus and an id outside the vocabulary', async () => {

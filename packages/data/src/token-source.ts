@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { DataError } from './errors.js';
+import { checkWhole, DataError } from './errors.js';
 
 /**
  * Tokenised documents, end to end, with random access: shards on disk ({@link openTokens}) or arrays
@@ -69,7 +69,7 @@ export function offsetsOf(lengths: Iterable<number>, documents: number): Float64
 /**
  * A {@link TokenSource} over documents in memory.
  *
- * @throws DataError `empty_corpus`, `empty_text`, `vocab_mismatch`
+ * @throws DataError `empty_corpus`, `empty_text`, `vocab_mismatch`, `invalid_argument`
  *
  * @example
  * ```ts
@@ -84,6 +84,7 @@ export function tokensFromArrays(
   { vocabSize }: { vocabSize: number },
 ): TokenSource {
   const op = 'tokensFromArrays';
+  checkWhole(op, 'vocabSize', vocabSize);
   if (documents.length === 0) throw new DataError('empty_corpus', `[${op}] expected at least one document, got none`);
   const fingerprint = new Fingerprint(vocabSize);
   for (const [index, ids] of documents.entries()) {

@@ -3,6 +3,8 @@ import type { TokenSource } from './token-source.js';
 /** `separate` keeps documents apart; `joined` treats all of them as one text. */
 export type DocumentMode = 'separate' | 'joined';
 
+export const documentModes: readonly DocumentMode[] = ['separate', 'joined'];
+
 /** A run of tokens to predict from: inputs `start .. start + length - 1`, labels one further on. */
 export interface Unit {
   readonly start: number;

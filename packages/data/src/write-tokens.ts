@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
-import { checkWhole, DataError } from './errors.js';
-import { indexFile, type TokenIndex } from './index-file.js';
+import { checkChoice, checkNoText, checkWhole, DataError } from './errors.js';
+import { indexFile, shardFiles, type TokenIndex } from './index-file.js';
 import { type FileWriter, writeNewFolder } from './new-folder.js';
 import { checkIds, Fingerprint } from './token-source.js';
 
@@ -35,7 +35,7 @@ export interface WriteTokensOptions extends WriteTokenIdsOptions {
 /**
  * Encodes texts, one document each, and writes them as token shards: `tokens-00000.bin` (ids),
  * `tokens-00000.doc` (document lengths) and so on, with checksums in `index.json`. The folder appears
- * when it is complete, and replaces an earlier one then.
+ * when it is complete, and replaces an earlier one then; a folder that holds anything else is refused.
  *
  * @returns The index.
  * @throws DataError `empty_text`, `empty_corpus`, `vocab_mismatch`, `invalid_argument`, `write_failed`
@@ -60,6 +60,7 @@ export async function writeTokens(
   texts: Iterable<string> | AsyncIterable<string>,
   options: WriteTokensOptions,
 ): Promise<TokenIndex> {
+  checkNoText('writeTokens', 'texts', texts);
   return writeTokenIds(folder, encodeAll(texts, options), options);
 }
 
@@ -94,12 +95,13 @@ export async function writeTokenIds(
   { vocabSize, maxShardTokens = 100_000_000, onEmpty = 'error', onProgress, signal }: WriteTokenIdsOptions,
 ): Promise<TokenIndex> {
   const op = 'writeTokens';
+  checkChoice(op, 'onEmpty', onEmpty, ['error', 'skip']);
   checkWhole(op, 'vocabSize', vocabSize);
   checkWhole(op, 'maxShardTokens', maxShardTokens);
   if (vocabSize > 2 ** 31)
     throw new DataError('invalid_argument', `[${op}] expected vocabSize <= 2^31, got ${vocabSize}`);
   const dtype = vocabSize <= 65536 ? 'uint16' : 'uint32';
-  return writeNewFolder(folder, async (create) => {
+  return writeNewFolder(folder, shardFiles, async (create) => {
     const fingerprint = new Fingerprint(vocabSize);
     const shards: TokenIndex['shards'] = [];
     const totals = { documents: 0, tokens: 0 };
