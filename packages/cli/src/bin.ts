@@ -14,16 +14,14 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) {
     interrupted.abort(new Error('interrupted'));
   });
 }
-// Nobody reads the results any more, as behind `| head`: there is nothing left to do. Without a reader of its progress,
-// training ends as at Ctrl-C.
+// Nobody reads the results any more, as behind `| head`: there is nothing left to do. Anything else, a full disk for
+// one, loses them. Where its progress can't be written, training ends as at Ctrl-C.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(exitCodes.ok);
+  if (error.code === 'EPIPE') process.exit(exitCodes.ok);
+  process.stderr.write(`tessera: expected to write to standard output, got ${error.message}\n`);
+  process.exit(exitCodes.failure);
 });
-process.stderr.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  interrupted.abort(error);
-});
+process.stderr.on('error', (error) => interrupted.abort(error));
 process.exitCode = await main(process.argv.slice(2), {
   stdout: process.stdout,
   stderr: process.stderr,

@@ -1,8 +1,9 @@
-import { mkdir, mkdtemp, readFile, readdir, rm, truncate, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { copyFile, mkdir, mkdtemp, readFile, readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Tokenizer, trainBpe } from '@tessera-llm/tokenizers';
-import type { GgufValue } from '@tessera-llm/formats';
+import { type GgufValue, readJsonFile } from '@tessera-llm/formats';
 import { createModel, open, save } from '@tessera-llm/models';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -87,6 +88,8 @@ describe('the command line', () => {
     [['tokenizer', 'train', 'a.txt', '--out', 'x', '--vocab-size', '9', '--model', 'gru']],
     [['tokenizer', 'train', 'a.txt', '--out', 'x', '--vocab-size', '9', '--model', 'unigram', '--min-frequency', '2']],
     [['generate', 'x', '--temperature', '-1', '--prompt', 'y']],
+    [['generate', 'x', '--top-p', '0', '--prompt', 'y']],
+    [['generate', 'x', '--backend', 'abacus', '--prompt', 'y']],
     [['generate', 'x', '--compute', 'float8', '--prompt', 'y']],
     [['generate', 'x']],
     [['generate', 'x', '--prompt', 'y', '--compute', 'int8', '--weights', 'bfloat16']],
@@ -95,6 +98,11 @@ describe('the command line', () => {
     expect([code, stdout]).toEqual([2, '']);
     expect(stderr).not.toBe('');
     expect(stderr).not.toMatch(/\n\s+at /);
+  });
+
+  it('tells its version', async () => {
+    const { version } = z.object({ version: z.string() }).parse(await readJsonFile('package.json'));
+    expect(await tessera('--version')).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
   });
 
   it('gives errors as JSON when asked', async () => {
@@ -232,6 +240,29 @@ describe('train, info and generate', () => {
     expect(checkpoint.stdout).toMatch(/step 4/);
   });
 
+  it('info and generate name the model where they are given the folder of a run', async () => {
+    for (const args of [
+      ['info', at('whole')],
+      ['generate', at('whole'), '--prompt', 'x'],
+    ]) {
+      const { code, stderr } = await tessera(...args);
+      expect(code).toBe(2);
+      expect(stderr).toContain(`the folder of a run, ${at('whole')}; its model is ${join(at('whole'), 'model')}`);
+    }
+  });
+
+  it('generate can be interrupted while it reads weights', async () => {
+    const bare = at('bare');
+    await mkdir(bare);
+    for (const name of ['config.json', 'model.safetensors']) {
+      await copyFile(join(at('whole'), 'model', name), join(bare, name));
+    }
+    // That there is no tokenizer would be told once the weights are read.
+    const interrupted = { signal: AbortSignal.abort(new Error('interrupted')) };
+    expect(await tessera('generate', bare, '--prompt', 'x', interrupted)).toMatchObject({ code: 130 });
+    expect(await tessera('generate', bare, '--prompt', 'x')).toMatchObject({ code: 2 });
+  });
+
   it('generate gives what --json says, the same for a seed', async () => {
     const model = join(at('whole'), 'model');
     const run = () =>
@@ -245,6 +276,25 @@ describe('train, info and generate', () => {
     expect((await run()).stdout).toBe(one.stdout);
     const text = await tessera('generate', model, '--prompt', 'The river', '--max-tokens', '6', '--seed', '3');
     expect(text.stdout).toBe(`${document.text}\n`);
+  });
+
+  it('generate goes on with a prompt: what the tokenizer puts behind a text is left out', async () => {
+    const file = at('word-piece.json');
+    const args = ['--vocab-size', '90', '--model', 'wordpiece', '--out', file];
+    expect((await tessera('tokenizer', 'train', at('a.txt'), ...args)).code).toBe(0);
+    const tokenizer = Tokenizer.fromJSON(await readJsonFile(file));
+    const [begin, , end] = tokenizer.encode('e').ids;
+    const shape = { hidden_size: 16, intermediate_size: 32, num_hidden_layers: 1, num_attention_heads: 2 };
+    const model = createModel({ model_type: 'llama', vocab_size: 90, ...shape }, { seed: 1 });
+    await save(at('word-piece'), { model, tokenizer });
+    const promptIds = async (prompt: string): Promise<number[]> => {
+      const { stdout } = await tessera('generate', at('word-piece'), '--prompt', prompt, '--max-tokens', '1', '--json');
+      return JSON.parse(stdout).promptIds;
+    };
+    expect(await promptIds('')).toEqual([begin]);
+    expect([...(await promptIds('the river')), end]).toEqual(tokenizer.encodeIds('the river'));
+    // What is spelled in the prompt itself stays.
+    expect(await promptIds('the [SEP]')).toEqual(tokenizer.encodeIds('the [SEP]').slice(0, -1));
   });
 
   it('generate answers messages by the chat template', async () => {
@@ -358,7 +408,8 @@ describe('bad input of train', () => {
     const { code, stderr } = await tessera('train', await config('bad.json', changes), '--out', at('bad'));
     expect(stderr).toMatch(message);
     expect(code).toBe(2);
-    expect(await readdir(at('bad')).catch(() => [])).not.toContain('run.json');
+    // Nothing was begun: no text was turned into tokens for a model that can't be.
+    expect(existsSync(at('bad'))).toBe(false);
   });
 
   it('settings other than those that the run began with', async () => {

@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { CliError, describeError, exitCodes } from './errors';
 import { tokenizerModels } from './commands/tokenizer-models';
@@ -73,10 +74,16 @@ function createProgram(environment: Environment, context: CommandContext): Comma
       .addOption(new Option('--stack', 'show where an error was thrown').hideHelp());
 
   const computing = (command: Command): Command =>
-    shared(command).option('--backend <name>', 'native or reference; default: native if it can be loaded');
+    shared(command).addOption(
+      new Option('--backend <name>', 'what computes; default: native if it can be loaded').choices([
+        'native',
+        'reference',
+      ]),
+    );
 
   configure(program)
     .description('Train, run and inspect language models. Subcommands: --help after each shows its options.')
+    .version(packageVersion(), '--version', 'show the version')
     .showHelpAfterError('(tessera --help lists the commands)');
 
   const tokenizer = configure(program.command('tokenizer')).description('work with tokenizers');
@@ -88,7 +95,8 @@ function createProgram(environment: Environment, context: CommandContext): Comma
     .addOption(new Option('--model <kind>', 'what to train').choices(tokenizerModels).default('byte-bpe'))
     .option(
       '--special-tokens <token...>',
-      'special tokens, the first ids; default: the usual ones of the model. With byte-bpe the first begins every text',
+      'special tokens, the first ids: all words up to the next option, so files go before it; default: the usual ones ' +
+        'of the model. With byte-bpe the first begins every text',
     )
     .option(
       '--min-frequency <n>',
@@ -130,7 +138,7 @@ function createProgram(environment: Environment, context: CommandContext): Comma
     .option('--max-tokens <n>', 'most tokens to generate', wholeNumber(1), 128)
     .option('--temperature <t>', '0 takes the likeliest token', realNumber(0), 1)
     .option('--top-k <k>', 'sample among the k likeliest tokens', wholeNumber(1))
-    .option('--top-p <p>', 'sample among the likeliest tokens that hold p of the probability', realNumber(0, 1))
+    .option('--top-p <p>', 'sample among the likeliest tokens that hold p of the probability', shareAboveZero)
     .option('--min-p <p>', 'drop tokens below p times the likeliest one’s probability', realNumber(0, 1))
     .option('--seed <n>', 'the same seed gives the same text', wholeNumber(0), 0)
     .addOption(
@@ -159,6 +167,12 @@ function createProgram(environment: Environment, context: CommandContext): Comma
   return program;
 }
 
+function packageVersion(): string {
+  // One folder above this file, both in src/ and in dist/.
+  const { version } = createRequire(import.meta.url)('../package.json') as { readonly version: string };
+  return version;
+}
+
 /** What every command is given. */
 export interface CommandContext {
   readonly output: Output;
@@ -183,4 +197,10 @@ function realNumber(least: number, most = Number.POSITIVE_INFINITY): (text: stri
     }
     return x;
   };
+}
+
+/** Above 0 and at most 1. */
+function shareAboveZero(text: string): number {
+  if (Number(text) === 0) throw new InvalidArgumentError('expected a number above 0, at most 1.');
+  return realNumber(0, 1)(text);
 }

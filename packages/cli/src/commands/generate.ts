@@ -6,6 +6,7 @@ import { type ChatTemplate, type Tokenizer, applyChatTemplate } from '@tessera-l
 import { z } from 'zod';
 import { CliError } from '../errors';
 import type { CommandContext } from '../main';
+import { modelPath } from './model-path';
 
 /** Options of `tessera generate`. */
 export interface GenerateCommandOptions {
@@ -53,6 +54,18 @@ function chatIds(tokenizer: Tokenizer, template: ChatTemplate, chat: Chat): Int3
   return applyChatTemplate(tokenizer, template, messages, { tools, documents, addGenerationPrompt: true }).ids;
 }
 
+/** The prompt with what the tokenizer puts before a text, and without what it puts behind one: it goes on here. */
+function textIds(tokenizer: Tokenizer, prompt: string): readonly number[] {
+  const behind = (text: string): number | null => {
+    const mask = tokenizer.encode(text, { truncation: null, padding: null }).specialTokensMask;
+    const last = mask.lastIndexOf(0);
+    return last === -1 ? null : mask.length - 1 - last;
+  };
+  const ids = tokenizer.encodeIds(prompt);
+  // Around an empty prompt nothing shows what is before and what behind; around a letter it does.
+  return ids.slice(0, ids.length - (behind(prompt) ?? behind('a') ?? 0));
+}
+
 /** `tessera generate`: continues a prompt, or answers messages. */
 export async function generateText(
   folder: string,
@@ -73,13 +86,13 @@ export async function generateText(
   if (compute === 'int8' && weights !== 'packed') {
     throw new CliError('usage', `expected --weights packed with --compute int8, got ${weights}`);
   }
-  const { model, tokenizer, chatTemplate, endIds } = await open(folder, { compute, weights });
+  const { model, tokenizer, chatTemplate, endIds } = await open(modelPath(folder), { compute, weights, signal });
   if (tokenizer === null) throw new CliError('usage', `expected a model with a tokenizer, got none in ${folder}`);
   if (chat !== null && chatTemplate === null) {
     throw new CliError('usage', `expected --prompt for a model without a chat template, got --messages and ${folder}`);
   }
   const promptIds =
-    chat !== null && chatTemplate !== null ? chatIds(tokenizer, chatTemplate, chat) : tokenizer.encodeIds(prompt ?? '');
+    chat !== null && chatTemplate !== null ? chatIds(tokenizer, chatTemplate, chat) : textIds(tokenizer, prompt ?? '');
   const result = await generate(model, promptIds, {
     maxTokens,
     temperature,

@@ -15,11 +15,13 @@ import { architectures, isModelType } from '@tessera-llm/models';
 import { Tokenizer } from '@tessera-llm/tokenizers';
 import { readProgressed } from '@tessera-llm/training';
 import type { CommandContext } from '../main';
+import { modelPath } from './model-path';
 
 const show = (n: number): string => n.toLocaleString('en');
 
 /** `tessera info`: what a checkpoint or a GGUF file holds, from its headers: no weight is read, no model built. */
-export async function showInfo(path: string, context: CommandContext): Promise<void> {
+export async function showInfo(model: string, context: CommandContext): Promise<void> {
+  const path = modelPath(model);
   const isFile = path.endsWith('.gguf') || (await stat(path).catch(() => null))?.isFile();
   await (isFile ? showFile(path, context) : showFolder(path, context));
 }

@@ -50,4 +50,12 @@ describe('TextSource', () => {
     expect(await read('one\r\n\ntwo  \nthree', 'line')).toEqual(['one', 'two  ', 'three']);
     expect(await read(prose, 'line')).toEqual(prose.split('\n').filter((line) => line !== ''));
   });
+
+  it('cuts a line without end between characters', async () => {
+    const text = '🦊'.repeat(2_200_000);
+    const pieces = await read(text, 'line');
+    expect(pieces.length).toBeGreaterThan(1);
+    expect(pieces.every((piece) => !/^[\udc00-\udfff]|[\ud800-\udbff]$/.test(piece))).toBe(true);
+    expect(pieces.join('') === text).toBe(true);
+  });
 });

@@ -88,7 +88,10 @@ function cutLines(text: string): [string[], string] {
   const lines = text.split('\n');
   const left = lines.pop() ?? '';
   const whole = lines.map((line) => (line.endsWith('\r') ? line.slice(0, -1) : line)).filter((line) => line !== '');
-  return left.length < longestPiece ? [whole, left] : [[...whole, left.slice(0, -1)], left.slice(-1)];
+  if (left.length < longestPiece) return [whole, left];
+  // A carriage return may belong to an end of line that is still to come.
+  const end = left.endsWith('\r') ? left.length - 1 : left.length;
+  return [[...whole, left.slice(0, end)], left.slice(end)];
 }
 
 /** The text up to the last good place to cut it, and the rest. */

@@ -7,11 +7,15 @@ import type { HeldOutDocument } from '@tessera-llm/training';
 import type { Output } from '../output';
 import type { TrainConfig } from './train-config';
 
-/** What a run learns from. */
-export interface TrainData {
+/** What turns a run's texts into tokens. */
+export interface TrainTokenizer {
   readonly tokenizer: Tokenizer;
   /** Begins every text, and ends it; null for a tokenizer that puts nothing before a text. */
   readonly boundaryId: number | null;
+}
+
+/** What a run learns from. */
+export interface TrainData {
   /** Token shards in the run's folder; to be closed. */
   readonly source: TokenSource;
   readonly heldOut: readonly HeldOutDocument[];
@@ -19,9 +23,18 @@ export interface TrainData {
   readonly fingerprints: Readonly<Record<string, string>>;
 }
 
+const beside = (configFile: string, path: string): string => resolve(dirname(configFile), path);
+
+/** Reads the tokenizer of a configuration. */
+export async function readTrainTokenizer(config: TrainConfig, configFile: string): Promise<TrainTokenizer> {
+  const tokenizer = Tokenizer.fromJSON(await readJsonFile(beside(configFile, config.tokenizer)));
+  return { tokenizer, boundaryId: tokenizer.encodeIds('')[0] ?? null };
+}
+
 /** Reads the texts of a configuration; what is learned from goes through token shards on disk, not through memory. */
 export async function readTrainData(
   config: TrainConfig,
+  { tokenizer, boundaryId }: TrainTokenizer,
   p: {
     readonly configFile: string;
     readonly out: string;
@@ -31,10 +44,7 @@ export async function readTrainData(
     readonly signal: AbortSignal;
   },
 ): Promise<TrainData> {
-  const at = (path: string): string => resolve(dirname(p.configFile), path);
-  const tokenizer = Tokenizer.fromJSON(await readJsonFile(at(config.tokenizer)));
-  const boundaryId = tokenizer.encodeIds('')[0] ?? null;
-
+  const at = (path: string): string => beside(p.configFile, path);
   const hash = createHash('sha256');
   const folder = join(p.out, 'tokens');
   const texts = hashed(readTextFiles(config.data.train.map(at)), hash);
@@ -63,7 +73,7 @@ export async function readTrainData(
     tokenizer: tokenizerHash,
     tokens: source.fingerprint,
   };
-  return { tokenizer, boundaryId, source, heldOut, fingerprints };
+  return { source, heldOut, fingerprints };
 }
 
 async function* hashed(

@@ -19,7 +19,7 @@ import { z } from 'zod';
 import { CliError } from '../errors';
 import type { CommandContext } from '../main';
 import { type TrainConfig, readTrainConfig } from './train-config';
-import { type TrainData, readTrainData } from './train-data';
+import { type TrainData, type TrainTokenizer, readTrainData, readTrainTokenizer } from './train-data';
 
 /** Options of `tessera train`. */
 export interface TrainCommandOptions {
@@ -47,9 +47,12 @@ export async function trainModel(
   if (options.resume && !begun) throw new CliError('usage', `expected a run to resume in ${out}, got none`);
   if (options.backend !== undefined) setBackend(options.backend);
 
-  const data = await readTrainData(config, { configFile, out, resumed: begun !== undefined, output, signal });
-  const model = makeModel(config, data);
+  const text = await readTrainTokenizer(config, configFile);
+  // Before the texts, which may take long: a configuration that makes no model is refused at once.
+  const model = makeModel(config, text);
+  let data: TrainData | undefined;
   try {
+    data = await readTrainData(config, text, { configFile, out, resumed: begun !== undefined, output, signal });
     const description = {
       configuration: z.record(z.string(), z.json()).parse({ ...config, steps }),
       seeds: { model: config.seed, data: config.seed, dropout: config.seed },
@@ -68,10 +71,14 @@ export async function trainModel(
     }
     const count = formatCount(model.parameterCount());
     output.note(`${count} parameters, ${steps} steps on the ${defaultBackend().name} backend`);
-    await run(model, data, { config, steps, stopAfter: Math.min(steps, options.steps ?? steps), out, context });
+    await run(
+      model,
+      { ...text, ...data },
+      { config, steps, stopAfter: Math.min(steps, options.steps ?? steps), out, context },
+    );
   } finally {
     model.dispose();
-    await data.source.close();
+    await data?.source.close();
   }
 }
 
@@ -83,7 +90,7 @@ interface RunSettings {
   readonly context: CommandContext;
 }
 
-async function run(model: Model, data: TrainData, settings: RunSettings): Promise<void> {
+async function run(model: Model, data: TrainData & TrainTokenizer, settings: RunSettings): Promise<void> {
   const { config, steps, stopAfter, out, context } = settings;
   const { output, signal } = context;
   const { seqLen, batchSize, seed, clipNorm, labelSmoothing, gradAccumSteps, onNonFinite } = config;
@@ -131,7 +138,7 @@ async function run(model: Model, data: TrainData, settings: RunSettings): Promis
 }
 
 /** A new model; what the configuration leaves out follows from the tokenizer and the sequence length. */
-function makeModel(config: TrainConfig, { tokenizer, boundaryId }: TrainData): Model {
+function makeModel(config: TrainConfig, { tokenizer, boundaryId }: TrainTokenizer): Model {
   const { vocabSize } = tokenizer;
   const { vocab_size = vocabSize } = config.model;
   if (typeof vocab_size !== 'number' || vocab_size < vocabSize) {
