@@ -29,6 +29,8 @@ describe('readArguments', () => {
     await refused(['--model', join(folder, 'none.gguf')], '--model to be a GGUF file or a model folder');
     await refused(['--json', folder], '--json to be a file');
     await refused(['--json', join(folder, 'none', 'rows.json')], '--json to be in a folder that exists');
+    // A name that leaves no room for the file beside it fails as a folder without permission does, for every user.
+    await refused(['--json', join(folder, 'x'.repeat(255))], '--json to be a file that can be written');
     await refused(['--bogus'], "Unknown option '--bogus'");
   });
 });

@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { areas } from './areas';
@@ -23,6 +23,18 @@ async function kindAt(path: string): Promise<'file' | 'folder' | null> {
   }
 }
 
+/** Throws unless a file can be made beside `json`: what the system allows is known only by doing it. */
+async function checkWritable(json: string): Promise<void> {
+  const beside = `${json}.${process.pid}.tmp`;
+  try {
+    await writeFile(beside, '');
+    await rm(beside);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Error(`[bench] expected --json to be a file that can be written, got ${json}: ${why}`);
+  }
+}
+
 /** Throws unless there is what an option names: later it would cost a whole run. */
 async function checkPaths(options: {
   readonly python: string | null;
@@ -42,6 +54,7 @@ async function checkPaths(options: {
   await want('--model', model, ['file', 'folder'], 'a GGUF file or a model folder');
   await want('--json', json, ['file', null], 'a file');
   await want('--json', json && dirname(json), ['folder'], 'in a folder that exists');
+  if (json !== null) await checkWritable(json);
 }
 
 /**
