@@ -13,7 +13,19 @@ function differences(manifest, wanted) {
 }
 
 function sections(readme) {
-  return existsSync(readme) && readFileSync(readme, 'utf8').startsWith('# @tessera-llm/') ? [] : ['has no README.md'];
+  if (!existsSync(readme)) return ['has no README.md'];
+  const text = readFileSync(readme, 'utf8').replaceAll('\r\n', '\n');
+  return text.startsWith('# @tessera-llm/') ? uninstalled(text) : ['has a README.md that does not begin with its name'];
+}
+
+/** Packages that the README's examples import and its `npm install` leaves out: who follows it can't run them. */
+function uninstalled(readme) {
+  const installed = [...readme.matchAll(/^npm install (.+)$/gm)].flatMap(([, names]) => names.split(' '));
+  const examples = [...readme.matchAll(/^```ts\n([\s\S]*?)\n```/gm)].map(([, code]) => code).join('\n');
+  const imported = [...examples.matchAll(/from '(@tessera-llm\/[a-z-]+)/g)].map(([, name]) => name);
+  return [...new Set(imported)]
+    .filter((name) => !installed.includes(name))
+    .map((name) => `imports ${name} in an example of its README.md, which does not install it`);
 }
 
 /** Gives the number of problems. */
