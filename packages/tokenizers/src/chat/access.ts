@@ -99,7 +99,7 @@ export function slice(run: Run, object: Value, bounds: readonly [Value, Value, V
   if (object instanceof MarkedText && by === 1) {
     const unit = (at: number) => places?.[at] ?? at;
     run.charge(Math.max(0, to - from));
-    return from < to ? object.slice(unit(from), unit(to)) : text('');
+    return object.slice(unit(from), unit(Math.max(from, to)));
   }
   const items = iterate(run, object);
   const out: Value[] = [];
@@ -110,7 +110,7 @@ export function slice(run: Run, object: Value, bounds: readonly [Value, Value, V
     return new View('range', out, [first + from * stride, first + to * stride, stride * by]);
   }
   if (object instanceof List) return new List(out, object.tuple);
-  return MarkedText.concat(out as MarkedText[]);
+  return MarkedText.concat(out as MarkedText[]).as(object instanceof MarkedText && object.safe);
 }
 
 /** `a.b.0` of filters, with what stands for a part that is not there. */

@@ -117,6 +117,14 @@ describe('ChatTemplate', () => {
     expect(render('<{{ messages[0].reasoning_content }}>', thinking, { continueFinalMessage: 'reasoning' })).toBe(
       '<so',
     );
+    // Names for the same thinking, also where they were given apart, are continued together.
+    const twice = [{ role: 'assistant', reasoning: 'so', thinking: 'so' }];
+    expect(render('<{{ messages[0].reasoning_content }}>', twice, { continueFinalMessage: 'reasoning' })).toBe('<so');
+    const inParts = [{ role: 'assistant', thinking: [{ type: 'text', text: 'so' }] }];
+    expect(render('<{{ messages[0].reasoning_content[0].text }}>', inParts, { continueFinalMessage: 'thinking' })).toBe(
+      '<so',
+    );
+    expect(render(source, chat, { continueFinalMessage: '', addGenerationPrompt: true })).toContain('[end]');
     for (const options of [
       { continueFinalMessage: true, addGenerationPrompt: true },
       { continueFinalMessage: 'nothing' },
@@ -124,6 +132,16 @@ describe('ChatTemplate', () => {
       expect(failure(() => render(source, chat, options)).code).toBe('invalid_argument');
     }
     expect(failure(() => render('content', chat, { continueFinalMessage: true })).code).toBe('invalid_argument');
+  });
+
+  it('refuses tools and documents that are no objects', () => {
+    for (const options of [{ tools: ['f'] }, { tools: 'f' }, { documents: [null] }, { documents: {} }]) {
+      const error = failure(() => render('x', user, options as unknown as RenderChatOptions));
+      expect([error.code, error.message]).toEqual([
+        'invalid_argument',
+        expect.stringContaining(Object.keys(options)[0]!),
+      ]);
+    }
   });
 
   it('drops keys without a value, and has tools and documents as none', () => {

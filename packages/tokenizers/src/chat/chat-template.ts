@@ -120,8 +120,7 @@ export class ChatTemplate {
     if (!isRecord(config)) throw malformed('tokenizer_config.json', 'an object', config);
     if (!isRecord(specialTokensMap)) throw malformed('special_tokens_map.json', 'an object', specialTokensMap);
     const templates = Object.keys(files).length > 0 ? files : readChatTemplates(config.chat_template);
-    const named = (config.added_tokens_decoder ?? null) === null ? { ...config, ...specialTokensMap } : config;
-    return templates && new ChatTemplate(templates, { specialTokens: readSpecialTokens(named) });
+    return templates && new ChatTemplate(templates, { specialTokens: readSpecialTokens(config, specialTokensMap) });
   }
 
   /** What a tokenizer_config.json holds of the templates and their special tokens; `fromConfig` reads it. */
@@ -170,16 +169,18 @@ export class ChatTemplate {
     const { addGenerationPrompt = false, continueFinalMessage = false, tools, documents, now = new Date() } = options;
     if (!Array.isArray(messages as unknown)) throw invalid(`expected a list of messages, got ${shown(messages)}`);
     if (messages.length === 0) throw invalid('expected at least one message, got none');
-    if (continueFinalMessage !== false && addGenerationPrompt) {
+    const continued = continueFinalMessage === '' ? false : continueFinalMessage;
+    if (continued !== false && addGenerationPrompt) {
       throw invalid('expected one of addGenerationPrompt and continueFinalMessage, got both');
     }
+    for (const [what, list] of Object.entries({ tools, documents })) checkObjects(what, list);
     if (!(now instanceof Date) || Number.isNaN(now.getTime()))
       throw invalid(`expected a date as now, got ${String(now)}`);
     const { name, source } = this.choose(options);
     const program = this.program(name, source);
     const outside = new OutsideValues();
     const chat = messages.map((message, i) => outside.message(message, `messages[${i}]`));
-    const open = continueFinalMessage === false ? null : leaveOpen(chat, continueFinalMessage, source);
+    const open = continued === false ? null : leaveOpen(chat, continued, source);
     const variables = new Map<string, Value>();
     for (const [key, token] of Object.entries(this.specialTokens)) variables.set(key, text(token));
     for (const [key, value] of Object.entries(options.variables ?? {})) {
@@ -195,6 +196,14 @@ export class ChatTemplate {
     const done = open === null ? made : cutOpen(made, open);
     return { text: done.text, userSpans: spans(done.user), assistantSpans: spans(done.generated) };
   }
+}
+
+/** @throws TokenizerError `invalid_argument` unless it is nothing or a list of objects. */
+function checkObjects(name: string, given: unknown): void {
+  if (given === undefined || given === null) return;
+  if (!Array.isArray(given)) throw invalid(`expected a list of objects as ${name}, got ${shown(given)}`);
+  const at = given.findIndex((item: unknown) => !isRecord(item));
+  if (at >= 0) throw invalid(`expected an object as ${name}[${at}], got ${shown(given[at])}`);
 }
 
 function interpret(program: readonly Statement[], run: Run, variables: ReadonlyMap<string, Value>): MarkedText {
@@ -214,7 +223,12 @@ function leaveOpen(chat: Dict[], field: boolean | string, source: string): strin
   const last = chat.at(-1) as Dict;
   const value = last.get(name);
   if (value === undefined) throw invalid(`expected a final message with '${name}' to continue, got one without`);
-  const aliases = reasoningFields.filter((alias) => last.get(alias) === value);
+  // Its other names may have a text of their own that is the same.
+  const said = (alias: string) => {
+    const other = last.get(alias);
+    return other instanceof MarkedText && value instanceof MarkedText ? other.text === value.text : other === value;
+  };
+  const aliases = reasoningFields.filter(said);
   const fields = reasoningFields.includes(name) ? aliases : [name];
   if (!fields.some((one) => source.includes(one))) {
     throw invalid(`expected a template that reads '${name}' to continue it, got one that does not`);
@@ -225,13 +239,13 @@ function leaveOpen(chat: Dict[], field: boolean | string, source: string): strin
   if (value instanceof List) {
     const at = value.items.findLastIndex((part) => part instanceof Dict && part.get('text') instanceof MarkedText);
     const part = value.items[at];
-    const said = part instanceof Dict ? part.get('text') : undefined;
-    if (!(part instanceof Dict && said instanceof MarkedText)) {
+    const written = part instanceof Dict ? part.get('text') : undefined;
+    if (!(part instanceof Dict && written instanceof MarkedText)) {
       throw invalid('expected a final message with a text to continue, got one without');
     }
-    continued = said.text;
-    const open = new Dict(new Map(part.entries).set('stext', [text('text'), tagged(said)]));
-    entries.set(`s${name}`, [text(name), new List(value.items.with(at, open))]);
+    continued = written.text;
+    const open = new Dict(new Map(part.entries).set('stext', [text('text'), tagged(written)]));
+    for (const one of fields) entries.set(`s${one}`, [text(one), new List(value.items.with(at, open))]);
   } else if (value instanceof MarkedText) {
     continued = value.text;
     for (const one of fields) entries.set(`s${one}`, [text(one), tagged(value)]);

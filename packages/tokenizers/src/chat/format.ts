@@ -1,6 +1,7 @@
 import { getAttribute, getItem } from './access';
 import { formatNumber } from './format-number';
 import { MarkedText } from './marked-text';
+import { escapeText } from './markup';
 import { repr, str } from './repr';
 import type { Run } from './run';
 import { type Args, Dict, List, Undefined, type Value, concat, describe, int, numeric, text } from './values';
@@ -29,6 +30,8 @@ const percent = /%(?:\((\w+)\))?([-+ 0#]{0,5})(\d{1,10}|\*)?(?:\.(\d{0,10}|\*))?
 /** `pattern % values`. */
 export function percentFormat(run: Run, pattern: MarkedText, values: Value): MarkedText {
   const list = values instanceof List && values.tuple ? values.items : [values];
+  // To Python a list, too, is a mapping here, of which not all has to be used.
+  const mapping = values instanceof Dict || values instanceof Undefined || (values instanceof List && !values.tuple);
   const parts: MarkedText[] = [];
   let used = 0;
   let done = 0;
@@ -56,6 +59,7 @@ export function percentFormat(run: Run, pattern: MarkedText, values: Value): Mar
     let number = false;
     if (conversion === 's' || conversion === 'r' || conversion === 'a') {
       made = conversion === 's' ? str(run, value) : repr(run, value);
+      if (pattern.safe) made = escapeText(made);
       if (conversion === 'a') made = made.map(escapeAscii);
       if (precision !== null) made = firstPoints(made, precision);
     } else if (conversion === 'c') made = character(run, value);
@@ -77,11 +81,11 @@ export function percentFormat(run: Run, pattern: MarkedText, values: Value): Mar
     const zeros = number && flags.includes('0') && !left;
     parts.push(zeros ? padZeros(run, made, width ?? 0) : pad(run, made, Math.abs(width ?? 0), left ? '<' : '>'));
   }
-  if (used < list.length && !(values instanceof Dict)) {
+  if (used < list.length && !mapping) {
     return run.fail('not all arguments converted during string formatting');
   }
   parts.push(pattern.slice(done));
-  return concat(run, parts);
+  return concat(run, parts).as(pattern.safe);
 }
 
 function character(run: Run, value: Value): MarkedText {
@@ -126,10 +130,11 @@ export function braceFormat(run: Run, pattern: MarkedText, args: Args): MarkedTe
       const shown = how === 's' ? str(run, value) : repr(run, value);
       value = how === 'a' ? shown.map(escapeAscii) : shown;
     }
-    parts.push(formatValue(run, value, pattern.derive(style)));
+    const made = formatValue(run, value, pattern.derive(style));
+    parts.push(pattern.safe ? escapeText(made) : made);
   }
   parts.push(pattern.slice(done));
-  return concat(run, parts);
+  return concat(run, parts).as(pattern.safe);
 }
 
 /** Python's `format(value, style)`. */

@@ -9,14 +9,17 @@ import { str } from './repr';
 import type { Run } from './run';
 import { List, Stream, Undefined, type Value, int, iterate, joined, none, text } from './values';
 
-function keyed(run: Run, value: Value, a: ArgReader): { item: Value; key: Value }[] {
+/** @param several Takes `a,b` as attribute for two, of which the second counts where the first ones are equal. */
+function keyed(run: Run, value: Value, a: ArgReader, several = false): { item: Value; key: Value }[] {
   const attribute = a.get('attribute') ?? none;
+  const names = several && attribute instanceof MarkedText ? attribute.text.split(',') : [];
   const sensitive = a.flag('case_sensitive', false);
   const items = iterate(run, value);
-  run.charge(items.length * 8);
+  run.charge(items.length * (8 + names.length));
+  const part = (item: Value, path: Value) => lowered(path === none ? item : attributePath(run, item, path), sensitive);
   return items.map((item) => ({
     item,
-    key: lowered(attribute === none ? item : attributePath(run, item, attribute), sensitive),
+    key: names.length > 1 ? new List(names.map((name) => part(item, text(name)))) : part(item, attribute),
   }));
 }
 
@@ -34,7 +37,7 @@ function extreme(sign: number): Filter {
 
 function reverse(run: Run, value: Value): Value {
   const items = iterate(run, value).toReversed();
-  if (value instanceof MarkedText) return MarkedText.concat(items as MarkedText[]);
+  if (value instanceof MarkedText) return MarkedText.concat(items as MarkedText[]).as(value.safe);
   return value instanceof Stream ? new List(items) : new Stream('reversed', () => items);
 }
 
@@ -121,7 +124,7 @@ export const listFilters: Readonly<Record<string, Filter>> = {
   sort: (run, value, args) => {
     const a = args('reverse', 'case_sensitive', 'attribute');
     const sign = a.flag('reverse', false) ? -1 : 1;
-    const items = keyed(run, value, a);
+    const items = keyed(run, value, a, true);
     // Values without an order are in order where they are equal.
     items.sort((x, y) => (equal(run, x.key, y.key) ? 0 : sign * compare(run, x.key, y.key)));
     return new List(items.map(({ item }) => item));

@@ -46,6 +46,8 @@ export class MarkedText {
     readonly text: string,
     readonly user: Marks = none,
     readonly generated: Marks = none,
+    /** Jinja's Markup, which `safe` and `escape` give: plain text that is joined to it is escaped. */
+    readonly safe = false,
   ) {}
 
   /** A text that came from outside. */
@@ -70,7 +72,13 @@ export class MarkedText {
 
   slice(from: number, to: number = this.text.length): MarkedText {
     if (from === 0 && to >= this.text.length) return this;
-    return new MarkedText(this.text.slice(from, to), clip(this.user, from, to), clip(this.generated, from, to));
+    const { user, generated, safe } = this;
+    return new MarkedText(this.text.slice(from, to), clip(user, from, to), clip(generated, from, to), safe);
+  }
+
+  /** The same text, as markup or not. */
+  as(safe: boolean): MarkedText {
+    return safe === this.safe ? this : new MarkedText(this.text, this.user, this.generated, safe);
   }
 
   /** This text with [0, length) as one more stretch that a generation block made. */
@@ -86,7 +94,7 @@ export class MarkedText {
   /** Case mapping and the like: stretch by stretch where that gives the same as the whole, else all from outside. */
   map(change: (text: string) => string): MarkedText {
     const whole = change(this.text);
-    if (!this.tainted) return new MarkedText(whole);
+    if (!this.tainted) return new MarkedText(whole).as(this.safe);
     const parts: MarkedText[] = [];
     let done = 0;
     for (let i = 0; i < this.user.length; i += 2) {
@@ -97,7 +105,7 @@ export class MarkedText {
     }
     parts.push(new MarkedText(change(this.text.slice(done))));
     const made = MarkedText.concat(parts);
-    return made.text === whole ? made : MarkedText.user(whole);
+    return (made.text === whole ? made : MarkedText.user(whole)).as(this.safe);
   }
 
   /** Puts a text in the place of each match; it came from outside if anything of the match did. */

@@ -1,20 +1,13 @@
 import type { Filter } from './filter';
 import { MarkedText } from './marked-text';
+import { escapeText } from './markup';
 import { repr, str } from './repr';
 import type { Run } from './run';
 import { split } from './strings';
 import { Dict, List, Undefined, type Value, View, concat, describe, iterate, joined, none, text } from './values';
 
-const entities = new Map([
-  ['&', '&amp;'],
-  ['<', '&lt;'],
-  ['>', '&gt;'],
-  ["'", '&#39;'],
-  ['"', '&#34;'],
-]);
-
 function escaped(run: Run, value: Value): MarkedText {
-  return str(run, value).replaceMatches(/[&<>'"]/g, (char) => entities.get(char) as string);
+  return escapeText(str(run, value));
 }
 
 /** An attribute's name and value for each entry of a dictionary that has a value. */
@@ -50,6 +43,27 @@ function withoutTags(html: string): string {
   return out + html.slice(done);
 }
 
+const references: Readonly<Record<string, string>> = {
+  amp: '&',
+  lt: '<',
+  gt: '>',
+  quot: '"',
+  apos: "'",
+  nbsp: '\u00a0',
+};
+
+/** Text with the character references that Jinja's escaping and plain markup use as characters. */
+function unescaped(html: string): string {
+  return html.replace(
+    /&(?:#(\d{1,7})|#[xX]([\da-fA-F]{1,6})|(amp|lt|gt|quot|apos|nbsp));/g,
+    (whole, digits, hex, name) => {
+      if (name !== undefined) return references[name as string] as string;
+      const code = Number(digits ?? `0x${String(hex)}`);
+      return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : whole;
+    },
+  );
+}
+
 function urlQuoted(given: string): string {
   return encodeURIComponent(given.replace(/[\ud800-\udfff]/gu, '\ufffd')).replace(
     /[!'()*]/g,
@@ -61,10 +75,11 @@ function urlQuoted(given: string): string {
 export const markupFilters: Readonly<Record<string, Filter>> = {
   e: escaped,
   escape: escaped,
-  forceescape: escaped,
+  forceescape: (run, value) => escapeText(str(run, value).as(false)),
+  safe: (run, value) => str(run, value).as(true),
   striptags: (run, value) => {
     const given = str(run, value);
-    return given.derive(joined(run, split(run, text(withoutTags(given.text)), null, -1), text(' ')).text);
+    return given.derive(unescaped(joined(run, split(run, text(withoutTags(given.text)), null, -1), text(' ')).text));
   },
   urlencode: (run, value) => {
     if (!(value instanceof Dict || value instanceof List || value instanceof View)) {
@@ -76,6 +91,7 @@ export const markupFilters: Readonly<Record<string, Filter>> = {
       return given.derive(urlQuoted(given.text).replaceAll('%20', '+'));
     };
     const pairs = value instanceof Dict ? [...value.entries.values()] : value.items.map((item) => iterate(run, item));
+    if (pairs.some((pair) => pair.length !== 2)) return run.fail('expected pairs of name and value to encode');
     const parts = pairs.map(([key, item]) => concat(run, [part(key), text('='), part(item)]));
     return joined(run, parts, text('&'));
   },

@@ -3,7 +3,9 @@ import { equal } from './compare';
 import { braceFormat } from './format';
 import { keyOf } from './keys';
 import { MarkedText } from './marked-text';
+import { escapeText } from './markup';
 import { pad } from './pad';
+import { str } from './repr';
 import type { Run } from './run';
 import { type Side, capitalize, count, pythonTitle, questions, replace, split, splitLines, strip } from './strings';
 import {
@@ -70,7 +72,8 @@ function partition(run: Run, self: MarkedText, separator: MarkedText, last: bool
 }
 
 function padded(run: Run, self: MarkedText, args: ArgReader, align: '<' | '>' | '^'): MarkedText {
-  const fill = args.text('fill', ' ');
+  const given = args.text('fill', ' ');
+  const fill = self.safe ? escapeText(given) : given;
   if ([...fill.text].length !== 1) return run.fail('The fill character must be exactly one character long');
   return pad(run, self, args.int('width'), align, fill);
 }
@@ -123,12 +126,13 @@ const stringMethods: Readonly<Record<string, Method<MarkedText>>> = {
   rpartition: (run, self, args) => partition(run, self, args('sep').text('sep'), true),
   replace: (run, self, args) => {
     const a = args('old', 'new', 'count');
-    return replace(run, self, a.text('old'), a.text('new'), a.int('count', -1));
+    const made = a.text('new');
+    return replace(run, self, a.text('old'), self.safe ? escapeText(made) : made, a.int('count', -1));
   },
   join: (run, self, args) => {
     const items = iterate(run, args('iterable').need('iterable'));
     const parts = items.map((item, i) => {
-      if (item instanceof MarkedText) return item;
+      if (item instanceof MarkedText) return self.safe ? escapeText(item) : item;
       return run.fail(`sequence item ${i}: expected str instance, ${describe(item)} found`);
     });
     return concat(
@@ -169,6 +173,12 @@ const stringMethods: Readonly<Record<string, Method<MarkedText>>> = {
     return concat(run, [self.slice(0, sign), filled]);
   },
   format: (run, self, _, raw) => braceFormat(run, self, raw),
+  format_map: (run, self, args) => {
+    const values = args('mapping').need('mapping');
+    if (!(values instanceof Dict)) return run.fail(`expected a mapping of values, got ${describe(values)}`);
+    const entries = Array.from(values.entries.values(), ([key, value]) => [str(run, key).text, value] as const);
+    return braceFormat(run, self, { list: [], named: new Map(entries) });
+  },
 };
 
 const dictMethods: Readonly<Record<string, Method<Dict>>> = {
@@ -194,6 +204,7 @@ const dictMethods: Readonly<Record<string, Method<Dict>>> = {
   copy: (_, self) => self,
 };
 
+// A tuple has the first two.
 const listMethods: Readonly<Record<string, Method<List>>> = {
   index: (run, self, args) => {
     const at = self.items.findIndex((item) => equal(run, item, args('value').need('value')));
@@ -216,6 +227,14 @@ function bind<T extends Value>(run: Run, self: T, name: string, method: Method<T
   });
 }
 
+/** What a method of markup gives is markup too, as far as it is text. */
+function alike(self: MarkedText, made: Value): Value {
+  if (made instanceof MarkedText) return made.as(self.safe);
+  if (!(made instanceof List && self.safe)) return made;
+  const items = made.items.map((item) => alike(self, item));
+  return new List(items, made.tuple);
+}
+
 /** The method of a value, or undefined. */
 export function methodOf(run: Run, value: Value, name: string): Callable | Undefined | undefined {
   if (value instanceof MarkedText) {
@@ -228,7 +247,7 @@ export function methodOf(run: Run, value: Value, name: string): Callable | Undef
     const question = Object.hasOwn(questions, name) ? questions[name] : undefined;
     if (question !== undefined) return bind(run, value, name, (_, self) => question(self.text));
     const method = Object.hasOwn(stringMethods, name) ? stringMethods[name] : undefined;
-    return method && bind(run, value, name, method);
+    return method && bind(run, value, name, (...given) => alike(value, method(...given)));
   }
   if (value instanceof View && value.name === 'range' && (name === 'index' || name === 'count')) {
     return methodOf(run, new List(value.items), name);
@@ -242,7 +261,8 @@ export function methodOf(run: Run, value: Value, name: string): Callable | Undef
       const method = Object.hasOwn(dictMethods, name) ? dictMethods[name] : undefined;
       return method && bind(run, value, name, method);
     }
-    const method = Object.hasOwn(listMethods, name) ? listMethods[name] : undefined;
+    const method =
+      Object.hasOwn(listMethods, name) && !(value.tuple && name === 'copy') ? listMethods[name] : undefined;
     return method && bind(run, value, name, method);
   }
   return undefined;

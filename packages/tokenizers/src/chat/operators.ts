@@ -2,6 +2,7 @@ import { compare, equal } from './compare';
 import { percentFormat } from './format';
 import { keyOf } from './keys';
 import { MarkedText } from './marked-text';
+import { plus } from './markup';
 import type { Run } from './run';
 import {
   Dict,
@@ -11,7 +12,6 @@ import {
   Undefined,
   type Value,
   View,
-  concat,
   describe,
   int,
   numeric,
@@ -26,7 +26,7 @@ function repeat(run: Run, value: MarkedText | List, times: number): Value {
   const count = Math.max(0, times);
   if (value instanceof MarkedText) {
     run.charge(count * (value.length + 1));
-    return MarkedText.concat(Array.from({ length: count }, () => value));
+    return MarkedText.concat(Array.from({ length: count }, () => value)).as(value.safe);
   }
   run.charge(count * (value.items.length + 1));
   return new List(Array.from({ length: count }, () => value.items).flat(), value.tuple);
@@ -86,6 +86,7 @@ function arithmetic(run: Run, op: string, a: Num, b: Num): Num {
       return made(x * y);
     case '//': {
       const quotient = (x - remainder(x, y)) / y;
+      if (quotient === 0) return made(x / y < 0 || Object.is(x / y, -0) ? -0 : 0);
       return made(Math.abs(quotient - Math.round(quotient)) === 0.5 ? Math.floor(quotient) : Math.round(quotient));
     }
     case '%':
@@ -151,7 +152,7 @@ export function binary(run: Run, op: string, a: Value, b: Value): Value {
   const [x, y] = [numeric(a), numeric(b)];
   if (x !== null && y !== null) return arithmetic(run, op, x, y);
   if (op === '+') {
-    if (a instanceof MarkedText && b instanceof MarkedText) return concat(run, [a, b]);
+    if (a instanceof MarkedText && b instanceof MarkedText) return plus(run, a, b);
     if (a instanceof List && b instanceof List && a.tuple === b.tuple) {
       run.charge(a.items.length + b.items.length);
       return new List([...a.items, ...b.items], a.tuple);

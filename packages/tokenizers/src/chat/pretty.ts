@@ -92,7 +92,7 @@ export function pretty(run: Run, value: Value): MarkedText {
       });
       return between(parts, its, `,${line(1)}`);
     }
-    if (!(item instanceof MarkedText) || item.length === 0) return shown;
+    if (!(item instanceof MarkedText) || item.safe || item.length === 0) return shown;
     // At the top, parentheses go around it.
     const own = top ? 1 : 0;
     const chunks = split(item, most - indent - own, after + own);

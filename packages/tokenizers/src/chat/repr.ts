@@ -57,7 +57,8 @@ function write(run: Run, value: Value, add: (part: MarkedText) => void): void {
       const quote = value.text.includes("'") && !value.text.includes('"') ? '"' : "'";
       const made = value.replaceMatches(unprintable, escaped);
       const quoted = quote === "'" ? made.replaceMatches(/'/g, () => "\\'") : made;
-      return add(MarkedText.concat([text(quote), quoted, text(quote)]));
+      const [open, close] = value.safe ? ['Markup(', ')'] : ['', ''];
+      return add(MarkedText.concat([text(open + quote), quoted, text(quote + close)]));
     }
     case 'list': {
       const last = value.tuple && value.items.length === 1 ? ',)' : ')';

@@ -6,6 +6,7 @@ import { percentFormat } from './format';
 import { toJson } from './json';
 import { keyOf } from './keys';
 import { MarkedText } from './marked-text';
+import { plus } from './markup';
 import { pad } from './pad';
 import { pretty } from './pretty';
 import { str } from './repr';
@@ -32,6 +33,13 @@ import { wordWrap } from './wrap';
 
 /** What stands between the signs before which `title` begins a word. */
 const titleWords = new RegExp(`[^-({[<${pythonSpaces}]+`, 'g');
+
+function titled(given: string): string {
+  return given.replace(titleWords, (word) => {
+    const first = String.fromCodePoint(word.codePointAt(0) as number);
+    return first.toUpperCase() + word.slice(first.length).toLowerCase();
+  });
+}
 
 const length: Filter = (run, value) => lengthOf(run, value);
 
@@ -62,7 +70,7 @@ function indent(run: Run, value: Value, a: ArgReader): MarkedText {
     parts.push(even.slice(at, at + line.length));
     at += line.length + 1;
   });
-  return concat(run, parts);
+  return concat(run, parts).as(value.safe);
 }
 
 function truncate(run: Run, value: Value, a: ArgReader): Value {
@@ -75,7 +83,7 @@ function truncate(run: Run, value: Value, a: ArgReader): Value {
   const kept = Math.max(0, limit - end.length);
   const cut = value.slice(0, places?.[kept] ?? kept);
   const space = a.flag('killwords', false) ? -1 : cut.text.lastIndexOf(' ');
-  return concat(run, [space < 0 ? cut : cut.slice(0, space), end]);
+  return plus(run, space < 0 ? cut : cut.slice(0, space), end);
 }
 
 function dictSort(run: Run, value: Value, a: ArgReader): List {
@@ -94,7 +102,10 @@ function dictSort(run: Run, value: Value, a: ArgReader): List {
 export const scalarFilters: Readonly<Record<string, Filter>> = {
   attr: (run, value, args) => ownAttribute(run, value, args('name').text('name').text),
   capitalize: (run, value) => str(run, value).map(capitalize),
-  center: (run, value, args) => pad(run, str(run, value), args('width').int('width', 80), '^'),
+  center: (run, value, args) => {
+    const given = str(run, value);
+    return pad(run, given, args('width').int('width', 80), '^').as(given.safe);
+  },
   count: length,
   d: fallback,
   default: fallback,
@@ -115,15 +126,9 @@ export const scalarFilters: Readonly<Record<string, Filter>> = {
     return replace(run, str(run, value), str(run, a.need('old')), str(run, a.need('new')), a.int('count', -1));
   },
   pprint: (run, value) => pretty(run, value),
-  safe: (run, value) => str(run, value),
   string: (run, value) => str(run, value),
-  title: (run, value) =>
-    str(run, value).map((s) =>
-      s.replace(titleWords, (word) => {
-        const first = String.fromCodePoint(word.codePointAt(0) as number);
-        return first.toUpperCase() + word.slice(first.length).toLowerCase();
-      }),
-    ),
+  // Joined of its words, it is no markup.
+  title: (run, value) => str(run, value).as(false).map(titled),
   tojson: (run, value, args) => {
     const a = args('ensure_ascii', 'indent', 'separators', 'sort_keys');
     const given = a.get('indent') ?? none;

@@ -1,4 +1,5 @@
-import { isRecord, malformed } from '../config';
+import { Reader, isRecord, malformed } from '../config';
+import { readNamed, tokenNames } from '../load/huggingface-tokens';
 
 /** Templates by name; the one of no other name is `default`. */
 export type NamedTemplates = Readonly<Record<string, string>>;
@@ -24,19 +25,13 @@ export function readChatTemplates(value: unknown, place = 'chat_template'): Name
   return named.size === 0 ? null : Object.fromEntries(named);
 }
 
-const tokenNames = ['bos_token', 'eos_token', 'unk_token', 'sep_token', 'pad_token', 'cls_token', 'mask_token'];
-
-/** The special tokens of a tokenizer_config.json that templates see as variables. */
-export function readSpecialTokens(config: Readonly<Record<string, unknown>>): Readonly<Record<string, string>> {
-  const extra = isRecord(config.extra_special_tokens) ? Object.entries(config.extra_special_tokens) : [];
-  const found = new Map<string, string>();
-  for (const [name, value] of [...tokenNames.map((key) => [key, config[key]] as const), ...extra]) {
-    const content = isRecord(value) ? value.content : value;
-    if (content === null || content === undefined) continue;
-    if (typeof content !== 'string') throw malformed(name, 'a token', value);
-    found.set(name, content);
-  }
-  return Object.fromEntries(found);
+/** The special tokens of a tokenizer_config.json and a special_tokens_map.json that templates see as variables. */
+export function readSpecialTokens(
+  config: Readonly<Record<string, unknown>>,
+  map: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, string>> {
+  const named = readNamed(new Reader(config, 'tokenizer_config'), new Reader(map, 'special_tokens_map'));
+  return Object.fromEntries(Array.from(named, ([name, { content }]) => [name, content]));
 }
 
 /** True for names of variables that hold special tokens rather than text from outside. */

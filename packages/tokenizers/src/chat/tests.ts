@@ -3,7 +3,7 @@ import { MarkedText } from './marked-text';
 import { binary, compared } from './operators';
 import { str } from './repr';
 import type { Run } from './run';
-import { Callable, Dict, List, Stream, Undefined, type Value, View, describe, none, numeric, typeName } from './values';
+import { Callable, Dict, List, Stream, Undefined, type Value, View, int, none, numeric, typeName } from './values';
 
 /** A test's value and its arguments. */
 export type Test = (run: Run, value: Value, args: readonly Value[]) => boolean;
@@ -13,9 +13,9 @@ function operator(op: string): Test {
     compared(run, op, value, args[0] ?? run.fail(`expected an argument of the test ${op}, got none`));
 }
 
-function whole(run: Run, value: Value): number {
-  const number = numeric(value);
-  return number === null ? run.fail(`expected a number, got ${describe(value)}`) : number.value;
+/** True if `value % by` is `rest`; of a string, % makes a string. */
+function leaves(run: Run, value: Value, by: Value, rest: number): boolean {
+  return compared(run, '==', binary(run, '%', value, by), int(rest));
 }
 
 function isSequence(value: Value): boolean {
@@ -48,10 +48,10 @@ export const valueTests: ReadonlyMap<string, Test> = new Map<string, Test>([
   ['iterable', (_, value) => isSequence(value) || value instanceof View || value instanceof Stream],
   // Jinja's Undefined has a method that raises, and so has a loop.
   ['callable', (_, value) => value instanceof Callable || value instanceof Undefined || value instanceof Loop],
-  ['escaped', () => false],
-  ['even', (run, value) => whole(run, value) % 2 === 0],
-  ['odd', (run, value) => Math.abs(whole(run, value) % 2) === 1],
-  ['divisibleby', (run, value, args) => whole(run, binary(run, '%', value, args[0] ?? none)) === 0],
+  ['escaped', (_, value) => value instanceof MarkedText && value.safe],
+  ['even', (run, value) => leaves(run, value, int(2), 0)],
+  ['odd', (run, value) => leaves(run, value, int(2), 1)],
+  ['divisibleby', (run, value, args) => leaves(run, value, args[0] ?? none, 0)],
   [
     'lower',
     (run, value) =>

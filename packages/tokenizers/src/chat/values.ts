@@ -221,10 +221,12 @@ export function iterate(run: Run, value: Value): readonly Value[] {
         return Array.from(value.entries.values(), ([key]) => key);
       case 'string': {
         run.charge(value.length);
-        const places = value.points();
+        // Characters of markup are plain text.
+        const plain = value.as(false);
+        const places = plain.points();
         const at = (i: number) => places?.[i] ?? i;
-        const count = places === null ? value.length : places.length - 1;
-        return Array.from({ length: count }, (_, i) => value.slice(at(i), at(i + 1)));
+        const count = places === null ? plain.length : places.length - 1;
+        return Array.from({ length: count }, (_, i) => plain.slice(at(i), at(i + 1)));
       }
       case 'undefined':
         return [];

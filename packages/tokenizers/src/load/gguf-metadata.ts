@@ -3,7 +3,8 @@ import { TokenizerError } from '../errors';
 
 /**
  * Metadata of a GGUF file as plain values: strings, numbers, booleans, and lists of them (typed arrays too). Only keys
- * that begin with `tokenizer.` are looked at.
+ * that begin with `tokenizer.` are looked at, and `general.name` and `general.architecture`, by which llama.cpp knows
+ * the models whose added tokens take spaces.
  */
 export type GgufMetadata = Readonly<Record<string, unknown>>;
 
@@ -35,6 +36,12 @@ export class MetadataReader {
     if (value === undefined) return null;
     if (typeof value !== 'string') throw failed(key, 'a string', value);
     return value;
+  }
+
+  /** For what has no meaning of its own here: anything but a string is none. */
+  text(key: string): string {
+    const value = this.get(key);
+    return typeof value === 'string' ? value : '';
   }
 
   boolean(key: string, fallback: boolean): boolean {

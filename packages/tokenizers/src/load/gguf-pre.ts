@@ -15,7 +15,8 @@ export interface NamedPreTokenizer {
   readonly normalizer?: 'NFC';
   /** What is put around a text unless the file says otherwise; `always`: also then. */
   readonly addBos?: boolean | 'always';
-  readonly addSep?: boolean;
+  /** A word of nothing but newlines that is a token is taken whole. */
+  readonly wholeNewlines?: boolean;
 }
 
 const split = (regex: string): Component => ({
@@ -72,7 +73,7 @@ const bailing = {
 const digitsFromTheRight = { steps: by('\\d{1,3}(?=(?:\\d{3})*\\b)', patterns.o200k) };
 const spaced = { steps: [split(lines)], raw: true };
 // As in llama.cpp, whatever the file says: early conversions say no by mistake (its pull request 21500).
-const gemma4 = { ...spaced, addBos: 'always' } as const;
+const gemma4 = { ...spaced, wholeNewlines: true, addBos: 'always' } as const;
 
 /**
  * The pre-tokenizers of GGUF files by their names (`tokenizer.ggml.pre`), as llama.cpp knows them. Where llama.cpp
@@ -96,9 +97,9 @@ export const namedPreTokenizers: Readonly<Record<string, NamedPreTokenizer>> = {
   trillion: gpt2,
   'granite-docling': gpt2,
   exaone4: gpt2,
-  'jina-v1-en': { ...gpt2, addSep: true },
-  'jina-v2-code': { ...gpt2, addSep: true },
-  'roberta-bpe': { ...gpt2, addSep: true },
+  'jina-v1-en': gpt2,
+  'jina-v2-code': gpt2,
+  'roberta-bpe': gpt2,
   'llama-bpe': llama3WithBos,
   llama3: llama3WithBos,
   'llama-v3': llama3WithBos,

@@ -1,8 +1,11 @@
 import type { AddedToken } from '../encode/added-tokens';
 import type { PostProcessor } from '../post-processors/post-processor';
-import { template } from '../post-processors/template';
+import { template, templateProcessor } from '../post-processors/template';
 import { type MetadataReader, keys, malformedMetadata } from './gguf-metadata';
 import { pieceType } from './sentencepiece-model';
+
+/** The type of a token that no writer has set one for. */
+export const neverSet = 0;
 
 /** The tokens of a file: texts, scores and types by id. */
 export interface Tokens {
@@ -24,8 +27,7 @@ export function readTokens(meta: MetadataReader): Tokens {
   });
   const types = meta.numbers(keys.types, texts.length) ?? texts.map(() => pieceType.normal);
   types.forEach((type, id) => {
-    // 0 is a type that was never set.
-    if (!Number.isInteger(type) || type < 0 || type > pieceType.byte)
+    if (!Number.isInteger(type) || type < neverSet || type > pieceType.byte)
       throw malformedMetadata(`${keys.types}[${id}]`, `a whole number from 0 to ${pieceType.byte}`, type);
   });
   return { texts, vocab, types, scores: meta.numbers(keys.scores, texts.length) ?? texts.map(() => 0) };
@@ -55,7 +57,21 @@ interface Part {
   readonly id: number;
 }
 
-/** What is put around a text: the file's own settings, else those given here. */
+/** What is put around texts. */
+export interface Around {
+  readonly before: readonly Part[];
+  readonly after: readonly Part[];
+  /** Between a pair, which then has `before` only once; null for none: each text has all of its own. */
+  readonly between: Part | null;
+  /** Of all of these. */
+  readonly ids: readonly number[];
+}
+
+/**
+ * What is put around a text: the file's own settings, else those given here. With a `sep` the separator is the end.
+ * Elsewhere it stands only between a pair, behind the end of the first: converters say yes to both for RoBERTa's
+ * `<s> A </s></s> B </s>`, and llama.cpp ends a text with one.
+ */
 export function around(
   meta: MetadataReader,
   { texts }: Tokens,
@@ -65,9 +81,8 @@ export function around(
     readonly sep?: number;
     readonly addBos?: boolean | 'always';
     readonly addEos?: boolean;
-    readonly addSep?: boolean;
   },
-): { before: Part[]; after: Part[]; ids: number[] } {
+): Around {
   const size = texts.length;
   type Wanted = boolean | 'always';
   const part = (flag: string, wanted: Wanted, key: string, fallback: number | undefined, other?: string) => {
@@ -81,14 +96,25 @@ export function around(
     return [{ token: texts[id] as string, id }];
   };
   const before = part(keys.addBos, usual.addBos ?? false, keys.bos, usual.bos, keys.cls);
-  const eos = part(keys.addEos, usual.addEos ?? false, keys.eos, usual.eos);
-  const sep = part(keys.addSep, usual.addSep ?? false, keys.sep, usual.sep, keys.eos);
-  const after = [...eos, ...sep];
-  return { before, after, ids: [...before, ...after].map(({ id }) => id) };
+  const separates = usual.sep !== undefined;
+  const sep = separates ? part(keys.addSep, true, keys.sep, usual.sep, keys.eos) : [];
+  const after =
+    sep.length > 0
+      ? sep
+      : part(keys.addEos, usual.addEos ?? false, keys.eos, usual.eos, separates ? keys.sep : undefined);
+  const [between = null] = separates || !meta.has(keys.sep) ? [] : part(keys.addSep, false, keys.sep, undefined);
+  return { before, after, between, ids: [...before, ...after, ...(between ? [between] : [])].map(({ id }) => id) };
 }
 
-export function postProcessorOf(before: readonly Part[], after: readonly Part[]): PostProcessor | null {
-  return before.length + after.length > 0 ? template({ before, after }) : null;
+export function postProcessorOf({ before, after, between }: Around): PostProcessor | null {
+  if (between === null) return before.length + after.length > 0 ? template({ before, after }) : null;
+  const special = (parts: readonly Part[]) => parts.map(({ token }) => ({ special: token, typeId: 0 }));
+  const first = [...special(before), { sequence: 'A' as const, typeId: 0 }, ...special(after)];
+  return templateProcessor({
+    single: first,
+    pair: [...first, ...special([between]), { sequence: 'B', typeId: 0 }, ...special(after)],
+    tokens: new Map([...before, ...after, between].map(({ token, id }) => [token, { ids: [id], tokens: [token] }])),
+  });
 }
 
 /** A token that is put around texts is special whatever its type. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ChatTemplate } from '../chat/chat-template';
 import { tokenizerFromHuggingFace } from './huggingface';
 
 const tokenizer = {
@@ -74,6 +75,53 @@ describe('tokenizerFromHuggingFace', () => {
       image_token: '<i>',
       boi_token: '<b>',
     });
+  });
+
+  // As transformers 5.24 has them, ids included.
+  it.each([
+    [
+      {
+        bos_token: '<s>',
+        foo_token: '<foo>',
+        image_token: { __type: 'AddedToken', content: '<img>' },
+        extra_special_tokens: { bar: '<bar>', foo_token: '<f2>' },
+        model_specific_special_tokens: { video_token: '<vid>' },
+      },
+      undefined,
+      { bos_token: '<s>', image_token: '<img>', foo_token: '<f2>', bar: '<bar>' },
+      ['<img>', '<f2>', '<bar>'],
+    ],
+    [
+      {
+        image_token: { __type: 'AddedToken', content: '<img>' },
+        model_specific_special_tokens: { video_token: '<vid>' },
+      },
+      undefined,
+      { image_token: '<img>', video_token: '<vid>' },
+      ['<img>', '<vid>'],
+    ],
+    [
+      {
+        bos_token: '<s>',
+        image_token: '<img>',
+        boi_token: { __type: 'AddedToken', content: '<boi>' },
+        extra_special_tokens: ['<e>'],
+      },
+      {
+        bos_token: 'a',
+        image_token: { content: '<m1>' },
+        boi_token: '<m2>',
+        additional_special_tokens: ['<a>'],
+      },
+      { bos_token: 'a', boi_token: '<m2>', image_token: '<img>' },
+      ['a', '<m2>', '<img>', '<e>'],
+    ],
+  ])('names model-specific tokens, for templates too: %#', (config, specialTokensMap, named, added) => {
+    const made = tokenizerFromHuggingFace({ tokenizer, config, specialTokensMap });
+    expect(made.specialTokens).toEqual(named);
+    expect(made.tokenizer.parts.addedTokens?.slice(1).map(({ content }) => content)).toEqual(added);
+    const template = ChatTemplate.fromConfig({ ...config, chat_template: 'x' }, {}, specialTokensMap);
+    expect(template?.specialTokens).toEqual(named);
   });
 
   it('leaves what is put around a text to tokenizer.json, unless the caller says', () => {

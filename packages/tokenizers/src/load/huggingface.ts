@@ -1,10 +1,11 @@
 import { Reader, isRecord, malformed, maxId } from '../config';
-import { type AddedToken, assignedId } from '../encode/added-tokens';
+import { assignedId } from '../encode/added-tokens';
 import { readTokenizer } from '../json';
 import { template } from '../post-processors/template';
 import type { TokenizerParts } from '../options';
 import { Tokenizer } from '../tokenizer';
 import { checkObject } from './arguments';
+import { type NewToken, readNamed, readToken } from './huggingface-tokens';
 
 /** The parsed files of a Hugging Face folder that tell of its tokenizer. */
 export interface HuggingFaceFiles {
@@ -34,64 +35,27 @@ export interface HuggingFaceTokenizer {
   readonly truncationSide: 'left' | 'right';
 }
 
-const tokenNames = ['bos_token', 'eos_token', 'unk_token', 'sep_token', 'pad_token', 'cls_token', 'mask_token'];
-
-type NewToken = Omit<AddedToken, 'id'>;
-
-/** A token as the files write it: its text, or an object with its flags; null for none. */
-function readToken(value: unknown, place: string, usual = true): NewToken | null {
-  if (value === null || value === undefined) return null;
-  if (typeof value === 'string') return { content: value, special: true };
-  const c = Reader.of(value, place);
-  return {
-    content: c.string('content'),
-    special: c.boolean('special', usual),
-    singleWord: c.boolean('single_word', false),
-    lstrip: c.boolean('lstrip', false),
-    rstrip: c.boolean('rstrip', false),
-    // Not said, it follows from `special`, which a name may yet change.
-    ...((c.get('normalized') ?? null) !== null && { normalized: c.boolean('normalized') }),
-  };
-}
-
-/** Extra special tokens without names. `additional_special_tokens` is their older key: it counts where the other has none. */
-function readExtra(config: Reader): NewToken[] {
-  const lists = ['extra_special_tokens', 'additional_special_tokens'].map((key) => {
-    const value = config.get(key) ?? null;
+/** Extra special tokens without names, under their key and under the older one. */
+function extraLists(reader: Reader): readonly (readonly NewToken[])[] {
+  return ['extra_special_tokens', 'additional_special_tokens'].map((key) => {
+    const value = reader.get(key) ?? null;
     if (value === null || isRecord(value)) return [];
-    if (!Array.isArray(value)) throw malformed(config.at(key), 'a list or an object', value);
+    if (!Array.isArray(value)) throw malformed(reader.at(key), 'a list or an object', value);
     return value.flatMap((item: unknown, i) => {
       // An object that is marked as a token is special only if it says so.
       const marked = isRecord(item) && item.__type === 'AddedToken';
-      return readToken(item, `${config.at(key)}[${i}]`, !marked) ?? [];
+      return readToken(item, `${reader.at(key)}[${i}]`, !marked) ?? [];
     });
   });
-  return lists.find((list) => list.length > 0) ?? [];
 }
 
-/**
- * Special tokens by name: the usual ones, others with names such as `image_token`, and named extra ones.
- *
- * @param files The first that has a name counts.
- */
-function readNamed(files: readonly Reader[]): Map<string, NewToken> {
-  const named = new Map<string, NewToken>();
-  const add = (name: string, token: NewToken | null) => {
-    if (token !== null && !named.has(name)) named.set(name, { ...token, special: true });
-  };
-  for (const name of tokenNames) for (const reader of files) add(name, readToken(reader.get(name), reader.at(name)));
-  for (const reader of files) {
-    for (const [name, value] of Object.entries(reader.raw)) {
-      const token = typeof value === 'string' || (isRecord(value) && value.__type === 'AddedToken');
-      if (name.endsWith('_token') && token) add(name, readToken(value, reader.at(name)));
-    }
-    for (const key of ['extra_special_tokens', 'additional_special_tokens']) {
-      if (!isRecord(reader.get(key))) continue;
-      const extra = reader.reader(key);
-      for (const [name, value] of Object.entries(extra.raw)) add(name, readToken(value, extra.at(name)));
-    }
-  }
-  return named;
+/** All of them. The older key counts where the other has none, that of `map` where there is none at all. */
+function readExtra(config: Reader, map: Reader): readonly NewToken[] {
+  const [extra = [], older = []] = extraLists(config);
+  const [more = [], last = []] = extraLists(map);
+  const replaced = isRecord(map.get('extra_special_tokens'));
+  const found = replaced ? [] : [...(extra.length > 0 ? extra : older), ...more];
+  return found.length > 0 ? found : last;
 }
 
 /** `added_tokens_decoder`: tokens under their ids, in order. */
@@ -132,10 +96,11 @@ function addTokens(parts: TokenizerParts, more: readonly NewToken[]): TokenizerP
 export function tokenizerFromHuggingFace(files: HuggingFaceFiles): HuggingFaceTokenizer {
   checkObject('tokenizer', 'files', 'an object with the parsed tokenizer.json as `tokenizer`', files);
   const config = Reader.of(files.config ?? {}, files.config === undefined ? '' : 'tokenizer_config');
-  const map = Reader.of(files.specialTokensMap ?? {}, 'special_tokens_map');
+  const given = Reader.of(files.specialTokensMap ?? {}, 'special_tokens_map');
   // Where the configuration tells of all added tokens, neither another file nor a name changes those of tokenizer.json.
   const tellsAll = (config.get('added_tokens_decoder') ?? null) !== null;
-  const named = readNamed(tellsAll ? [config] : [map, config]);
+  const map = tellsAll ? new Reader({}, '') : given;
+  const named = readNamed(config, map);
   const names = new Set([...named.values()].map(({ content }) => content));
   const read = readTokenizer(files.tokenizer);
   const settled = (token: NewToken): NewToken => {
@@ -145,7 +110,7 @@ export function tokenizerFromHuggingFace(files: HuggingFaceFiles): HuggingFaceTo
   const own = (read.addedTokens ?? []).map((token) => (tellsAll ? token : { ...token, ...settled(token) }));
   let parts = addTokens({ ...read, addedTokens: own }, readDecoder(config).map(settled));
   const known = new Set((parts.addedTokens ?? []).map(({ content }) => content));
-  const missing = [...named.values(), ...readExtra(config), ...(tellsAll ? [] : readExtra(map))];
+  const missing = [...named.values(), ...readExtra(config, map)];
   parts = addTokens(parts, missing.filter(({ content }) => !known.has(content)).map(settled));
   if (files.addBos !== undefined || files.addEos !== undefined) {
     const part = (name: string, wanted: boolean) => {

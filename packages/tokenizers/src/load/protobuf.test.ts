@@ -23,6 +23,11 @@ describe('readMessage', () => {
       /\[protobuf\] Message, byte 0: .*at most the 1 bytes that are left, got a length of 5/,
     );
     expect(() => read(0x1a, 0xff, 0xff, 0xff, 0xff, 0x0f)).toThrow(/got a length of 4294967295/);
+    // 5 + 2^32 is not 5.
+    expect(() => read(0x1a, 0x85, 0x80, 0x80, 0x80, 0x10, 1, 2, 3, 4, 5)).toThrow(
+      /byte 0: expected a length of at most 32/,
+    );
+    expect(() => read(0x88, 0x80, 0x80, 0x80, 0x10, 0)).toThrow(/byte 0: expected a tag of at most 32 bits/);
     expect(() => read(0x08, 0x80)).toThrow(/byte 1: expected a number that ends inside the message/);
     expect(() => read(0x08, ...Array<number>(11).fill(0x80))).toThrow(/at most 10 bytes/);
     expect(() => read(0x15, 1, 2)).toThrow(/at most the 2 bytes/);

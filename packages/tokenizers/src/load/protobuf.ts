@@ -3,6 +3,8 @@ import { TokenizerError } from '../errors';
 /** One field of a protobuf message: a number (varints as their low 32 bits, signed) or the bytes of a length-delimited one. */
 export interface ProtoField {
   readonly number: number;
+  /** How the value is written: 0 a varint, 1 64 bits, 2 a length and bytes, 5 32 bits. */
+  readonly wire: 0 | 1 | 2 | 5;
   /** Varints, and the bits of fixed 32-bit fields. */
   readonly int: number;
   /** Fixed 32-bit fields read as a float. */
@@ -12,6 +14,35 @@ export interface ProtoField {
 }
 
 const none = new Uint8Array(0);
+
+const wireNames = { 0: 'a varint', 1: '64 bits', 2: 'a length and bytes', 5: '32 bits' } as const;
+
+/** @throws TokenizerError `invalid_file` unless the field is written in the way that its type wants. */
+function checkWire(field: ProtoField, wire: ProtoField['wire'], place: string): void {
+  if (field.wire === wire) return;
+  throw new TokenizerError(
+    'invalid_file',
+    `[protobuf] ${place}: expected ${wireNames[wire]} (wire type ${wire}), got ${wireNames[field.wire]}`,
+  );
+}
+
+/** The whole number, or yes or no, that a field holds. @throws TokenizerError `invalid_file` for another wire type. */
+export function intOf(field: ProtoField, place: string): number {
+  checkWire(field, 0, place);
+  return field.int;
+}
+
+/** @throws TokenizerError `invalid_file` for another wire type. */
+export function floatOf(field: ProtoField, place: string): number {
+  checkWire(field, 5, place);
+  return field.float;
+}
+
+/** Bytes of a text or of a message. @throws TokenizerError `invalid_file` for another wire type. */
+export function bytesOf(field: ProtoField, place: string): Uint8Array {
+  checkWire(field, 2, place);
+  return field.bytes;
+}
 
 function broken(place: string, at: number, expected: string): TokenizerError {
   return new TokenizerError('invalid_file', `[protobuf] ${place}, byte ${at}: expected ${expected}`);
@@ -26,14 +57,18 @@ function broken(place: string, at: number, expected: string): TokenizerError {
 export function* readMessage(message: Uint8Array, place: string): Generator<ProtoField> {
   const view = new DataView(message.buffer, message.byteOffset, message.byteLength);
   let at = 0;
+  /** Whether the last number had more than 32 bits. */
+  let large = false;
   const varint = (): number => {
     const from = at;
     let value = 0;
+    large = false;
     for (let shift = 0; shift < 70; shift += 7) {
       const byte = message[at++];
       if (byte === undefined) throw broken(place, from, 'a number that ends inside the message');
-      // Bits from 32 on are dropped: only negative 32-bit numbers have any, and those are copies of the sign.
+      // Bits from 32 on are dropped: of the values read here, negative ones have them, as copies of the sign.
       if (shift < 32) value |= (byte & 0x7f) << shift;
+      if (shift >= 28 && (byte & 0x7f) >>> (shift === 28 ? 4 : 0) > 0) large = true;
       if (byte < 0x80) return value;
     }
     throw broken(place, from, 'a number of at most 10 bytes');
@@ -51,25 +86,27 @@ export function* readMessage(message: Uint8Array, place: string): Generator<Prot
     const tag = varint();
     const number = tag >>> 3;
     if (number === 0) throw broken(place, from, 'a field number above 0');
+    if (large) throw broken(place, from, 'a tag of at most 32 bits');
     switch (tag & 7) {
       case 0:
-        yield { number, int: varint(), float: 0, bytes: none };
+        yield { number, wire: 0, int: varint(), float: 0, bytes: none };
         break;
       case 1:
         room(8, from);
         at += 8;
-        yield { number, int: 0, float: 0, bytes: none };
+        yield { number, wire: 1, int: 0, float: 0, bytes: none };
         break;
       case 2: {
         const size = varint();
+        if (large) throw broken(place, from, 'a length of at most 32 bits');
         room(size, from);
-        yield { number, int: 0, float: 0, bytes: message.subarray(at, at + size) };
+        yield { number, wire: 2, int: 0, float: 0, bytes: message.subarray(at, at + size) };
         at += size;
         break;
       }
       case 5:
         room(4, from);
-        yield { number, int: view.getInt32(at, true), float: view.getFloat32(at, true), bytes: none };
+        yield { number, wire: 5, int: view.getInt32(at, true), float: view.getFloat32(at, true), bytes: none };
         at += 4;
         break;
       default:

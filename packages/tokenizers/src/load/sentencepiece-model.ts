@@ -1,6 +1,7 @@
 import { TokenizerError } from '../errors';
 import { bytePiece } from '../models/byte-pieces';
-import { readMessage } from './protobuf';
+import { checkCharactersMap } from './characters-map';
+import { type ProtoField, bytesOf, floatOf, intOf, readMessage } from './protobuf';
 
 /** Kinds of pieces, as SentencePiece and GGUF number them. */
 export const pieceType = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const;
@@ -44,7 +45,8 @@ function failed(place: string, expected: string, got: unknown): TokenizerError {
   return new TokenizerError('invalid_file', `[sentencepiece] ${place}: expected ${expected}, got ${String(got)}`);
 }
 
-function textOf(bytes: Uint8Array, place: string): string {
+function textOf(field: ProtoField, place: string): string {
+  const bytes = bytesOf(field, place);
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
@@ -61,11 +63,12 @@ function readPiece(bytes: Uint8Array, place: string): SentencePiece {
   let score = 0;
   let type: PieceType = pieceType.normal;
   for (const field of readMessage(bytes, place)) {
-    if (field.number === 1) piece = textOf(field.bytes, `${place}.piece`);
-    else if (field.number === 2) score = field.float;
+    if (field.number === 1) piece = textOf(field, `${place}.piece`);
+    else if (field.number === 2) score = floatOf(field, `${place}.score`);
     else if (field.number === 3) {
-      if (!isPieceType(field.int)) throw failed(`${place}.type`, 'a number from 1 to 6', field.int);
-      type = field.int;
+      const given = intOf(field, `${place}.type`);
+      if (!isPieceType(given)) throw failed(`${place}.type`, 'a number from 1 to 6', given);
+      type = given;
     }
   }
   if (piece === '') throw failed(`${place}.piece`, 'a text', 'nothing');
@@ -74,14 +77,16 @@ function readPiece(bytes: Uint8Array, place: string): SentencePiece {
 }
 
 function readSpaceSpec(bytes: Uint8Array, place: string): SpaceSpec {
+  const mapPlace = `${place}.precompiled_charsmap`;
   let charactersMap = new Uint8Array(0);
   let [addDummyPrefix, removeExtraWhitespaces, escapeWhitespaces] = [true, true, true];
   for (const field of readMessage(bytes, place)) {
-    if (field.number === 2) charactersMap = field.bytes.slice();
-    else if (field.number === 3) addDummyPrefix = field.int !== 0;
-    else if (field.number === 4) removeExtraWhitespaces = field.int !== 0;
-    else if (field.number === 5) escapeWhitespaces = field.int !== 0;
+    if (field.number === 2) charactersMap = bytesOf(field, mapPlace).slice();
+    else if (field.number === 3) addDummyPrefix = intOf(field, `${place}.add_dummy_prefix`) !== 0;
+    else if (field.number === 4) removeExtraWhitespaces = intOf(field, `${place}.remove_extra_whitespaces`) !== 0;
+    else if (field.number === 5) escapeWhitespaces = intOf(field, `${place}.escape_whitespaces`) !== 0;
   }
+  if (charactersMap.length > 0) checkCharactersMap(charactersMap, mapPlace);
   return { charactersMap, addDummyPrefix, removeExtraWhitespaces, escapeWhitespaces };
 }
 
@@ -110,34 +115,35 @@ function checkTypes(pieces: readonly SentencePiece[], unkId: number, byteFallbac
 export function readSentencePieceModel(file: Uint8Array): SentencePieceModel {
   const pieces: SentencePiece[] = [];
   const places = new Map<string, number>();
-  const trainer = { type: 1, byteFallback: false, suffix: false, unk: 0, bos: 1, eos: 2, pad: -1, surface: ' \u2047 ' };
+  const trainer = { type: 1, byteFallback: false, suffix: false, bos: '', eos: '', pad: '', surface: ' \u2047 ' };
   let normalizer = readSpaceSpec(new Uint8Array(0), 'normalizer_spec');
   let denormalizer: SpaceSpec | null = null;
   let trained = false;
-  for (const { number, bytes } of readMessage(file, 'ModelProto')) {
+  for (const part of readMessage(file, 'ModelProto')) {
+    const { number } = part;
     if (number === 1) {
       const place = `pieces[${pieces.length}]`;
-      const made = readPiece(bytes, place);
+      const made = readPiece(bytesOf(part, place), place);
       const other = places.get(made.piece);
       if (other !== undefined) throw failed(`${place}.piece`, `another one than that of pieces[${other}]`, made.piece);
       places.set(made.piece, pieces.length);
       pieces.push(made);
     } else if (number === 2) {
       trained = true;
-      for (const field of readMessage(bytes, 'trainer_spec')) {
-        if (field.number === 3) trainer.type = field.int;
-        else if (field.number === 24) trainer.suffix = field.int !== 0;
-        else if (field.number === 35) trainer.byteFallback = field.int !== 0;
-        else if (field.number === 40) trainer.unk = field.int;
-        else if (field.number === 41) trainer.bos = field.int;
-        else if (field.number === 42) trainer.eos = field.int;
-        else if (field.number === 43) trainer.pad = field.int;
-        else if (field.number === 44) trainer.surface = textOf(field.bytes, 'trainer_spec.unk_surface');
+      for (const field of readMessage(bytesOf(part, 'trainer_spec'), 'trainer_spec')) {
+        const place = (name: string) => `trainer_spec.${name}`;
+        if (field.number === 3) trainer.type = intOf(field, place('model_type'));
+        else if (field.number === 24) trainer.suffix = intOf(field, place('treat_whitespace_as_suffix')) !== 0;
+        else if (field.number === 35) trainer.byteFallback = intOf(field, place('byte_fallback')) !== 0;
+        else if (field.number === 44) trainer.surface = textOf(field, place('unk_surface'));
+        else if (field.number === 46) trainer.bos = textOf(field, place('bos_piece'));
+        else if (field.number === 47) trainer.eos = textOf(field, place('eos_piece'));
+        else if (field.number === 48) trainer.pad = textOf(field, place('pad_piece'));
       }
     } else if (number === 3) {
-      normalizer = readSpaceSpec(bytes, 'normalizer_spec');
+      normalizer = readSpaceSpec(bytesOf(part, 'normalizer_spec'), 'normalizer_spec');
     } else if (number === 5) {
-      const spec = readSpaceSpec(bytes, 'denormalizer_spec');
+      const spec = readSpaceSpec(bytesOf(part, 'denormalizer_spec'), 'denormalizer_spec');
       if (spec.charactersMap.length > 0) denormalizer = spec;
     }
   }
@@ -145,11 +151,14 @@ export function readSentencePieceModel(file: Uint8Array): SentencePieceModel {
   if (!trained) throw failed('trainer_spec', 'a SentencePiece model', 'none');
   const type = modelTypes[trainer.type - 1];
   if (type === undefined) throw failed('trainer_spec.model_type', 'a number from 1 to 4', trainer.type);
-  // The piece's own type decides; the id in the trainer's settings may be stale.
+  // Pieces decide, by their types and texts; the ids in the trainer's settings may be stale.
   const unkId = pieces.findIndex(({ type }) => type === pieceType.unknown);
   if (unkId < 0) throw failed('pieces', 'one of the type unknown', 'none');
   checkTypes(pieces, unkId, trainer.byteFallback);
-  const known = (id: number) => (id >= 0 && id < pieces.length ? id : -1);
+  const control = (piece: string) => {
+    const id = places.get(piece) ?? -1;
+    return pieces[id]?.type === pieceType.control ? id : -1;
+  };
   return {
     type,
     pieces,
@@ -157,9 +166,9 @@ export function readSentencePieceModel(file: Uint8Array): SentencePieceModel {
     treatWhitespaceAsSuffix: trainer.suffix,
     unkSurface: trainer.surface,
     unkId,
-    bosId: known(trainer.bos),
-    eosId: known(trainer.eos),
-    padId: known(trainer.pad),
+    bosId: control(trainer.bos || '<s>'),
+    eosId: control(trainer.eos || '</s>'),
+    padId: control(trainer.pad || '<pad>'),
     ...normalizer,
     denormalizer,
   };

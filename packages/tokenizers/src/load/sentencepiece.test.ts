@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { TokenizerError } from '../errors';
+import { compileCharacterMap } from '../normalizers/charsmap.test-support';
 import { Tokenizer } from '../tokenizer';
 import { tokenizerFromSentencePiece } from './sentencepiece';
 import { readSentencePieceModel } from './sentencepiece-model';
@@ -86,6 +87,18 @@ describe('tokenizerFromSentencePiece', () => {
     expect(tokenizer.encodeIds('a<s>', { addSpecialTokens: false, allowedSpecial: 'none' })).toEqual([6, 9, 10, 11]);
     expect(tokenizer.decode([1, 6, 2])).toBe('a');
     expect(tokenizer.decode([1, 6, 2], { skipSpecialTokens: false })).toBe('<s> a</s>');
+  });
+
+  it('knows the beginning and the end by their pieces, as the library does, not by the ids of the trainer', () => {
+    const settings = [...intField(41, 4), ...intField(42, 5)];
+    const encode = (pieces: Parameters<typeof modelFile>[0], trainer: number[]) =>
+      tokenizerFromSentencePiece(modelFile(pieces, { trainer }), { addBos: true, addEos: true }).encodeIds('ab');
+    expect(encode(base, settings)).toEqual([1, 8, 2]);
+    expect(encode(base, [...settings, ...bytesField(46, []), ...bytesField(47, utf8('<end>'))])).toEqual([1, 8]);
+    const named = [...bytesField(46, utf8('[CLS]')), ...bytesField(47, utf8('[SEP]'))];
+    expect(encode([...base, ['[SEP]', 0, 3], ['[CLS]', 0, 3]], named)).toEqual([10, 8, 9]);
+    // Only control pieces are one.
+    expect(encode(base, bytesField(46, utf8('a')))).toEqual([8, 2]);
   });
 
   it('follows the settings of the normaliser', () => {
@@ -216,11 +229,51 @@ describe('malformed model files', () => {
     );
     const map = bytesField(2, [9, 9, 9]);
     expect(() => tokenizerFromSentencePiece(modelFile(base, { normalizer: map }))).toThrow(
-      /precompiled_charsmap: expected a character map/,
+      /normalizer_spec\.precompiled_charsmap: expected a map of characters/,
     );
     expect(() => readSentencePieceModel(modelFile([...base, ['a', 0]]))).toThrow(
       /pieces\[9\]\.piece: expected another one than that of pieces\[4\], got a/,
     );
+  });
+
+  it('are refused for damaged maps of characters, as the sentencepiece library (0.2.3) refuses them', () => {
+    const map = compileCharacterMap({ Ⅹ: 'X', ﬁ: 'fi' });
+    const read = (change: (map: Uint8Array, units: DataView) => unknown) => () => {
+      const changed = map.slice();
+      const cut = change(changed, new DataView(changed.buffer));
+      const given = cut instanceof Uint8Array ? cut : changed;
+      return tokenizerFromSentencePiece(modelFile(base, { normalizer: bytesField(2, given) }));
+    };
+    expect(read(() => undefined)().encodeIds('a')).toEqual([6]);
+    const texts = map.length - 4 - new DataView(map.buffer).getUint32(0, true);
+    const atEnd = (unit: number) => {
+      // Unit 0 is the root; the first that holds the place of a text leads to X.
+      for (let at = 4; ; at += 4) if (new DataView(map.buffer).getUint32(at, true) === unit) return at;
+    };
+    for (const [change, message] of [
+      [(changed: Uint8Array) => changed.subarray(0, map.length - texts), /a multiple of 1024 bytes, and texts/],
+      [(_: Uint8Array, view: DataView) => view.setUint32(0, 1025, true), /a multiple of 1024 bytes/],
+      [(changed: Uint8Array) => changed.fill(0x61, -1), /texts that end with a zero, got 97 at the end/],
+      [(_: Uint8Array, view: DataView) => view.setUint32(4, 0x80000000, true), /a root, got 0x80000000/],
+      [(_: Uint8Array, view: DataView) => view.setUint32(4, (0x1fffff << 10) >>> 0, true), /branches below \d+/],
+      [(_: Uint8Array, view: DataView) => view.setUint32(atEnd(0x80000000), 0xffffffff, true), /places of texts below/],
+      [(_: Uint8Array, view: DataView) => view.setUint32(atEnd(0x80000000), 0, true), /a text for each end, got none/],
+    ] as const)
+      expect(read(change as never)).toThrow(
+        expect.objectContaining({ code: 'invalid_file', message: expect.stringMatching(message) }),
+      );
+  });
+
+  it('are refused where a field is written as another type', () => {
+    const refused = (settings: Parameters<typeof modelFile>[1], message: RegExp) =>
+      expect(() => readSentencePieceModel(modelFile(base, settings))).toThrow(message);
+    refused({ normalizer: bytesField(3, []) }, /normalizer_spec\.add_dummy_prefix: expected a varint \(wire type 0\)/);
+    refused({ normalizer: intField(2, 1) }, /precompiled_charsmap: expected a length and bytes .*, got a varint/);
+    refused({ trainer: floatField(35, 1) }, /trainer_spec\.byte_fallback: expected a varint .*, got 32 bits/);
+    refused({ trainer: intField(46, 1) }, /trainer_spec\.bos_piece: expected a length and bytes/);
+    const piece = bytesField(1, [...bytesField(1, utf8('x')), ...intField(2, 1)]);
+    expect(() => readSentencePieceModel(Uint8Array.from(piece))).toThrow(/pieces\[0\]\.score: expected 32 bits/);
+    expect(() => readSentencePieceModel(Uint8Array.from(intField(1, 1)))).toThrow(/pieces\[0\]: expected a length/);
   });
 
   it('are refused for types as the sentencepiece library (0.2.3) refuses them', () => {

@@ -29,6 +29,20 @@ function naive(word: string): number[] {
   }
 }
 
+describe('tiktokenEncodings', () => {
+  it("has gpt-oss's special tokens, each id once", () => {
+    const { specialTokens } = tiktokenEncodings.o200k_harmony;
+    expect(Object.values(specialTokens).sort((a, b) => a - b)).toEqual(
+      Array.from({ length: 201088 - 199998 }, (_, i) => 199998 + i),
+    );
+    expect(specialTokens).toMatchObject({
+      '<|channel|>': 200005,
+      '<|endofprompt|>': 200018,
+      '<|reserved_201087|>': 201087,
+    });
+  });
+});
+
 describe('tokenizerFromTiktoken', () => {
   it("merges by tiktoken's rule and gives text back", () => {
     fc.assert(
@@ -68,6 +82,9 @@ describe('tokenizerFromTiktoken', () => {
     const bytes = new TextEncoder().encode(`${file(tokens).replaceAll('\n', '\r\n')}\n\n`);
     expect(tokenizerFromTiktoken(bytes, encoding).encodeIds('the')).toEqual([258]);
     expect(tokenizerFromTiktoken(bytes.buffer, encoding).encodeIds('the')).toEqual([258]);
+    // tiktoken cuts lines at any spaces.
+    const tabs = file(tokens).replaceAll(' ', '\t ');
+    expect(tokenizerFromTiktoken(tabs, encoding).encodeIds('the')).toEqual([258]);
   });
 
   it('says which argument is of another type', () => {

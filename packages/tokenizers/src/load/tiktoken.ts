@@ -28,7 +28,7 @@ function readRanks(file: string): Map<string, number> {
     const line = raw.trim();
     if (line === '') return;
     const place = `line ${i + 1}`;
-    const [, encoded, number] = /^([A-Za-z0-9+/]+={0,2}) (\d+)$/.exec(line) ?? [];
+    const [, encoded, number] = /^([A-Za-z0-9+/]+={0,2})[ \t]+(\d+)$/.exec(line) ?? [];
     const rank = Number(number);
     if (encoded === undefined || rank > maxId) throw failed(place, 'a token in base64 and its rank', line.slice(0, 60));
     let bytes: string;
@@ -127,14 +127,42 @@ const sign = '[^\\r\\n\\p{L}\\p{N}]?';
 const short = "(?i:'s|'t|'re|'ve|'m|'ll|'d)?";
 const o200k = `${sign}${capitals}*${smalls}+${short}|${sign}${capitals}+${smalls}*${short}|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`;
 
-/** OpenAI's published encodings, for the rank files of their names. */
+const ofO200k = { [endOfText]: 199999, '<|endofprompt|>': 200018 };
+/** Of gpt-oss: turns and channels, in order from 199998 on, and names up to 201087 for what may come. */
+const harmony: Readonly<Record<string, number>> = {
+  '<|startoftext|>': 199998,
+  ...ofO200k,
+  '<|return|>': 200002,
+  '<|constrain|>': 200003,
+  '<|channel|>': 200005,
+  '<|start|>': 200006,
+  '<|end|>': 200007,
+  '<|message|>': 200008,
+  '<|call|>': 200012,
+};
+
+function withReserved(tokens: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
+  const taken = new Set(Object.values(tokens));
+  const free = Array.from({ length: 201088 - 200000 }, (_, i) => 200000 + i).filter((id) => !taken.has(id));
+  return { ...tokens, ...Object.fromEntries(free.map((id) => [`<|reserved_${id}|>`, id])) };
+}
+
+/**
+ * OpenAI's published encodings, for the rank files of their names. `p50k_edit` has the ranks of p50k_base, `o200k_harmony`
+ * those of o200k_base.
+ */
 export const tiktokenEncodings = {
   r50k_base: { pattern: gpt2, specialTokens: { [endOfText]: 50256 } },
   p50k_base: { pattern: gpt2, specialTokens: { [endOfText]: 50256 } },
+  p50k_edit: {
+    pattern: gpt2,
+    specialTokens: { [endOfText]: 50256, '<|fim_prefix|>': 50281, '<|fim_middle|>': 50282, '<|fim_suffix|>': 50283 },
+  },
   cl100k_base: {
     pattern:
       "'(?i:[sdmt]|ll|ve|re)|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}++|\\p{N}{1,3}+| ?[^\\s\\p{L}\\p{N}]++[\\r\\n]*+|\\s++$|\\s*[\\r\\n]|\\s+(?!\\S)|\\s",
     specialTokens: { [endOfText]: 100257, ...fim, '<|endofprompt|>': 100276 },
   },
-  o200k_base: { pattern: o200k, specialTokens: { [endOfText]: 199999, '<|endofprompt|>': 200018 } },
+  o200k_base: { pattern: o200k, specialTokens: ofO200k },
+  o200k_harmony: { pattern: o200k, specialTokens: withReserved(harmony) },
 } as const satisfies Readonly<Record<string, TiktokenEncoding>>;

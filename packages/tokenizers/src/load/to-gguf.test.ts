@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { createPostProcessor } from '../post-processors/create';
 import { byteAlphabet } from '../text/byte-alphabet';
 import { type Tokenizer, Tokenizer as T } from '../tokenizer';
 import { trainBpe } from '../trainers/train-bpe';
@@ -55,6 +56,17 @@ describe('tokenizerToGguf', () => {
   let trained: Tokenizer;
   beforeAll(async () => {
     trained = await trainBpe(['ab ab abc', 'é日 12'], { vocabSize: 270, specialTokens: ['<s>'] });
+  });
+
+  it("keeps the separator of RoBERTa's pairs", () => {
+    const { parts } = trained;
+    const roberta = { type: 'RobertaProcessing', trim_offsets: true, add_prefix_space: false };
+    const [cls, sep] = [trained.tokenToId('<s>') as number, trained.tokenToId('a') as number];
+    const postProcessor = createPostProcessor({ ...roberta, cls: ['<s>', cls], sep: ['a', sep] });
+    const again = tokenizerFromGguf(tokenizerToGguf(new T({ ...parts, postProcessor })));
+    const [b] = trained.encodeIds('b');
+    expect([...again.encode('b', { pair: 'b' }).ids]).toEqual([cls, b, sep, sep, b, sep]);
+    expect(again.encodeIds('b')).toEqual([cls, b, sep]);
   });
 
   it('writes byte-level BPE under the name of its pre-tokenizer', () => {

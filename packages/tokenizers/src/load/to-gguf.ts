@@ -154,6 +154,13 @@ function bert(tokenizer: Tokenizer, model: WordPiece): Values {
   };
 }
 
+/** The token between a pair whose second text has nothing of its own before it, as in RoBERTa's `<s> A </s></s> B </s>`. */
+function separatorOf(tokenizer: Tokenizer, before: readonly number[], behind: readonly number[]): number | undefined {
+  const { ids } = tokenizer.encode('', { pair: '', truncation: null, padding: null });
+  const [first, ...rest] = ids.slice(before.length + behind.length);
+  return rest.length === behind.length && first !== before[0] ? first : undefined;
+}
+
 /** What is put around a text, and the tokens that the caller names. */
 function specialValues(tokenizer: Tokenizer, model: string, options: ToGgufOptions): Values {
   const id = (token: string, name: string): number => {
@@ -171,16 +178,16 @@ function specialValues(tokenizer: Tokenizer, model: string, options: ToGgufOptio
   const [bos] = options.bosToken === undefined ? before : [id(options.bosToken, 'bosToken')];
   const [eos] = options.eosToken === undefined ? behind : [id(options.eosToken, 'eosToken')];
   const after = model === 'bert' ? keys.addSep : keys.addEos;
-  const end = behind[0];
+  const separator = model === 'bert' ? behind[0] : separatorOf(tokenizer, before, behind);
   return {
     [keys.addBos]: before.length > 0,
     [after]: behind.length > 0,
-    ...(model !== 'bert' && { [keys.addSep]: false }),
+    ...(model !== 'bert' && { [keys.addSep]: separator !== undefined }),
     ...(before[0] !== undefined && before[0] !== bos
       ? { [keys.cls]: before[0] }
       : bos !== undefined && { [keys.bos]: bos }),
     ...(eos !== undefined && { [keys.eos]: eos }),
-    ...(model === 'bert' && end !== undefined && { [keys.sep]: end }),
+    ...(separator !== undefined && { [keys.sep]: separator }),
     ...(options.unkToken !== undefined && { [keys.unk]: id(options.unkToken, 'unkToken') }),
     ...(options.padToken !== undefined && { [keys.pad]: id(options.padToken, 'padToken') }),
   };
