@@ -100,6 +100,38 @@ TEST(rows_agree_on_every_family) {
   }
 }
 
+// As torch.relu: where it gives 0 no gradient passes, whatever comes in; what is not a number keeps its own.
+TEST(rectifiers_stop_infinite_gradients) {
+  const float infinite = __builtin_inff();
+  for (const ts::Isa isa : test::isas()) {
+    for (const double act : {4.0, 5.0}) {
+      Array<float> x(3), ones(3, 1.0f), upstream(3, infinite), out(3), gate_out(3), up_out(3);
+      x[0] = -1, x[1] = 0, x[2] = 1;
+      CHECK(test::run(isa, "activation_grad", {x.address(), upstream.address(), out.address(), 3, act}) == ts::Status::ok);
+      CHECK(test::run(isa, "gated_grad", {x.address(), upstream.address(), ones.address(), gate_out.address(), up_out.address(), 3, act}) ==
+            ts::Status::ok);
+      for (const Array<float>* g : {&out, &gate_out}) CHECK((*g)[0] == 0 && (*g)[1] == 0 && (*g)[2] == infinite);
+      x[2] = __builtin_nanf("");
+      CHECK(test::run(isa, "activation_grad", {x.address(), ones.address(), out.address(), 3, act}) == ts::Status::ok);
+      CHECK(act == 4.0 ? out[2] == 1 : out[2] != out[2]);
+    }
+  }
+}
+
+// Two equal logits have half each, whatever they are: the lowest finite ones too, with which callers mask.
+TEST(shares_of_huge_logits) {
+  const float half = 0.69314718f;
+  for (const ts::Isa isa : test::isas()) {
+    for (const float large : {3e38f, -3e38f, 1e20f}) {
+      Array<float> x(2, large), y(2), loss(1), lse(1);
+      Array<int32_t> target(1);
+      CHECK(test::run(isa, "log_softmax", {x.address(), y.address(), 1, 2}) == ts::Status::ok);
+      CHECK(test::run(isa, "cross_entropy", {x.address(), target.address(), loss.address(), lse.address(), 1, 2, -100, 0, 1, 0, 1}) == ts::Status::ok);
+      CHECK(y[0] == -half && y[1] == -half && loss[0] == half);
+    }
+  }
+}
+
 TEST(elements_agree_on_every_family) {
   for (const int64_t width : widths) {
     const size_t size = static_cast<size_t>(width);

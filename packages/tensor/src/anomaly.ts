@@ -3,7 +3,7 @@ import { byteSize, isFloat } from './dtype';
 import { TensorError } from './errors';
 import { arraysOf, intercepting } from './intercept';
 import { decodeRaw } from './raw';
-import type { NotPromise } from './scope';
+import { type NotPromise, synchronous } from './scope';
 import { showShape, sizeOf } from './shape';
 import { state } from './state';
 import type { Backend } from './backend/contract';
@@ -19,7 +19,7 @@ function holdsNan(backend: Backend, x: NDArray): boolean {
  * Runs fn, forward and backward passes included, and throws at the first kernel whose result holds a NaN, naming the
  * kernel, the module whose forward pass ran and the shapes. Slow: every result is read.
  *
- * @throws TensorError `nan`; `backend` on a backend whose memory can't be read at once.
+ * @throws TensorError `nan`; `async` if fn returns a promise; `backend` on a backend whose memory can't be read at once.
  *
  * @example
  * ```ts
@@ -32,6 +32,7 @@ function holdsNan(backend: Backend, x: NDArray): boolean {
  * ```
  */
 export function anomaly<T>(fn: () => NotPromise<T>): T {
+  const checked = synchronous('anomaly', fn);
   return intercepting((call) => {
     if (!call.backend.guarantees.syncReads) {
       throw new TensorError('backend', `[anomaly] the ${call.backend.name} backend can't be read at once`);
@@ -47,5 +48,5 @@ export function anomaly<T>(fn: () => NotPromise<T>): T {
           (dirty ? ', one of which held NaN already' : ''),
       );
     }
-  }, fn) as T;
+  }, checked) as T;
 }

@@ -4,6 +4,7 @@ import {
   TensorError,
   add,
   addInPlace,
+  anomaly,
   checkpoint,
   customOp,
   detach,
@@ -11,10 +12,12 @@ import {
   exp,
   grad,
   keep,
+  linear,
   memory,
   mul,
   noGrad,
   ones,
+  profile,
   reshape,
   scope,
   sin,
@@ -23,6 +26,7 @@ import {
   tensor,
   valueAndGrad,
   vjp,
+  withBackend,
 } from './index';
 
 const code = (fn: () => unknown): string | undefined => {
@@ -59,6 +63,18 @@ describe('valueAndGrad', () => {
       [1, 1],
       [1, 1],
     ]);
+  });
+
+  it('gives two gradients for a tensor that is named twice', () => {
+    const x = tensor([1, 2]);
+    const [first, second] = grad(() => sum(mul(x, x)), [x, x]) as [Tensor, Tensor];
+    addInPlace(first, ones([2]));
+    expect([[...first.dataSync()], [...second.dataSync()]]).toEqual([
+      [3, 5],
+      [2, 4],
+    ]);
+    first.dispose();
+    expect(second.disposed).toBe(false);
   });
 
   it('adds rows to the gradient of a table that has other uses, before and behind, and to nothing else', () => {
@@ -254,6 +270,28 @@ describe('customOp and checkpoint', () => {
 });
 
 describe('customOp', () => {
+  it('may multiply by its gradient, to which others are added afterwards', () => {
+    const sums: number[][] = [];
+    // The identity; its backward pass looks at the column sums of the gradient, by products that keep packed forms of it.
+    const watched = customOp<null>({
+      name: 'watched',
+      forward: ([x]) => reshape(x as Tensor, (x as Tensor).shape),
+      backward: (gy) => {
+        const row = ones([1, 48]);
+        for (let i = 0; i < 2; i++) linear(row, gy, { across: true });
+        sums.push([...linear(row, gy, { across: true }).dataSync()]);
+        return [gy];
+      },
+    });
+    const x = ones([48, 48]);
+    grad(() => {
+      const y = watched([x], null);
+      const direct = sum(mul(y, 2));
+      return add(direct, sum(mul(watched([y], null), 3)));
+    }, [x]);
+    expect(sums).toEqual([new Array(48).fill(48 * 3), new Array(48).fill(48 * 5)]);
+  });
+
   const cube = customOp<null>({
     name: 'cube',
     forward: ([x], _attrs, save) => {
@@ -303,6 +341,11 @@ describe('scope', () => {
 
   it('refuses promises, so that interleaved async users lose nothing', async () => {
     expect(code(() => scope((async () => 1) as unknown as () => number))).toBe('async');
+    for (const call of [noGrad, profile, anomaly, (fn: () => number) => withBackend('reference', fn)]) {
+      expect(code(() => call((async () => 1) as unknown as () => number))).toBe('async');
+      // What becomes of the promise is nobody's business any more.
+      expect(code(() => call((() => Promise.reject(new Error('late'))) as unknown as () => number))).toBe('async');
+    }
     const user = async (v: number) => {
       const x = scope(() => tensor([v]));
       await Promise.resolve();

@@ -3,7 +3,7 @@ import { collect, release, scope } from './scope';
 import { sameShape, showShape } from './shape';
 import { kernelsOf, state } from './state';
 import type { AddsItself, Node, Tape } from './tape';
-import { type Tensor, viewOf, wrap } from './tensor';
+import { type Tensor, viewOf, wrap, written } from './tensor';
 
 function checkVersions(node: Node): void {
   for (let i = 0; i < node.saved.length; i++) {
@@ -24,6 +24,7 @@ function accumulate(into: Map<Tensor, Tensor>, x: Tensor, given: Tensor | AddsIt
   if (typeof given === 'function') {
     const sum = before === undefined ? zerosOf(x) : owned(before);
     given(sum);
+    written(sum);
     if (sum !== before) before?.dispose();
     into.set(x, sum);
     return;
@@ -39,6 +40,8 @@ function accumulate(into: Map<Tensor, Tensor>, x: Tensor, given: Tensor | AddsIt
     into.set(x, viewOf(g, g.shape));
   } else if (before.storage.refs === 1) {
     kernelsOf(before.backend).addInPlace(before, g);
+    // A custom op may have multiplied by this gradient on the way, and left a packed form of it.
+    written(before);
   } else {
     into.set(x, wrap(before.backend, kernelsOf(before.backend).binary('add', before, g)));
     before.dispose();
@@ -189,7 +192,14 @@ function backward<T extends readonly Tensor[]>(
   });
   // A wanted tensor may itself be an output of the tape only by being a leaf, so its gradient survives the walk.
   walk(tape, grads);
-  return wrt.map((x) => owned(grads.get(x) ?? zerosOf(x)));
+  const given = new Set<Tensor>();
+  return wrt.map((x) => {
+    const g = owned(grads.get(x) ?? zerosOf(x));
+    // A tensor that is named twice gets two gradients: callers add to them, and dispose them, one by one.
+    if (given.has(g)) return wrap(g.backend, kernelsOf(g.backend).copy(g));
+    given.add(g);
+    return g;
+  });
 }
 
 /** A gradient with memory of its own: of x + y both are the incoming one, and callers add to gradients in place. */

@@ -2,7 +2,7 @@ import type { Backend } from './backend/contract';
 import { loadNativeBackend } from './backend/native/index';
 import { createReferenceBackend } from './backend/reference/index';
 import { TensorError } from './errors';
-import type { NotPromise } from './scope';
+import { type NotPromise, synchronous } from './scope';
 import { state } from './state';
 
 function notice(text: string): void {
@@ -69,12 +69,16 @@ export function setBackend(backend: string | Backend): void {
   state.backend = typeof backend === 'string' ? makeBackend(backend) : backend;
 }
 
-/** Runs a synchronous function with another default backend. */
+/**
+ * Runs a synchronous function with another default backend.
+ *
+ * @throws TensorError `backend` if it can't be had, `async` if fn returns a promise.
+ */
 export function withBackend<T>(backend: string | Backend, fn: () => NotPromise<T>): T {
   const before = state.backend;
   setBackend(backend);
   try {
-    return fn();
+    return synchronous('withBackend', fn)() as T;
   } finally {
     state.backend = before;
   }

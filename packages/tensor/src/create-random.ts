@@ -1,5 +1,6 @@
-import type { Backend } from './backend/contract';
+import type { Backend, BinaryFn } from './backend/contract';
 import { defaultBackend } from './backends';
+import { TensorError } from './errors';
 import { keyOf } from './random/key';
 import { checkShape } from './shape';
 import { kernelsOf } from './state';
@@ -21,27 +22,34 @@ function random(kind: 'uniform' | 'normal', shape: readonly number[], options: R
   return wrap(backend, kernelsOf(backend).random(kind, [...shape], key)) as Tensor<'float32'>;
 }
 
+/** The largest float32 below another. */
+function before(value: number): number {
+  const float = new Float32Array([value]);
+  const bits = new Int32Array(float.buffer);
+  if (float[0] === 0) return -(2 ** -149);
+  bits[0] = (bits[0] as number) + ((float[0] as number) > 0 ? -1 : 1);
+  return float[0] as number;
+}
+
 function affine(x: Tensor<'float32'>, scale: number, shift: number): Tensor<'float32'> {
-  const kernels = kernelsOf(x.backend);
-  const scalar = (v: number) => wrap(x.backend, kernels.fill([], 'float32', v));
-  let y = x;
-  for (const [fn, value, neutral] of [
-    ['mul', scale, 1],
-    ['add', shift, 0],
-  ] as const) {
-    if (value === neutral) continue;
-    const s = scalar(value);
-    const next = wrap(x.backend, kernels.binary(fn, y, s)) as Tensor<'float32'>;
-    y.dispose();
-    s.dispose();
-    y = next;
-  }
+  const scaled = scale === 1 ? x : combined('mul', x, scale);
+  return shift === 0 ? scaled : combined('add', scaled, shift);
+}
+
+/** fn of x, which is disposed, and a number. */
+function combined(fn: BinaryFn, x: Tensor<'float32'>, value: number): Tensor<'float32'> {
+  const { backend } = x;
+  const kernels = kernelsOf(backend);
+  const scalar = wrap(backend, kernels.fill([], 'float32', value));
+  const y = wrap(backend, kernels.binary(fn, x, scalar)) as Tensor<'float32'>;
+  for (const t of [x, scalar]) t.dispose();
   return y;
 }
 
 /**
  * Uniform random numbers in [low, high), float32, from Philox 4x32-10.
  *
+ * @throws TensorError `value` unless low <= high.
  * @see Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3".
  *
  * @example
@@ -56,7 +64,10 @@ export function uniform(
   options: RandomOptions & { readonly low?: number; readonly high?: number },
 ): Tensor<'float32'> {
   const { low = 0, high = 1 } = options;
-  return affine(random('uniform', shape, options), high - low, low);
+  if (!(low <= high)) throw new TensorError('value', `[uniform] expected low <= high, got ${low} and ${high}`);
+  const y = affine(random('uniform', shape, options), high - low, low);
+  // Where the numbers from low on are coarser than those from 0 on, the last of them round up to high.
+  return low === 0 || Math.fround(low) >= Math.fround(high) ? y : combined('minimum', y, before(high));
 }
 
 /**

@@ -89,6 +89,10 @@ export interface TensorOptions<D extends DType = DType> extends CreateOptions<D>
 export function tensor(values: Int32Array, options?: TensorOptions<'int32'>): Tensor<'int32'>;
 export function tensor<D extends DType = 'float32'>(values: Nested | HostArray, options?: TensorOptions<D>): Tensor<D>;
 export function tensor(values: Nested | HostArray, options: TensorOptions = {}): Tensor {
+  // Elsewhere the shape is the second argument; here it would be a list without settings.
+  if (Array.isArray(options)) {
+    throw new TensorError('value', `[tensor] expected settings such as { shape: [${options.join(', ')}] }, got a list`);
+  }
   let flat: ArrayLike<number>;
   let inferred: number[];
   let natural: DType = 'float32';

@@ -6,6 +6,7 @@ import {
   add,
   attention,
   availableBackends,
+  cast,
   copyInPlace,
   grad,
   indexSelect,
@@ -19,6 +20,7 @@ import {
   recordPlan,
   relu,
   reshape,
+  scope,
   selfLayout,
   sum,
   tensor,
@@ -68,6 +70,34 @@ describe.skipIf(!availableBackends().includes('native'))('plans of the native ba
     expect(bits(second)).toEqual(bits(fn([rows(1, 4), rows(1, 5)])));
     expect(bits(second)).not.toEqual(before);
     expect(bits(first)).toEqual(before);
+    plan?.dispose();
+  });
+
+  it('see weights that are inputs, or made on the way, as they are in each run', () => {
+    // From the second use on the kernels keep a packed form.
+    const square = (seed: number): Tensor => normal([24, 24], { seed, std: 0.2 });
+    const scaled = (x: Tensor, w: Tensor): Tensor => scope(() => linear(x, mul(w, 2)));
+    const step = ([x, w]: readonly Tensor[]): Tensor => {
+      let h = linear(x as Tensor, w as Tensor);
+      for (const seed of [1, 2, 3, 4]) h = scaled(h, weights[seed - 1] as Tensor);
+      return h;
+    };
+    const weights = [1, 2, 3, 4].map(square);
+    const { result, plan, reason } = recordPlan({ tensors: [rows(1, 5), square(6)] }, step);
+    expect(reason).toBeNull();
+    expect(bits(result)).toEqual(bits(step([rows(1, 5), square(6)])));
+    for (const seed of [7, 8, 9, 10]) {
+      const tensors = [rows(1, seed), square(seed)];
+      expect(bits(plan?.run({ tensors }) as Tensor)).toEqual(bits(step(tensors)));
+    }
+    plan?.dispose();
+  });
+
+  it('change no result while they are recorded: float16 weights, which are widened for each product', () => {
+    const weights = [1, 2, 3, 4, 5].map((seed) => cast(normal([24, 24], { seed, std: 0.2 }), 'float16'));
+    const step = ([x]: readonly Tensor[]): Tensor => weights.reduce((h, w) => linear(h, w), x as Tensor);
+    const { result, plan } = recordPlan({ tensors: [rows(1, 6)] }, step);
+    expect(bits(result)).toEqual(bits(step([rows(1, 6)])));
     plan?.dispose();
   });
 
@@ -213,6 +243,14 @@ describe.skipIf(!availableBackends().includes('native'))('plans of the native ba
     }).result.dispose();
     expect(live()).toBe(again);
     failing.dispose();
+  });
+
+  it('leave a tensor from elsewhere alone that the function gave back', () => {
+    const outer = rows(1, 3);
+    const { plan } = recordPlan({ tensors: [rows(1, 1)] }, () => outer);
+    expect(bits(plan?.run({ tensors: [rows(1, 2)] }) as Tensor)).toEqual(bits(outer));
+    plan?.dispose();
+    expect(outer.disposed).toBe(false);
   });
 
   it('refuse inputs unlike the recorded ones', () => {

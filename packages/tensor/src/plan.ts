@@ -93,7 +93,11 @@ export function recordPlan<const T extends readonly Tensor[]>(
   const backend = tensors[0]?.backend;
   if (backend === undefined) throw new TensorError('value', '[recordPlan] expected at least one tensor, got none');
   const call = (xs: readonly Tensor[]): Tensor =>
-    scope(() => fn(xs.map((x) => reshape(x, x.shape)) as { readonly [I in keyof T]: Tensor }));
+    scope(() => {
+      const y = fn(xs.map((x) => reshape(x, x.shape)) as { readonly [I in keyof T]: Tensor });
+      // A view: the plan disposes its result, which must not take along a tensor from elsewhere that fn gave back.
+      return reshape(y, y.shape);
+    });
   if (backend.record === undefined) {
     return { result: call(tensors), plan: null, reason: `the ${backend.name} backend has no plans` };
   }

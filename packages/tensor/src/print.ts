@@ -24,6 +24,8 @@ function formatter(values: ArrayLike<number>): (value: number) => string {
 
 /** @internal NumPy-like text of the values: whole up to 1,000 elements, the edges beyond. */
 export function summarize(values: ArrayLike<number>, shape: readonly number[]): string {
+  // As NumPy: an axis may be long where another is empty.
+  if (values.length === 0) return '[]';
   const short = values.length > threshold;
   const format = formatter(values);
   const cells: string[] = [];

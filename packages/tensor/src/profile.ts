@@ -1,5 +1,5 @@
 import { intercepting } from './intercept';
-import type { NotPromise } from './scope';
+import { type NotPromise, synchronous } from './scope';
 import { state } from './state';
 
 /** One complete event of Chrome's trace format; times in microseconds. */
@@ -42,6 +42,8 @@ export interface Profile<T> {
  * Runs fn and records every kernel: a Chrome trace, a table by kernel, and time and live memory by module. Modules of
  * `@tessera-llm/layers` name themselves; `labelled` names anything else.
  *
+ * @throws TensorError `async` if fn returns a promise.
+ *
  * @example
  * ```ts
  * import { matmul, normal, profile } from '@tessera-llm/tensor';
@@ -55,6 +57,7 @@ export function profile<T>(fn: () => NotPromise<T>): Profile<T> {
   const kernels = new Map<string, { calls: number; ms: number }>();
   const modules = new Map<string, Omit<ModuleProfile, 'path'>>();
   let live = state.backend?.memory().liveBytes ?? -1;
+  const checked = synchronous('profile', fn);
   const result = intercepting((call) => {
     const path = state.labels.join('.');
     const ms = call.endMs - call.startMs;
@@ -74,7 +77,7 @@ export function profile<T>(fn: () => NotPromise<T>): Profile<T> {
       keptBytes: m.keptBytes + (back ? 0 : grown),
       peakBytes: Math.max(m.peakBytes, now),
     });
-  }, fn) as T;
+  }, checked) as T;
   const byTime = <E extends { ms: number }>(entries: E[]): E[] => entries.sort((a, b) => b.ms - a.ms);
   return {
     result,

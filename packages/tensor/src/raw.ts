@@ -84,7 +84,7 @@ export function encodeRaw(values: ArrayLike<number>, dtype: DType): Uint8Array {
   if (dtype === 'float32') new Float32Array(bytes.buffer).set(values);
   else if (dtype === 'int32') new Int32Array(bytes.buffer).set(values);
   else if (dtype === 'uint8') bytes.set(values);
-  else if (dtype === 'bool') for (let i = 0; i < n; i++) bytes[i] = values[i] ? 1 : 0;
+  else if (dtype === 'bool') for (let i = 0; i < n; i++) bytes[i] = values[i] === 0 ? 0 : 1;
   else {
     const convert = dtype === 'bfloat16' ? toBfloat16 : toFloat16;
     const bits = new Uint16Array(bytes.buffer);

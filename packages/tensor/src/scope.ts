@@ -9,6 +9,27 @@ function isThenable(value: unknown): boolean {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }
 
+/** @internal Throws for the promise of an async function: what it does after its first await would run outside `what`. */
+export function wantSync(what: string, result: unknown): void {
+  if (!isThenable(result)) return;
+  // The caller gets this error instead of the promise: how that one ends must not end the process.
+  if (result instanceof Promise) result.catch(() => undefined);
+  throw new TensorError(
+    'async',
+    `[${what}] expected a synchronous function, got one that returns a promise; await outside: ` +
+      `const y = ${what}(() => …); await y.data()`,
+  );
+}
+
+/** @internal fn, refused where it turns out to be asynchronous; see `wantSync`. */
+export function synchronous<T>(what: string, fn: () => T): () => T {
+  return () => {
+    const result = fn();
+    wantSync(what, result);
+    return result;
+  };
+}
+
 /** Calls `visit` with every tensor inside arrays, plain objects, maps and sets. */
 function forEachTensor(value: unknown, visit: (tensor: Tensor) => void, seen = new Set<unknown>()): void {
   if (typeof value !== 'object' || value === null || seen.has(value)) return;
@@ -40,13 +61,11 @@ export function collect<T>(what: string, fn: () => T): { result: T; made: Tensor
     throw error;
   }
   state.scopes.length = depth;
-  if (isThenable(result)) {
+  try {
+    wantSync(what, result);
+  } catch (error) {
     for (const t of made) if (!t.kept) t.dispose();
-    throw new TensorError(
-      'async',
-      `[${what}] expected a synchronous function, got one that returns a promise; await outside: ` +
-        `const y = ${what}(() => …); await y.data()`,
-    );
+    throw error;
   }
   return { result, made };
 }

@@ -9,6 +9,9 @@ export function sizeOf(shape: readonly number[]): number {
 
 /** Throws unless every extent is a non-negative integer. */
 export function checkShape(op: string, shape: readonly number[]): void {
+  if (!Array.isArray(shape)) {
+    throw new TensorError('shape', `[${op}] expected a shape such as [2, 3], got ${String(shape)}; [] is a scalar's`);
+  }
   for (const extent of shape) {
     if (!Number.isSafeInteger(extent) || extent < 0) {
       throw new TensorError('shape', `[${op}] expected a shape of non-negative integers, got ${showShape(shape)}`);

@@ -1,3 +1,4 @@
+import { synchronous } from './scope';
 import { state } from './state';
 import { type Tensor, viewOf } from './tensor';
 
@@ -54,12 +55,16 @@ export function record(
   tape.nodes.push({ name, inputs, outputs, saved, versions, vjp, labels });
 }
 
-/** Runs fn without recording: no gradient flows through what it makes. */
+/**
+ * Runs fn without recording: no gradient flows through what it makes.
+ *
+ * @throws TensorError `async` if fn returns a promise.
+ */
 export function noGrad<T>(fn: () => T extends PromiseLike<unknown> ? never : T): T {
   const { tape } = state;
   state.tape = null;
   try {
-    return fn();
+    return synchronous('noGrad', fn)();
   } finally {
     state.tape = tape;
   }

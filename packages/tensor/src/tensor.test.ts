@@ -30,6 +30,13 @@ import {
 } from './index';
 
 describe('tensor', () => {
+  it('says where the shape goes', () => {
+    // @ts-expect-error as other libraries have it
+    expect(() => tensor(new Float32Array(4), [2, 2])).toThrow('[tensor] expected settings such as { shape: [2, 2] }');
+    // @ts-expect-error no list
+    expect(() => zeros(3)).toThrow('[zeros] expected a shape such as [2, 3], got 3');
+  });
+
   it('names the op whose bytes or values do not fit', () => {
     expect(() => fromBytes(new Uint8Array(8), [3], 'float32')).toThrow(
       '[fromBytes] expected 3 elements for the shape (3), got 2',
@@ -111,6 +118,8 @@ describe('printing', () => {
     expect(String(zeros([100, 100])).length).toBeLessThan(1000);
     expect(String(tensor([Number.NaN, Number.POSITIVE_INFINITY]))).toMatch(/nan.*inf/);
     expect(String(zeros([0, 3]))).toContain('(0, 3)');
+    // As NumPy, whatever the other axes are.
+    expect(String(zeros([1_000_000_000, 0])).split('\n')[1]).toBe('[]');
   });
 });
 
@@ -155,6 +164,19 @@ describe('random numbers', () => {
     const variance = x.reduce((a, b) => a + (b - mean) ** 2, 0) / x.length;
     expect(Math.abs(mean - 1)).toBeLessThan(0.06);
     expect(Math.abs(variance - 4)).toBeLessThan(0.2);
+  });
+
+  it('uniform ones stay below their upper end, also where it is a rounding away', () => {
+    for (const [low, high] of [
+      [1, 1 + 2 ** -22],
+      [-1 - 2 ** -22, -1],
+      [-(2 ** -149), 0],
+    ] as const) {
+      const values = uniform([4096], { seed: 3, low, high }).dataSync();
+      expect(values.every((v) => v >= low && v < high)).toBe(true);
+    }
+    expect(uniform([1], { seed: 3, low: 2, high: 2 }).dataSync()[0]).toBe(2);
+    expect(() => uniform([1], { seed: 3, low: 2, high: 1 })).toThrow('low <= high');
   });
 
   it('refuse seeds that are no integers', () => {

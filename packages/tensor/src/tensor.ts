@@ -208,3 +208,9 @@ export function viewOf<D extends DType>(x: Tensor<D>, shape: readonly number[], 
   void x.block;
   return new Tensor(x.storage, offset, shape, x.dtype);
 }
+
+/** @internal Marks a storage as written: saved values and packed forms of it are stale. */
+export function written(x: Tensor): void {
+  x.storage.version++;
+  x.backend.invalidate(x.storage.block);
+}

@@ -44,6 +44,9 @@ inline void transform_row(float* row, int64_t n, const LossSettings& s) {
 struct RowSum {
   float largest;
   double sum;  // Σ e^(x - largest); 0 for a row of -infinity
+  // The log of a logit's share is above(x) - log(sum). Not x - lse(), where huge logits leave nothing of log(sum): the lowest
+  // finite ones too, which masks write, have shares.
+  double above(float x) const { return static_cast<double>(x) - largest; }
   double lse() const { return sum == 0 ? -static_cast<double>(__builtin_inff()) : largest + std::log(sum); }
 };
 
@@ -75,11 +78,12 @@ inline RowSum row_sum(const float* x, int64_t n) {
 }
 
 // The loss of a transformed row.
-inline double row_loss(const float* row, int64_t n, int32_t target, float smoothing, double lse) {
-  double loss = (1 - static_cast<double>(smoothing)) * (lse - row[target]);
+inline double row_loss(const float* row, int64_t n, int32_t target, float smoothing, const RowSum& sum) {
+  const double log_sum = std::log(sum.sum);
+  double loss = (1 - static_cast<double>(smoothing)) * (log_sum - sum.above(row[target]));
   if (smoothing != 0) {
     double total = 0;
-    for (int64_t i = 0; i < n; ++i) total += lse - row[i];
+    for (int64_t i = 0; i < n; ++i) total += log_sum - sum.above(row[i]);
     loss += smoothing * total / static_cast<double>(n);
   }
   return loss;
@@ -133,9 +137,8 @@ inline void row_pass(float* row, int64_t n, int32_t target, const LossSettings& 
   // The log-sum-exp that losses leave is rounded to float32, too coarse for gradients at large logits: these take the sum.
   const RowSum sum = row_sum(row, n);
   if (out.loss != nullptr) {
-    const double lse = sum.lse();
-    *out.lse = static_cast<float>(lse);
-    *out.loss = ignored ? 0.0f : static_cast<float>(row_loss(row, n, target, s.smoothing, lse));
+    *out.lse = static_cast<float>(sum.lse());
+    *out.loss = ignored ? 0.0f : static_cast<float>(row_loss(row, n, target, s.smoothing, sum));
   }
   if (flat) std::memset(row, 0, static_cast<size_t>(n) * 4);
   else if (kept != RowGrad::none) row_loss_grad(row, n, target, g, s, sum, kept);

@@ -6,6 +6,7 @@
 #include "core/memory.h"
 #include "gemm.h"
 #include "kernels/elements.h"
+#include "kernels/pointwise_grad.h"
 
 namespace ts::TS_ISA {
 namespace {
@@ -182,7 +183,7 @@ void row_gradients(const Call& c, int64_t e, const int64_t* places, int64_t coun
       each(c.width, [=](int64_t d, int n) { put(g, d, get(g, d, n) * weight, n); });
       each(c.inside, [=](int64_t f, int n) {
         const vf x = get(gate, f, n), s = get(t, f, n) * weight;
-        put(to, f, (c.gated ? s * get(up, f, n) : s) * slope(c.act, x), n);
+        put(to, f, pass_back(c.act, c.gated ? s * get(up, f, n) : s, x), n);
         if (c.gated) put(to + c.inside, f, s * activate(c.act, x), n);
       });
     }

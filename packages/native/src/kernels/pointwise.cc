@@ -1,6 +1,6 @@
 // Elementwise work of a training step on dense float32: activations, gated feed-forwards, rotary positions, sums.
-#include "activations.h"
 #include "kernels/elements.h"
+#include "kernels/pointwise_grad.h"
 
 namespace ts::TS_ISA {
 namespace {
@@ -19,7 +19,7 @@ Status activation_grad(Args& args) {
   const float *x = args.ptr<float>(0), *gy = args.ptr<float>(1);
   float* gx = args.ptr<float>(2);
   const Act act = static_cast<Act>(args.integer(4));
-  each_parallel(args.size(3), [=](int64_t i, int n) { put(gx, i, get(gy, i, n) * slope(act, get(x, i, n)), n); });
+  each_parallel(args.size(3), [=](int64_t i, int n) { put(gx, i, pass_back(act, get(gy, i, n), get(x, i, n)), n); });
   return Status::ok;
 }
 
@@ -39,7 +39,7 @@ Status gated_grad(Args& args) {
   const Act act = static_cast<Act>(args.integer(6));
   each_parallel(args.size(5), [=](int64_t i, int n) {
     const vf x = get(gate, i, n), g = get(gy, i, n);
-    put(ggate, i, g * get(up, i, n) * slope(act, x), n);
+    put(ggate, i, pass_back(act, g * get(up, i, n), x), n);
     put(gup, i, g * activate(act, x), n);
   });
   return Status::ok;

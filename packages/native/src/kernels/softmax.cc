@@ -65,10 +65,10 @@ Status log_softmax(Args& args) {
     for (int64_t r = begin; r < end; ++r) {
       const float* row = x + r * width;
       const RowSum sum = row_sum(row, width);
-      const double lse = sum.lse();
+      const double log_sum = std::log(sum.sum);
       // In double and rounded once, as the loss is: -loss and this are the same bits.
       for (int64_t i = 0; i < width; ++i) {
-        y[r * width + i] = sum.sum == 0 ? -__builtin_inff() : static_cast<float>(row[i] - lse);
+        y[r * width + i] = sum.sum == 0 ? -__builtin_inff() : static_cast<float>(sum.above(row[i]) - log_sum);
       }
     }
   });

@@ -1,5 +1,5 @@
 import type { AttentionLayout, Compute } from '../backend/contract';
-import { record } from '../tape';
+import { isTracked, record } from '../tape';
 import { tensor } from '../create';
 import { TensorError } from '../errors';
 import { showShape } from '../shape';
@@ -106,6 +106,18 @@ function checkLayout(layout: AttentionLayout, queries: number, keys: number): vo
   }
 }
 
+/** A layout of its own: the backward pass reads it again, after the caller may have written another into the arrays. */
+function copied({ pageSize, ...arrays }: AttentionLayout): AttentionLayout {
+  return {
+    queryOffsets: arrays.queryOffsets.slice(),
+    queryStarts: arrays.queryStarts.slice(),
+    keyLengths: arrays.keyLengths.slice(),
+    pageOffsets: arrays.pageOffsets.slice(),
+    pageRows: arrays.pageRows.slice(),
+    pageSize,
+  };
+}
+
 /**
  * Softmax attention over a ragged batch: q (N, Hq, D), k and v (R, Hkv, D) → (N, Hq, D). Query head h reads key head
  * ⌊h · Hkv / Hq⌋. Memory is linear in the lengths. A row's result does not depend on the batch, on how a prompt was
@@ -151,8 +163,9 @@ export function attention(...args: readonly [q: Tensor, k: Tensor, v: Tensor, op
   wantSoftcap('attention', softcap);
   checkLayout(layout, queries, keys);
   if (options.scale !== undefined) wantScale('attention', options.scale);
-  const attrs = { layout, causal, window, softcap, scale: options.scale ?? 1 / Math.sqrt(width), compute };
   const inputs = sinks === null ? [q, k, v] : [q, k, v, sinks];
+  const scale = options.scale ?? 1 / Math.sqrt(width);
+  const attrs = { layout: isTracked(inputs) ? copied(layout) : layout, causal, window, softcap, scale, compute };
   const r = kernelsFor('attention', ...inputs).attention(q, k, v, sinks, attrs);
   const y = like(q, r.y);
   const lse = like(q, r.lse);

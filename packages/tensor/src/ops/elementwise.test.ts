@@ -78,6 +78,19 @@ describe.each(t.availableBackends())('elementwise ops on %s', (backend) => {
     expect(t.add(t.tensor(1), 2).dataSync()[0]).toBe(3);
   });
 
+  it('every number but 0 is true, NaN too', () => {
+    const values = [0, -0, 0.5, 256, -1, Number.POSITIVE_INFINITY, Number.NaN];
+    const want = [0, 0, 1, 1, 1, 1, 1];
+    expect(values.map((v) => t.full([], v, { dtype: 'bool' }).dataSync()[0])).toEqual(want);
+    expect([...t.tensor(values, { dtype: 'bool' }).dataSync()]).toEqual(want);
+    expect([...t.cast(t.tensor(values), 'bool').dataSync()]).toEqual(want);
+  });
+
+  it('|x| has the gradient 0 where x is 0 or no number, as in torch', () => {
+    const x = t.tensor([-2, 0, Number.NaN, 3]);
+    expect([...t.grad(() => t.sum(t.abs(x)), [x])[0]!.dataSync()]).toEqual([-1, 0, 0, 1]);
+  });
+
   it('compares and combines bools', () => {
     const x = t.tensor([1, 2, Number.NaN]);
     expect([...t.lessEqual(x, 1).dataSync()]).toEqual([1, 0, 0]);

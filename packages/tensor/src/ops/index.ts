@@ -95,6 +95,7 @@ export { addLowRank, type LowRankOptions } from './low-rank';
 export { type LinearOptions, linear, matmul, type MatmulOptions } from './matmul';
 export { type ProductEpilogue, applyEpilogue } from './epilogue';
 export { moe, type MoeExperts, type MoeOptions, type MoeRouting, routeExperts } from './moe';
+export { mean, norm, std, variance } from './moments';
 export { groupNorm, layerNorm, rmsNorm } from './norms';
 export { type QuantizedLinearOptions, quantizedLinear, quantizedRows } from './quantized';
 export { quantizedLinearCrossEntropy, type QuantizedLinearCrossEntropyOptions } from './quantized-loss';
@@ -106,17 +107,13 @@ export {
   argsort,
   cumsum,
   max,
-  mean,
   min,
-  norm,
   prod,
   type ReduceOptions,
   type Selection,
   sort,
-  std,
   sum,
   topk,
-  variance,
 } from './reduce';
 export {
   broadcastTo,

@@ -37,11 +37,25 @@ describe.each(t.availableBackends())('indexing ops on %s', (backend) => {
     expect([...(g?.dataSync() ?? [])]).toEqual([0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0]);
   });
 
+  it('a padding row counts from the end and takes no gradient, not even an infinite one', () => {
+    const w = t.ones([3, 1]);
+    const ids = new Int32Array([0, 1, 2]);
+    const gy = t.tensor([[1], [2], [Number.POSITIVE_INFINITY]]);
+    const { grads } = t.vjp(() => [t.embedding(w, ids, { paddingIdx: -1 })], [w], [gy]);
+    expect([...grads[0]!.dataSync()]).toEqual([1, 2, 0]);
+    for (const paddingIdx of [3, -4, 0.5]) expect(() => t.embedding(w, ids, { paddingIdx })).toThrow('from -3 to 2');
+  });
+
   it('refuses ids outside the table', () => {
     expect(() => t.embedding(x(), new Int32Array([3]))).toThrow('ids from 0 to 2, got 3');
     expect(() => t.gather(x(), ints([9], [1, 1]), { dim: 1 })).toThrow(t.TensorError);
     expect(() => t.indexSelect(x(), ints([-1], [1]), { dim: 0 })).toThrow(t.TensorError);
     expect(() => t.indexSelect(x(), t.tensor([1]), { dim: 0 })).toThrow('int32');
+    // Also where there are no entries.
+    const none = t.zeros([0, 2]);
+    expect(() => t.indexSelect(none, ints([2], [1]), { dim: 1 })).toThrow(t.TensorError);
+    expect(() => t.indexAdd(none, ints([2], [1]), { dim: 1, src: t.zeros([0, 1]) })).toThrow(t.TensorError);
+    expect(t.indexSelect(none, ints([1], [1]), { dim: 1 }).shape).toEqual([0, 1]);
   });
 
   it('casts with round-to-nearest-even and toward zero', () => {

@@ -5,7 +5,7 @@ import { TensorError } from '../errors';
 import { normalizeAxis, sameShape, showShape } from '../shape';
 import { type Tensor, isTensor } from '../tensor';
 import { kernelsFor, like, sameDtype, wantDtype, wantShape } from './common';
-import { add, equal, mul, where } from './elementwise';
+import { add, equal, where } from './elementwise';
 import { reshape } from './view';
 
 /**
@@ -18,6 +18,9 @@ export function cast<D extends DType>(x: Tensor, dtype: D): Tensor<D> {
   record('cast', [y], [x], [], ([gy]) => [cast(gy as Tensor, x.dtype)]);
   return y;
 }
+
+/** @internal x as float32; x itself if it is. */
+export const float32 = (x: Tensor): Tensor => (x.dtype === 'float32' ? x : cast(x, 'float32'));
 
 /** A copy with memory of its own. */
 export function clone<D extends DType>(x: Tensor<D>): Tensor<D> {
@@ -118,8 +121,8 @@ export function indexAdd(x: Tensor, index: Tensor, options: { readonly dim: numb
 /**
  * Rows of a table: weight (V, C) at ids of any shape S gives (…S, C).
  *
- * @param options.paddingIdx A row that gets no gradient.
- * @throws TensorError `index_out_of_range` for an id outside 0 … V-1.
+ * @param options.paddingIdx A row that gets no gradient; a negative one counts from the end, as in PyTorch.
+ * @throws TensorError `index_out_of_range` for an id outside 0 … V-1, or a padding row outside the table.
  *
  * @example
  * ```ts
@@ -135,6 +138,7 @@ export function embedding(
 ): Tensor {
   wantShape('embedding', weight, 'weight', [null, null]);
   const [rows, width] = weight.shape as [number, number];
+  const padding = paddingRow(options.paddingIdx, rows);
   const index = isTensor(ids) ? ids : tensor(ids, { backend: weight.backend });
   wantDtype('embedding', index, 'ids', 'int32');
   if (!isTensor(ids)) {
@@ -153,14 +157,24 @@ export function embedding(
   record('embedding', [y], [weight], [flat], ([gy]) => {
     let g = gy as Tensor;
     const kernels = kernelsFor('embedding', g);
-    if (options.paddingIdx !== undefined) {
-      const padding = like(g, kernels.fill([flat.size], 'int32', options.paddingIdx));
-      const kept = cast(like(g, kernels.compare('ne', flat, padding)), g.dtype);
-      g = mul(g, reshape(kept, [flat.size, 1]));
+    if (padding !== null) {
+      // Replaced, not multiplied by 0: 0 times an infinite gradient is NaN.
+      g = where(reshape(equal(flat, padding), [flat.size, 1]), 0, g);
     }
     return [(sum) => kernels.indexAddInPlace(sum, flat, g, 0)];
   });
   return sameShape(index.shape, flat.shape) ? y : reshape(y, [...index.shape, width]);
+}
+
+function paddingRow(paddingIdx: number | undefined, rows: number): number | null {
+  if (paddingIdx === undefined) return null;
+  if (Number.isInteger(paddingIdx) && paddingIdx >= -rows && paddingIdx < rows) {
+    return paddingIdx < 0 ? paddingIdx + rows : paddingIdx;
+  }
+  throw new TensorError(
+    'index_out_of_range',
+    `[embedding] expected paddingIdx from ${-rows} to ${rows - 1}, got ${paddingIdx}; leave it out for none`,
+  );
 }
 
 /** 1 at each id, else 0: ids of shape S give (…S, classes) float32. */

@@ -132,6 +132,21 @@ describe.each(t.availableBackends())('in-place ops on %s', (backend) => {
     expect(cache.version).toBe(2);
   });
 
+  it('bools stay 0 and 1', () => {
+    const yes = t.ones([2], { dtype: 'bool' });
+    t.addInPlace(yes, t.ones([2], { dtype: 'bool' }));
+    t.scaleInPlace(yes, t.tensor(3));
+    expect([...yes.dataSync()]).toEqual([1, 1]);
+  });
+
+  it('writeRowsInPlace refuses a target without rows', () => {
+    for (const dtype of ['float32', 'int32'] as const) {
+      expect(() => t.writeRowsInPlace(t.zeros([], { dtype }), new Int32Array([3]), t.zeros([1], { dtype }))).toThrow(
+        expect.objectContaining({ code: 'shape' }),
+      );
+    }
+  });
+
   it('sumSquares runs over all tensors', () => {
     expect(t.sumSquares([t.tensor([1, 2]), t.tensor([[3]])]).dataSync()[0]).toBe(14);
   });

@@ -2,14 +2,8 @@ import { isTracked } from '../tape';
 import type { AdamWAttrs, Kernels } from '../backend/contract';
 import { TensorError } from '../errors';
 import { sameShape, showShape } from '../shape';
-import type { Tensor } from '../tensor';
+import { type Tensor, written } from '../tensor';
 import { kernelsFor, like, wantDtype, wantShape } from './common';
-
-/** Marks a storage as written: saved values and packed forms of it are stale. */
-function written(x: Tensor): void {
-  x.storage.version++;
-  x.backend.invalidate(x.storage.block);
-}
 
 function wantSame(op: string, target: Tensor, source: Tensor): void {
   if (!sameShape(target.shape, source.shape)) {
@@ -112,7 +106,10 @@ export function copyInPlace(target: Tensor, source: Tensor): void {
  * @throws TensorError `shape`, `index_out_of_range`; `autograd` where a gradient flows to either.
  */
 export function writeRowsInPlace(target: Tensor, rows: Int32Array, source: Tensor): void {
-  const count = target.shape[0] as number;
+  const count = target.shape[0];
+  if (count === undefined) {
+    throw new TensorError('shape', '[writeRowsInPlace] expected a target (R, …), got a scalar; use copyInPlace()');
+  }
   wantShape('writeRowsInPlace', source, 'source', [rows.length, ...target.shape.slice(1)]);
   wantUntracked('writeRowsInPlace', 'source', source);
   wantUntracked('writeRowsInPlace', 'target', target);

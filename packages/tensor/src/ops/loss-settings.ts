@@ -53,6 +53,10 @@ export function crossEntropyAttrs(
   if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {
     throw new TensorError('value', `[${op}] expected labelSmoothing from 0 to 1, got ${labelSmoothing}`);
   }
+  // Targets are int32: a larger one would wrap to a class.
+  if ((ignoreIndex | 0) !== ignoreIndex) {
+    throw new TensorError('value', `[${op}] expected ignoreIndex to be an integer of 32 bits, got ${ignoreIndex}`);
+  }
   if (!(temperature > 0)) throw new TensorError('value', `[${op}] expected temperature > 0, got ${temperature}`);
   wantScale(op, scale);
   wantSoftcap(op, softcap);

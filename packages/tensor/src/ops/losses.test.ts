@@ -131,12 +131,53 @@ describe.each(t.availableBackends())('losses on %s', (backend) => {
     expect([...(g?.dataSync() ?? [])]).toEqual([1, 0.25]);
   });
 
+  it('class weights leave masked classes and ignored rows alone, as in torch', () => {
+    const weight = t.tensor([1, 1, 2]);
+    const low = Number.NEGATIVE_INFINITY;
+    const rest = [0.06002039, 0.16315234, -0.22317266];
+    for (const [row, target, loss, first, second] of [
+      [[1, low, 2], 0, 0.70949119, [-0.2436862, 0, 0.2436862], rest],
+      // Class 0, where an ignored row looks, is masked.
+      [[low, 1, 2], -100, 0.40760595, [0, 0, 0], [0.09003058, 0.24472849, -0.334759]],
+    ] as const) {
+      const x = t.tensor([row, [1, 2, 3]]);
+      const { value, grads } = t.valueAndGrad(() => t.crossEntropy(x, new Int32Array([target, 2]), { weight }), [x]);
+      expect(value.dataSync()[0]).toBeCloseTo(loss, 6);
+      grads[0]!.dataSync().forEach((v, i) => expect(v).toBeCloseTo([...first, ...second][i]!, 6));
+    }
+  });
+
+  it('class weights go with logits of 16 bits', () => {
+    const values = [[1, 2, 0.5]];
+    const at = (dtype: t.DType) =>
+      t.crossEntropy(t.tensor(values, { dtype }), new Int32Array([1]), { weight: t.tensor([1, 2, 1], { dtype }) });
+    expect(at('bfloat16').dataSync()).toEqual(at('float32').dataSync());
+  });
+
+  it('bceWithLogits keeps its digits where the logit is large and right', () => {
+    // log(1 + e^-10), log(1 + e^-10), log(1 + e^-16), log 2; the gradients are σ(x) - z.
+    const [x, z] = [t.tensor([10, -10, 16, 0]), t.tensor([1, 0, 1, 0.25])];
+    const losses = t.bceWithLogits(x, z, { reduction: 'none' }).dataSync();
+    const want = [4.5398899e-5, 4.5398899e-5, 1.12535168e-7, Math.LN2];
+    losses.forEach((v, i) => expect(v / want[i]!).toBeCloseTo(1, 5));
+    const slopes = [-4.5397869e-5, 4.5397869e-5, -1.12535162e-7, 0.25];
+    const [g] = t.grad(() => t.bceWithLogits(x, z, { reduction: 'sum' }), [x]);
+    g!.dataSync().forEach((v, i) => expect(v).toBeCloseTo(slopes[i]!, 7));
+  });
+
   it('refuses targets outside the classes', () => {
     expect(() => t.crossEntropy(random([1, 3], 1), new Int32Array([3]))).toThrow('targets from 0 to 2');
     expect(() => t.linearCrossEntropy(random([1, 2], 1), random([3, 2], 1), new Int32Array([-1]))).toThrow('got -1');
     expect(() => t.nllLoss(random([1, 3], 1), new Int32Array([3]))).toThrow('targets from 0 to 2, got 3');
     const logits = random([2, 3], 1);
     expect(() => t.crossEntropy(logits, new Int32Array([0, 1, 2]))).toThrow('a target for each of 2 rows, got (3)');
+  });
+
+  it('refuses an ignoreIndex that would wrap to a class', () => {
+    for (const ignoreIndex of [2 ** 32 + 1, Number.NaN, 0.5]) {
+      const call = () => t.crossEntropy(random([1, 3], 1), new Int32Array([1]), { ignoreIndex });
+      expect(call).toThrow(expect.objectContaining({ code: 'value' }));
+    }
   });
 
   it('refuses settings that mean nothing', () => {

@@ -1,13 +1,14 @@
 import type { Compute, NDArray } from '../backend/contract';
-import { isTracked, noGrad, record } from '../tape';
+import { detach, isTracked, noGrad, record } from '../tape';
 import { TensorError } from '../errors';
 import { sizeOf } from '../shape';
 import { type Tensor, viewOf } from '../tensor';
 import { kernelsFor, like, sameDtype, wantCompute, wantFloat, wantShape, wantVector } from './common';
 import { abs, add, div, equal, exp, less, log, minimum, mul, neg, softplus, square, sub, where } from './elementwise';
-import { cast, gather } from './indexing';
+import { cast, float32, gather } from './indexing';
 import { crossEntropyAttrs, type Reduction, targetIndex, wantReduction } from './loss-settings';
-import { mean, sum } from './reduce';
+import { mean } from './moments';
+import { sum } from './reduce';
 import { logSoftmax } from './softmax';
 import { reshape } from './view';
 
@@ -83,17 +84,23 @@ function weightedCrossEntropy(p: {
   labelSmoothing: number;
   lead: readonly number[];
 }): Tensor {
-  const { rows, index, kept, weight, labelSmoothing } = p;
+  const { rows, index, kept, labelSmoothing } = p;
   const classes = rows.shape[1] as number;
-  wantVector('crossEntropy', weight, 'weight', classes);
-  const logs = logSoftmax(rows);
-  // Ignored rows look up class 0 and are multiplied by 0.
-  const safe = where(equal(kept, 0), kernelZero(index), index);
+  wantVector('crossEntropy', p.weight, 'weight', classes);
+  // Losses are float32, as those without weights.
+  const logs = logSoftmax(float32(rows));
+  const weight = detach(float32(p.weight));
+  // Ignored rows look up class 0, and count 0 whatever stands there: 0 times the infinite loss of a masked class is NaN.
+  const ignored = equal(kept, 0);
+  const safe = where(ignored, kernelZero(index), index);
   const column = reshape(safe, [index.size, 1]);
   const rowWeights = mul(like(weight, kernelsFor('crossEntropy', weight).indexSelect(weight, safe, 0)), kept);
   const nll = mul(neg(reshape(gather(logs, column, { dim: 1 }), [index.size])), rowWeights);
-  const smooth = mul(neg(mean(mul(logs, weight), { dims: 1 })), kept);
-  const losses = add(mul(nll, 1 - labelSmoothing), mul(smooth, labelSmoothing));
+  const all =
+    labelSmoothing === 0
+      ? nll
+      : add(mul(nll, 1 - labelSmoothing), mul(neg(mean(mul(logs, weight), { dims: 1 })), labelSmoothing));
+  const losses = where(ignored, 0, all);
   if (p.reduction === 'none') return reshape(losses, p.lead);
   return p.reduction === 'sum' ? sum(losses) : meanOf(sum(losses), sum(rowWeights));
 }
@@ -226,14 +233,19 @@ export function linearCrossEntropy(
   }
 }
 
-/** Binary cross-entropy of logits x against targets z in [0, 1]: max(x, 0) - x z + log(1 + e^-|x|). */
+/**
+ * Binary cross-entropy of logits x against targets z in [0, 1]: (1 - z) x + log(1 + e^-x), and where x < 0 the same value as
+ * log(1 + e^x) - z x. Neither cancels where the logit is large and right.
+ */
 export function bceWithLogits(
   logits: Tensor,
   targets: Tensor,
   options: { readonly reduction?: Reduction } = {},
 ): Tensor {
   sameDtype('bceWithLogits', logits, targets);
-  return reduced('bceWithLogits', sub(softplus(logits), mul(logits, targets)), options.reduction ?? 'mean');
+  const below = sub(softplus(logits), mul(logits, targets));
+  const above = add(mul(logits, add(neg(targets), 1)), softplus(neg(logits)));
+  return reduced('bceWithLogits', where(less(logits, 0), below, above), options.reduction ?? 'mean');
 }
 
 /**

@@ -6,7 +6,7 @@ import { showShape } from '../shape';
 import type { Tensor } from '../tensor';
 import { kernelsFor, like, wantCompute, wantFloat, wantGate, wantOneOf, wantShape, wantVector } from './common';
 import { add, div, equal, mul, sigmoid, where } from './elementwise';
-import { cast, gather, scatterAdd } from './indexing';
+import { cast, float32, gather, scatterAdd } from './indexing';
 import { max, sum, topk } from './reduce';
 import { broadcastTo } from './shape';
 import { softmax } from './softmax';
@@ -61,8 +61,6 @@ export interface MoeOptions extends MoeRouting {
   /** Precision of the inputs of the experts' products; sums are float32. Default float32. */
   readonly compute?: Compute;
 }
-
-const float32 = (x: Tensor): Tensor => (x.dtype === 'float32' ? x : cast(x, 'float32'));
 
 function wantCount(name: string, value: number, most: number): void {
   if (Number.isInteger(value) && value >= 1 && value <= most) return;

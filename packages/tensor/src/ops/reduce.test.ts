@@ -51,6 +51,16 @@ describe.each(t.availableBackends())('reductions on %s', (backend) => {
     expect(t.argmax(t.tensor([[5]]), { dim: 1 }).dataSync()[0]).toBe(0);
   });
 
+  it('counts bools and adds up bytes beyond 255', () => {
+    const hits = t.equal(t.zeros([300]), 0);
+    expect(t.sum(hits).dataSync()[0]).toBe(300);
+    expect(t.sum(hits).dtype).toBe('int32');
+    const bytes = t.tensor(new Uint8Array([200, 100, 2]));
+    expect(t.sum(bytes).dataSync()[0]).toBe(302);
+    expect(t.prod(bytes).dataSync()[0]).toBe(40_000);
+    expect([...t.cumsum(bytes, { dim: 0 }).dataSync()]).toEqual([200, 300, 302]);
+  });
+
   it('argmax takes the first of equals; any and all reduce bools', () => {
     expect([
       ...t

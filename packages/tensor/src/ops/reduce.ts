@@ -3,8 +3,8 @@ import { record } from '../tape';
 import { TensorError } from '../errors';
 import { normalizeAxes, normalizeAxis, sizeOf } from '../shape';
 import { type Tensor, viewOf } from '../tensor';
-import { kernelsFor, like, wantDtype, wantFloat } from './common';
-import { abs, div, equal, logicalAnd, mul, pow, sqrt, square, sub, where } from './elementwise';
+import { kernelsFor, like, wantDtype } from './common';
+import { div, equal, logicalAnd, mul, where } from './elementwise';
 import { cast } from './indexing';
 import { broadcastTo, permute } from './shape';
 import { narrow } from './slice';
@@ -18,7 +18,8 @@ export interface ReduceOptions {
   readonly keepdim?: boolean;
 }
 
-function keptShape(shape: readonly number[], axes: readonly number[]): number[] {
+/** @internal The shape with the reduced axes at extent 1. */
+export function keptShape(shape: readonly number[], axes: readonly number[]): number[] {
   return shape.map((n, i) => (axes.includes(i) ? 1 : n));
 }
 
@@ -27,8 +28,11 @@ function reduceKernel(fn: ReduceFn, x: Tensor, axes: readonly number[], keepdim:
   return keepdim ? viewOf(y, keptShape(x.shape, axes)) : y;
 }
 
+/** Bools and bytes are counted in int32: sums of their own dtype would wrap at 256, and a sum of bools be no bool. */
+const isNarrow = (x: Tensor): boolean => x.dtype === 'bool' || x.dtype === 'uint8';
+
 /**
- * Sum over axes; an empty sum is 0. The order of additions depends on the reduced length alone.
+ * Sum over axes; an empty sum is 0. The order of additions depends on the reduced length alone. Of bool and uint8 it is int32.
  *
  * @example
  * ```ts
@@ -37,31 +41,11 @@ function reduceKernel(fn: ReduceFn, x: Tensor, axes: readonly number[], keepdim:
  * ```
  */
 export function sum(x: Tensor, options: ReduceOptions = {}): Tensor {
+  if (isNarrow(x)) return sum(cast(x, 'int32'), options);
   const axes = normalizeAxes('sum', options.dims, x.rank);
   const y = reduceKernel('sum', x, axes, options.keepdim ?? false);
   record('sum', [y], [x], [], ([gy]) => [broadcastTo(viewOf(gy as Tensor, keptShape(x.shape, axes)), x.shape)]);
   return y;
-}
-
-/** Mean over axes. */
-export function mean(x: Tensor, options: ReduceOptions = {}): Tensor {
-  wantFloat('mean', x);
-  const axes = normalizeAxes('mean', options.dims, x.rank);
-  return mul(sum(x, options), 1 / sizeOf(axes.map((a) => x.shape[a] as number)));
-}
-
-/** Variance over axes, dividing by n - correction (default 1, as in PyTorch). */
-export function variance(x: Tensor, options: ReduceOptions & { readonly correction?: number } = {}): Tensor {
-  wantFloat('variance', x);
-  const axes = normalizeAxes('variance', options.dims, x.rank);
-  const n = sizeOf(axes.map((a) => x.shape[a] as number));
-  const centred = sub(x, mean(x, { dims: axes, keepdim: true }));
-  return mul(sum(square(centred), options), 1 / Math.max(0, n - (options.correction ?? 1)));
-}
-
-/** Standard deviation: √variance. */
-export function std(x: Tensor, options: ReduceOptions & { readonly correction?: number } = {}): Tensor {
-  return sqrt(variance(x, options));
 }
 
 function flattenReduced(x: Tensor, axes: readonly number[]): Tensor {
@@ -104,8 +88,9 @@ export const max = (x: Tensor, options: ReduceOptions = {}): Tensor => extreme('
 /** Smallest value over axes; the gradient goes to the first of equals. */
 export const min = (x: Tensor, options: ReduceOptions = {}): Tensor => extreme('min', x, options);
 
-/** Product over axes; the gradient is right also where elements are 0. */
+/** Product over axes; the gradient is right also where elements are 0. Of bool and uint8 it is int32. */
 export function prod(x: Tensor, options: ReduceOptions = {}): Tensor {
+  if (isNarrow(x)) return prod(cast(x, 'int32'), options);
   const axes = normalizeAxes('prod', options.dims, x.rank);
   const y = reduceKernel('prod', x, axes, options.keepdim ?? false);
   record('prod', [y], [x], [x], ([gy]) => {
@@ -120,26 +105,6 @@ export function prod(x: Tensor, options: ReduceOptions = {}): Tensor {
     return [mul(viewOf(gy as Tensor, keptShape(x.shape, axes)), partial)];
   });
   return y;
-}
-
-/** (Σ |x|^p)^(1/p) over axes; default p = 2; Infinity gives the largest |x|. */
-export function norm(x: Tensor, options: ReduceOptions & { readonly p?: number } = {}): Tensor {
-  const { p = 2 } = options;
-  if (!(p > 0)) throw new TensorError('value', `[norm] expected p > 0, got ${p}`);
-  if (p === Number.POSITIVE_INFINITY) return max(abs(x), options);
-  if (p === 1) return sum(abs(x), options);
-  if (p !== 2) return pow(sum(pow(abs(x), p), options), 1 / p);
-  const axes = normalizeAxes('norm', options.dims, x.rank);
-  const y = sqrt(like(x, kernelsFor('norm', x).reduce('sum', square(x), axes)));
-  const out = options.keepdim ? viewOf(y, keptShape(x.shape, axes)) : y;
-  record('norm', [out], [x], [x, out], ([gy]) => {
-    const kept = keptShape(x.shape, axes);
-    const length = viewOf(out, kept);
-    // The norm has no gradient at 0; 0 is its subgradient of least length.
-    const unit = div(x, where(equal(length, 0), 1, length));
-    return [mul(viewOf(gy as Tensor, kept), unit)];
-  });
-  return out;
 }
 
 /** True where any element over the axes is true. */
@@ -178,8 +143,9 @@ export const argmin = (
   options: { readonly dim?: number; readonly keepdim?: boolean } = {},
 ): Tensor<'int32'> => argExtreme('min', x, options);
 
-/** Running sums along an axis; `reverse` from its end. */
+/** Running sums along an axis; `reverse` from its end. Of bool and uint8 they are int32. */
 export function cumsum(x: Tensor, options: { readonly dim: number; readonly reverse?: boolean }): Tensor {
+  if (isNarrow(x)) return cumsum(cast(x, 'int32'), options);
   const axis = normalizeAxis('cumsum', options.dim, x.rank);
   const reverse = options.reverse ?? false;
   const y = like(x, kernelsFor('cumsum', x).cumsum(x, axis, reverse));

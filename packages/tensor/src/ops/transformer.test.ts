@@ -102,6 +102,34 @@ describe.each(t.availableBackends())('transformer ops on %s', (backend) => {
   });
 });
 
+describe.each(t.availableBackends())('host arrays on %s', (backend) => {
+  const before = t.defaultBackend();
+  beforeAll(() => t.setBackend(backend));
+  afterAll(() => t.setBackend(before));
+
+  it('may be written again before the backward pass', () => {
+    const x = t.ones([2, 64]);
+    const keys = () => new Int32Array([7, 0, 7, 1]);
+    const drop = (rowKeys: Int32Array) => t.dropout(x, { p: 0.5, seed: 5, stream: 1, rowKeys });
+    const [q, k, v] = [1, 2, 3].map((seed) => t.normal([6, 1, 4], { seed })) as [t.Tensor, t.Tensor, t.Tensor];
+    const attend = (offsets: Int32Array) => t.attention(q, k, v, { layout: t.selfLayout(offsets) });
+    const gradients = (reused: boolean) =>
+      t.grad(() => {
+        const [rowKeys, offsets] = [keys(), new Int32Array([0, 2, 6])];
+        const y = t.add(t.sum(drop(rowKeys)), t.sum(t.mul(attend(offsets), v)));
+        if (reused) {
+          rowKeys.fill(9);
+          offsets.set([0, 5, 6]);
+        }
+        return y;
+      }, [x, q, k, v]);
+    const [want, got] = [gradients(false), gradients(true)];
+    got.forEach((g, i) => expect(g.dataSync()).toEqual(want[i]!.dataSync()));
+    // Of ones, what dropout gives is also its gradient.
+    expect(want[0]!.dataSync()).toEqual(drop(keys()).dataSync());
+  });
+});
+
 describe.each(t.availableBackends())('attention on %s', (backend) => {
   const before = t.defaultBackend();
   beforeAll(() => t.setBackend(backend));

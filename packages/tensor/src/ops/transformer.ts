@@ -1,5 +1,5 @@
 import type { GateFn } from '../backend/contract';
-import { record } from '../tape';
+import { isTracked, record } from '../tape';
 import { TensorError } from '../errors';
 import { words } from '../random/key';
 import { sameShape, showShape } from '../shape';
@@ -110,8 +110,10 @@ export function dropout(x: Tensor, options: DropoutOptions): Tensor {
     );
   }
   if (p === 0 || x.size === 0) return x;
-  const attrs = { p, seed: words('seed', options.seed), stream: options.stream >>> 0, rowKeys };
   const flat = reshape(x, [rows, x.size / rows]);
+  // The backward pass reads the keys again, after the caller may have written others into the array.
+  const keys = isTracked([flat]) ? rowKeys.slice() : rowKeys;
+  const attrs = { p, seed: words('seed', options.seed), stream: options.stream >>> 0, rowKeys: keys };
   const y = like(x, kernelsFor('dropout', flat).dropout(flat, attrs));
   record('dropout', [y], [flat], [], ([gy]) => [
     like(x, kernelsFor('dropout', gy as Tensor).dropout(gy as Tensor, attrs)),

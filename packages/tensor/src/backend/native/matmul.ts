@@ -74,7 +74,7 @@ export function matmulKernels(
         args[8] = dtypeCodes[weight.dtype];
         args[9] = dtypeCodes.float32;
         args[10] = computeCodes[compute];
-        args[11] = memory.base(weight);
+        args[11] = memory.packable(weight);
         args[12] = across ? 1 : 0;
         putEpilogue(calls, 13, after);
         calls.run(linearId, 16);

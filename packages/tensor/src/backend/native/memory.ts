@@ -32,6 +32,8 @@ export interface Recorder {
   made(block: NativeBlock): void;
   /** A kernel is about to get the block's address. */
   uses(block: NativeBlock): void;
+  /** A kernel is about to get the address of a block by which it keeps packed forms. */
+  packs(block: NativeBlock): void;
   freed(block: NativeBlock): void;
   /** A kernel is about to run with the first `count` arguments. */
   calling(kernel: number, args: Float64Array, count: number): void;
@@ -77,6 +79,12 @@ export class NativeMemory implements KernelMemory, UndoMemory {
     const block = blockOf(x.block);
     this.recorder?.uses(block);
     return block.address;
+  }
+
+  /** As `base`, of a weight: kernels keep packed forms by this address until it is invalidated or freed. */
+  packable(x: NDArray): number {
+    this.recorder?.packs(blockOf(x.block));
+    return this.base(x);
   }
 
   raw<D extends DType>(x: NDArray<D>): RawArrays[D] {

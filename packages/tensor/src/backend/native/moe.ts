@@ -53,8 +53,8 @@ export function moeKernels(calls: NativeCalls): Family {
       calls.call(forwardId, [
         ...common(x, index, weights, experts, inner, attrs),
         at(y),
-        memory.base(experts.gateUp),
-        memory.base(experts.down),
+        memory.packable(experts.gateUp),
+        memory.packable(experts.down),
       ]);
       return { y, inner };
     },

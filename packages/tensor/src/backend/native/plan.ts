@@ -2,7 +2,7 @@ import { staleCode } from '@tessera-llm/native';
 import { byteSize } from '../../dtype';
 import { TensorError } from '../../errors';
 import { sizeOf } from '../../shape';
-import type { BackendPlan, NDArray, PlanInputs, Recorded } from '../contract';
+import type { BackendPlan, Block, NDArray, PlanInputs, Recorded } from '../contract';
 import type { NativeCalls } from './calls';
 import type { NativeBlock, NativeMemory, Recorder } from './memory';
 
@@ -21,6 +21,8 @@ class PlanRecorder implements Recorder {
   readonly #host: number;
   readonly #hostWords: Int32Array;
   readonly #starts: readonly number[];
+  /** What the calls did not make and use in packed form. */
+  readonly packed = new Set<Block>();
   /** Why the pass can't be run again, if so. */
   failure: string | null = null;
   readonly #inner = new WeakSet<NativeBlock>();
@@ -62,6 +64,13 @@ class PlanRecorder implements Recorder {
 
   uses(block: NativeBlock): void {
     if (!this.#inner.has(block)) this.outer.add(block);
+  }
+
+  packs(block: NativeBlock): void {
+    // The pass writes its own memory before this call, whenever it runs, and in this run perhaps held another weight there: it
+    // takes addresses again that are never released meanwhile.
+    if (this.#inner.has(block)) this.memory.invalidate(block);
+    else this.packed.add(block);
   }
 
   freed(block: NativeBlock): void {
@@ -165,6 +174,7 @@ class NativePlan implements BackendPlan {
       if (target === undefined) return;
       const places = [memory.address(x), memory.address(target), byteSize[x.dtype]];
       this.#calls.call(this.#copyId, [...places, 1, sizeOf(x.shape), 1, 1]);
+      if (this.#recorder.packed.has(target.block)) memory.invalidate(target.block);
     });
     this.#calls.check(this.#calls.addon.runPlan(this.#records, this.#words));
   }

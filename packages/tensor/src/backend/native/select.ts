@@ -40,6 +40,9 @@ export function selectKernels(calls: NativeCalls, host: Kernels): Family {
     return [index.shape.length, axis, large[axis] as number, ...axes];
   }
 
+  /** Calls at least: one checks the indices also where there is nothing to move. */
+  const once = 1;
+
   /** Sizes before and after an axis, and where part o of the array before it begins, in bytes. */
   const around = (shape: readonly number[], axis: number): [number, number] => [
     sizeOf(shape.slice(0, axis)),
@@ -68,8 +71,8 @@ export function selectKernels(calls: NativeCalls, host: Kernels): Family {
         x.shape.map((n, i) => (i === axis ? count : n)),
         x.dtype,
       );
-      const bytes = inner * byteSize[x.dtype];
-      for (let o = 0; o < outer; o++) {
+      const bytes = outer === 0 ? 0 : inner * byteSize[x.dtype];
+      for (let o = 0; o < Math.max(outer, once); o++) {
         calls.call(id.takeRows, [
           at(x) + o * extent * bytes,
           at(index),
@@ -85,9 +88,9 @@ export function selectKernels(calls: NativeCalls, host: Kernels): Family {
       if (!allFloat32(target, src)) return host.indexAddInPlace(target, index, src, axis);
       const [outer, inner] = around(target.shape, axis);
       const [extent, count] = [target.shape[axis] as number, index.shape[0] as number];
-      for (let o = 0; o < outer; o++) {
+      for (let o = 0; o < Math.max(outer, once); o++) {
         const places = [at(src) + o * count * inner * 4, at(index), at(target) + o * extent * inner * 4];
-        calls.call(id.addRows, [...places, count, inner, extent]);
+        calls.call(id.addRows, [...places, count, outer === 0 ? 0 : inner, extent]);
       }
     },
     writeRowsInPlace(target, rows, source) {

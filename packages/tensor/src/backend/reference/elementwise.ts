@@ -48,8 +48,8 @@ export function elementwiseKernels(memory: KernelMemory): Family {
   return {
     fill(shape, dtype, value) {
       const out = outputOf(memory, shape, dtype);
-      out.values.fill(value);
-      normalizeBool(out.values, dtype);
+      // Before it is stored: 256 and 0.5 are true, and no byte.
+      out.values.fill(dtype === 'bool' ? Number(value !== 0) : value);
       return out.done();
     },
     copy(x) {
@@ -128,12 +128,14 @@ export function inPlaceKernels(memory: KernelMemory): InPlace {
     addInPlace(target, source) {
       const [t, s] = [valuesOf(memory, target), valuesOf(memory, source)];
       for (let i = 0; i < t.length; i++) t[i] = (t[i] as number) + (s[i] as number);
+      normalizeBool(t, target.dtype);
       commit(memory, target, t);
     },
     scaleInPlace(target, factor) {
       const t = valuesOf(memory, target);
       const f = valuesOf(memory, factor)[0] as number;
       for (let i = 0; i < t.length; i++) t[i] = (t[i] as number) * f;
+      normalizeBool(t, target.dtype);
       commit(memory, target, t);
     },
     copyInPlace(target, source) {

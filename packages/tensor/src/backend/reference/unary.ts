@@ -125,7 +125,11 @@ const normalPeak = 0.3989422804014327;
 /** out = g · fn'(x), elementwise, given y = fn(x). */
 export const unaryGradLoops: { readonly [F in UnaryFn]: GradLoop } = {
   abs: (x, _y, g, out, n) => {
-    for (let i = 0; i < n; i++) out[i] = (g[i] as number) * Math.sign(x[i] as number);
+    for (let i = 0; i < n; i++) {
+      const v = x[i] as number;
+      // 0 for NaN, as in PyTorch.
+      out[i] = (g[i] as number) * (v > 0 ? 1 : v < 0 ? -1 : 0);
+    }
   },
   cos: (x, _y, g, out, n) => {
     for (let i = 0; i < n; i++) out[i] = -(g[i] as number) * Math.sin(x[i] as number);
