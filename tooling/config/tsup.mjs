@@ -7,7 +7,8 @@ export function build(entry = ['src/index.ts'], options = {}) {
     format: ['esm'],
     target: 'es2022',
     platform: 'node',
-    dts: true,
+    // What is marked @internal is for the package's own files.
+    dts: { compilerOptions: { stripInternal: true } },
     clean: true,
     sourcemap: true,
     treeshake: true,

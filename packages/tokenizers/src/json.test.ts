@@ -41,7 +41,14 @@ describe('tokenizer.json', () => {
   });
 
   it('refuses ids that the file could not say', () => {
-    const model = { type: 'Unigram', vocab: [['<unk>', 0], ['a', -1]], unk_id: 0 };
+    const model = {
+      type: 'Unigram',
+      vocab: [
+        ['<unk>', 0],
+        ['a', -1],
+      ],
+      unk_id: 0,
+    };
     const { parts } = Tokenizer.fromJSON({ model });
     const saved = (id: number) => () => new Tokenizer({ ...parts, addedTokens: [{ id, content: '<s>' }] }).toJSON();
     expect(saved(2)).not.toThrow();
