@@ -34,7 +34,7 @@ describe('tensor', () => {
     // @ts-expect-error as other libraries have it
     expect(() => tensor(new Float32Array(4), [2, 2])).toThrow('[tensor] expected settings such as { shape: [2, 2] }');
     // @ts-expect-error no list
-    expect(() => zeros(3)).toThrow('[zeros] expected a shape such as [2, 3], got 3');
+    expect(() => zeros(3)).toThrow('expected a shape such as [2, 3], got 3');
   });
 
   it('names the op whose bytes or values do not fit', () => {

@@ -9,7 +9,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { type Tokenizer, trainBpe } from './index';
 
 /** Most bytes of the whole entry, minified and compressed; the README states it. */
-const mostBytes = 105_000;
+const mostBytes = 110_000;
 const entry = fileURLToPath(new URL('../dist/index.js', import.meta.url));
 
 /** The build as a browser would get it. Modules that are not there, as Node's own, fail the bundling. */
