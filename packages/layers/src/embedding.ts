@@ -15,6 +15,11 @@ export interface EmbeddingOptions {
   readonly init: Init;
   /** Standard deviation of the new table; default: the initializer's. */
   readonly std?: number;
+  /**
+   * A row that stands for padding: it starts as zeros and its lookups give it no gradient, as in PyTorch; -1 is the last one.
+   * Default null: none.
+   */
+  readonly paddingIdx?: number | null;
 }
 
 /**
@@ -31,11 +36,22 @@ export interface EmbeddingOptions {
 export class Embedding extends Module {
   readonly weight: Tensor | QuantizedWeight; // (V, C)
 
-  constructor(count: number, width: number, { init, std }: EmbeddingOptions) {
+  readonly #padding: { readonly paddingIdx?: number };
+
+  /** @throws LayersError `value` for sizes that are no counts, or a padding row outside the table. */
+  constructor(count: number, width: number, { init, std, paddingIdx = null }: EmbeddingOptions) {
     super();
     checkCount('Embedding', 'count', count);
     checkCount('Embedding', 'width', width);
-    this.weight = init.matrix([count, width], std);
+    if (paddingIdx !== null && !(Number.isInteger(paddingIdx) && paddingIdx >= -count && paddingIdx < count)) {
+      throw new LayersError(
+        'value',
+        `[Embedding] expected paddingIdx from ${-count} to ${count - 1} or null, got ${paddingIdx}`,
+      );
+    }
+    this.#padding = paddingIdx === null ? {} : { paddingIdx };
+    const zeroRow = paddingIdx !== null && paddingIdx < 0 ? count + paddingIdx : paddingIdx;
+    this.weight = init.matrix([count, width], std, { zeroRow });
   }
 
   /**
@@ -46,7 +62,7 @@ export class Embedding extends Module {
   forward(ids: Int32Array): Tensor {
     checkIds('Embedding', ids, this.weight.shape[0] ?? 0);
     if (isQuantizedWeight(this.weight)) return quantizedRows(this.weight, ids);
-    const rows = embedding(this.weight, ids);
+    const rows = embedding(this.weight, ids, this.#padding);
     // The residual stream is float32 whatever the table is stored in.
     return rows.dtype === 'float32' ? rows : cast(rows, 'float32');
   }

@@ -1,4 +1,15 @@
-import { type Tensor, full, normal, parameter, zeros } from '@tessera-llm/tensor';
+import {
+  type Tensor,
+  equal,
+  full,
+  maskedFill,
+  noGrad,
+  normal,
+  parameter,
+  scope,
+  tensor,
+  zeros,
+} from '@tessera-llm/tensor';
 import { LayersError } from './errors';
 import type { Weight } from './weight';
 
@@ -6,8 +17,8 @@ import type { Weight } from './weight';
 export interface Init {
   /** Normal with mean 0 and the given standard deviation (default: the initializer's). */
   normal(shape: readonly number[], std?: number): Tensor;
-  /** A matrix (rows, columns) of Linear or Embedding, which may be quantised; the values of `normal`. */
-  matrix(shape: readonly number[], std?: number): Weight;
+  /** A matrix (rows, columns) of Linear or Embedding, which may be quantised; the values of `normal`, but for a row of zeros. */
+  matrix(shape: readonly number[], std?: number, options?: { readonly zeroRow?: number | null }): Weight;
   /** A constant. */
   constant(shape: readonly number[], value: number): Tensor;
 }
@@ -50,9 +61,27 @@ export function initializer({ seed, std = 0.02 }: InitializerOptions): Init {
   };
   return {
     normal: draw,
-    matrix: draw,
+    matrix: (shape, own, { zeroRow = null } = {}) => {
+      const drawn = draw(shape, own);
+      return zeroRow === null ? drawn : withZeros(drawn, zeroRow);
+    },
     constant: (shape, value) => parameter(full(shape, value)),
   };
+}
+
+function withZeros(drawn: Tensor, row: number): Tensor {
+  const rows = drawn.shape[0] ?? 0;
+  const zeroed = noGrad(() =>
+    scope(() => {
+      const mask = tensor(
+        Int32Array.from({ length: rows }, (_, i) => (i === row ? 1 : 0)),
+        { shape: [rows, 1] },
+      );
+      return maskedFill(drawn, equal(mask, 1), 0);
+    }),
+  );
+  drawn.dispose();
+  return parameter(zeroed);
 }
 
 function checkStd(std: number): void {

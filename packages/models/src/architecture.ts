@@ -42,6 +42,8 @@ export interface Blueprint {
   build(options: BuildOptions): Model;
   /** Path of the parameter that a checkpoint's tensor fills; null: a constant that the model doesn't need. */
   parameterOf(key: string): string | null;
+  /** Path of the parameter that a tensor without one of its own holds again: a tied head; null: none. */
+  repeatOf(key: string): string | null;
   /** config.json as saved: what transformers 4 and 5 read. */
   toJson(): JsonObject;
 }

@@ -31,7 +31,7 @@ export function parseConfig<S extends z.ZodType>(schema: S, json: unknown, model
 
 const positive = z.number().positive();
 const original = {
-  original_max_position_embeddings: count()
+  original_max_position_embeddings: count(2 ** 30)
     .nullish()
     .transform((n) => n ?? undefined),
 };
@@ -78,26 +78,39 @@ export const ropeFields = {
   rope_parameters: z.record(z.string(), z.unknown()).nullish(),
   rope_theta: z.number().nullish(),
   rope_scaling: z.record(z.string(), z.unknown()).nullish(),
+  partial_rotary_factor: z.number().nullish(),
+  original_max_position_embeddings: count(2 ** 30).nullish(),
 };
 
 interface RopeFields {
   readonly rope_parameters?: Readonly<Record<string, unknown>> | null | undefined;
   readonly rope_theta?: number | null | undefined;
   readonly rope_scaling?: Readonly<Record<string, unknown>> | null | undefined;
+  readonly partial_rotary_factor?: number | null | undefined;
+  readonly original_max_position_embeddings?: number | null | undefined;
 }
 
 /**
  * One `rope_parameters` from either layout: transformers 5 has the object, 4 has `rope_theta` and `rope_scaling` (null,
- * or `{rope_type, …}`, in older files `{type, …}`) at the top level.
+ * or `{rope_type, …}`, in older files `{type, …}`) at the top level. As in transformers, a `rope_scaling` with fields takes
+ * the place of `rope_parameters`, and `original_max_position_embeddings` at the top level that of the one inside.
  *
  * @throws ModelsError `invalid_config`
  */
 export function ropeParameters(fields: RopeFields, modelType: string): RopeParameters {
-  const given = { ...(fields.rope_scaling ?? {}), ...(fields.rope_parameters ?? {}) };
-  const { type, ...rest } = given;
+  const { rope_scaling: scaling, original_max_position_embeddings: original } = fields;
+  const hasScaling = scaling != null && Object.keys(scaling).length > 0;
+  const { type, ...rest } = (hasScaling ? scaling : fields.rope_parameters) ?? {};
   const named = rest.rope_type ?? type ?? 'default';
   const theta = rest.rope_theta ?? fields.rope_theta ?? undefined;
-  const json = { ...rest, rope_type: named === 'su' ? 'longrope' : named, rope_theta: theta };
+  const partial = rest.partial_rotary_factor ?? fields.partial_rotary_factor ?? undefined;
+  const json = {
+    ...rest,
+    ...(original != null && { original_max_position_embeddings: original }),
+    rope_type: named === 'su' ? 'longrope' : named,
+    rope_theta: theta,
+    partial_rotary_factor: partial,
+  };
   return parseConfig(ropeSchema, json, `${modelType} rope_parameters`);
 }
 

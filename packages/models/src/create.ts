@@ -15,8 +15,8 @@ export interface CreateModelOptions extends ComputeOptions {
 }
 
 /**
- * A new model with random weights: normal with standard deviation `initializer_range`, biases 0, norms 1, and GPT-2's
- * smaller start of the residual branches, as transformers does.
+ * A new model with random weights: normal with standard deviation `initializer_range`, biases 0, norms 1, the padding row of a Llama 0,
+ * and GPT-2's smaller start of the residual branches, as transformers does.
  *
  * @throws ModelsError `invalid_config`, `unsupported_architecture`, `invalid_option`
  *

@@ -238,6 +238,7 @@ export const gpt2: Architecture = {
         if (key === 'lm_head.weight') return config.tie_word_embeddings ? null : key;
         return key.startsWith('transformer.') ? key : `transformer.${key}`;
       },
+      repeatOf: (key) => (key === 'lm_head.weight' && config.tie_word_embeddings ? 'transformer.wte.weight' : null),
       toJson: () => ({ ...toJson(config), architectures: ['GPT2LMHeadModel'] }),
     };
   },

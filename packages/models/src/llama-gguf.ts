@@ -1,9 +1,10 @@
-import type { GgufTensorToWrite, GgufValue, JsonObject } from '@tessera-llm/formats';
-import { type RopeParameters, inverseFrequencies } from '@tessera-llm/layers';
+import type { GgufValue, JsonObject } from '@tessera-llm/formats';
+import type { RopeParameters } from '@tessera-llm/layers';
 import { z } from 'zod';
 import { ModelsError } from './errors';
 import type { GgufBinding, GgufHead } from './gguf/binding';
 import type { GgufFields } from './gguf/fields';
+import { lacks, ropeOf, writtenRope } from './gguf/rope';
 
 const name = 'llama';
 const inBlock = (gguf: string, path: string): [string, string][] =>
@@ -37,41 +38,11 @@ async function configOf(fields: GgufFields): Promise<JsonObject> {
     tie_word_embeddings: !fields.has('output.weight'),
     attention_bias: fields.has('blk.0.attn_q.bias'),
     mlp_bias: fields.has('blk.0.ffn_up.bias'),
-    rope_parameters: await ropeOf(fields),
+    rope_parameters: await ropeOf(fields, { name, headDim }),
     bos_token_id: fields.number('tokenizer.ggml.bos_token_id') ?? null,
     eos_token_id: fields.number('tokenizer.ggml.eos_token_id') ?? null,
     pad_token_id: fields.number('tokenizer.ggml.padding_token_id') ?? null,
   };
-}
-
-/** Rotary parameters: a factor for every pair where the file has a tensor of them, else the scaling of the metadata. */
-async function ropeOf(fields: GgufFields): Promise<JsonObject> {
-  const number = (field: string): number | undefined => fields.number(`${name}.rope.${field}`);
-  const rope_theta = number('freq_base') ?? 10000;
-  const original = number('scaling.original_context_length');
-  const originally = original === undefined ? {} : { original_max_position_embeddings: original };
-  const same = await fields.floats('rope_freqs.weight');
-  const short = same ?? (await fields.floats('rope_factors_short.weight'));
-  if (short !== undefined) {
-    const long = same ?? (await fields.floats('rope_factors_long.weight')) ?? short;
-    const attention_factor = same === undefined ? number('scaling.attn_factor') : 1;
-    return {
-      rope_type: 'longrope',
-      rope_theta,
-      short_factor: short,
-      long_factor: long,
-      ...(attention_factor === undefined ? {} : { attention_factor }),
-      ...originally,
-    };
-  }
-  // Files of before 2023-10 have the inverse of the factor.
-  const scale = number('scale_linear');
-  const type = fields.string(`${name}.rope.scaling.type`) ?? (scale === undefined ? 'none' : 'linear');
-  const factor = number('scaling.factor') ?? scale ?? 1;
-  if (type === 'none') return { rope_type: 'default', rope_theta };
-  if (type === 'linear') return { rope_type: 'linear', rope_theta, factor };
-  if (type === 'yarn') return { rope_type: 'yarn', rope_theta, factor, ...originally };
-  throw fields.wrong(`${name}.rope.scaling.type`, 'none, linear or yarn', type);
 }
 
 const u32 = (value: number): GgufValue => ({ type: 'uint32', value });
@@ -115,76 +86,6 @@ function write(json: Readonly<Record<string, unknown>>): GgufHead {
     ...rope.metadata,
   ];
   return { metadata: metadata.map(([key, value]) => [`${name}.${key}`, value]), tensors: rope.tensors };
-}
-
-/** What the format says of rotary scalings. Llama 3's is stored as a factor for each pair. */
-function writtenRope(rope: RopeParameters, context: { headDim: number; maxPositionEmbeddings: number }): GgufHead {
-  if ((rope.partial_rotary_factor ?? 1) !== 1) throw lacks('whole heads to be rotated', 'a part of them');
-  const factors = (tensor: string, values: ArrayLike<number>): [string, GgufTensorToWrite] => {
-    const floats = Float32Array.from(values);
-    return [tensor, { type: 'F32', shape: [floats.length], bytes: new Uint8Array(floats.buffer) }];
-  };
-  const original: [string, GgufValue][] =
-    'original_max_position_embeddings' in rope && rope.original_max_position_embeddings !== undefined
-      ? [['rope.scaling.original_context_length', u32(rope.original_max_position_embeddings)]]
-      : [];
-  switch (rope.rope_type) {
-    case 'default':
-      return { metadata: [], tensors: [] };
-    case 'linear':
-      return {
-        metadata: [
-          ['rope.scaling.type', { type: 'string', value: 'linear' }],
-          ['rope.scaling.factor', f32(rope.factor)],
-        ],
-        tensors: [],
-      };
-    case 'yarn':
-      if (
-        [rope.attention_factor, rope.beta_fast, rope.beta_slow, rope.mscale].some((x) => x !== undefined && x !== null)
-      ) {
-        throw lacks('yarn with its usual ramp and attention factor', 'others');
-      }
-      return {
-        metadata: [
-          ['rope.scaling.type', { type: 'string', value: 'yarn' }],
-          ['rope.scaling.factor', f32(rope.factor)],
-          ...original,
-        ],
-        tensors: [],
-      };
-    case 'llama3': {
-      const plain = inverseFrequencies({ rope_type: 'default', rope_theta: rope.rope_theta }, context).inverse;
-      const scaled = inverseFrequencies(rope, context).inverse;
-      return {
-        metadata: [],
-        tensors: [
-          factors(
-            'rope_freqs.weight',
-            plain.map((f, i) => f / (scaled[i] ?? f)),
-          ),
-        ],
-      };
-    }
-    case 'longrope': {
-      const { short_factor: short, long_factor: long, attention_factor: attention } = rope;
-      const same = short.every((factor, i) => factor === long[i]) && attention === 1;
-      if (same) return { metadata: [], tensors: [factors('rope_freqs.weight', short)] };
-      return {
-        metadata: [
-          ...original,
-          ...(typeof attention === 'number' ? [['rope.scaling.attn_factor', f32(attention)] as const] : []),
-        ],
-        tensors: [factors('rope_factors_long.weight', long), factors('rope_factors_short.weight', short)],
-      };
-    }
-    case 'dynamic':
-      throw lacks('a rotary scaling that GGUF files can hold', 'dynamic');
-  }
-}
-
-function lacks(expected: string, got: string): ModelsError {
-  return new ModelsError('unsupported_architecture', `[save] expected ${expected} for a GGUF file, got ${got}`);
 }
 
 /** Llama's files. */

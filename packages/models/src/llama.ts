@@ -7,6 +7,7 @@ import {
   Module,
   PreNormBlock,
   RMSNorm,
+  type RopeParameters,
   Rotary,
   beginPass,
   endPass,
@@ -27,6 +28,7 @@ import {
   toJson,
   tokenIds,
 } from './config';
+import { ModelsError } from './errors';
 import { llamaGguf } from './llama-gguf';
 
 /** config.json of a Llama; defaults are transformers'. */
@@ -72,8 +74,20 @@ function checked(json: unknown) {
     ...fields,
     num_key_value_heads: fields.num_key_value_heads ?? fields.num_attention_heads,
     head_dim: fields.head_dim ?? fields.hidden_size / fields.num_attention_heads,
-    rope_parameters: ropeParameters({ rope_theta, rope_scaling, rope_parameters }, 'llama'),
+    rope_parameters: wholeHeads(ropeParameters({ ...fields, rope_theta, rope_scaling, rope_parameters }, 'llama')),
   };
+}
+
+/** transformers' Llama rotates whole heads: it passes over a partial factor, or fails at its first token. */
+function wholeHeads(parameters: RopeParameters): RopeParameters {
+  const { partial_rotary_factor: part = 1 } = parameters;
+  if (part === 1) return parameters;
+  throw new ModelsError('invalid_config', `[llama] expected no partial_rotary_factor, or 1, got ${part}`);
+}
+
+/** The row that stands for padding; -1 is the last one, as in PyTorch, and an id outside the table has none. */
+function paddingRow({ pad_token_id: id, vocab_size: rows }: LlamaConfig): number | null {
+  return id == null || id < -rows || id >= rows ? null : id;
 }
 
 /** The decoder without its head: `model.*` of the checkpoint. */
@@ -85,7 +99,7 @@ class LlamaModel extends Module {
   constructor(config: LlamaConfig, { init, compute = 'float32' }: BuildOptions) {
     super();
     const { hidden_size: width, rms_norm_eps: eps } = config;
-    this.embed_tokens = new Embedding(config.vocab_size, width, { init });
+    this.embed_tokens = new Embedding(config.vocab_size, width, { init, paddingIdx: paddingRow(config) });
     this.layers = Array.from(
       { length: config.num_hidden_layers },
       (_, layer) =>
@@ -184,6 +198,7 @@ export const llama: Architecture = {
         if (key === 'lm_head.weight') return config.tie_word_embeddings ? null : key;
         return key.startsWith('model.') ? key : `model.${key}`;
       },
+      repeatOf: (key) => (key === 'lm_head.weight' && config.tie_word_embeddings ? 'model.embed_tokens.weight' : null),
       toJson: () => ({
         ...toJson(config),
         ...ropeJson(config.rope_parameters),

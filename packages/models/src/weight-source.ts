@@ -33,12 +33,21 @@ const dtypes: Readonly<Record<string, FloatDType>> = { F32: 'float32', BF16: 'bf
 export async function openFolderWeights(folder: string, blueprint: Blueprint): Promise<WeightSource> {
   const reader = await openCheckpoint(folder);
   try {
-    const weights = wantedTensors(reader, blueprint, folder);
+    const { weights, repeats } = wantedTensors(reader, blueprint, folder);
     return {
       where: folder,
       weights,
       async read(path) {
-        const { dtype, bytes } = await reader.read(weights.get(path)?.name ?? path);
+        const name = weights.get(path)?.name ?? path;
+        const { dtype, bytes } = await reader.read(name);
+        const again = repeats.get(path);
+        if (again !== undefined && !same({ dtype, bytes }, await reader.read(again.name))) {
+          throw new ModelsError(
+            'invalid_checkpoint',
+            `[open] expected ${again.name} to equal ${name}, because tie_word_embeddings is true in config.json, got other values ` +
+              `(${folder}); if the model has a head of its own set tie_word_embeddings to false, else leave ${again.name} out`,
+          );
+        }
         return { dtype: dtypeOf(dtype, path, folder), bytes };
       },
       close: () => reader.close(),
@@ -49,13 +58,22 @@ export async function openFolderWeights(folder: string, blueprint: Blueprint): P
   }
 }
 
-function wantedTensors(reader: TensorReader, blueprint: Blueprint, folder: string): Map<string, WeightInfo> {
+function same(a: { dtype: string; bytes: Uint8Array }, b: { dtype: string; bytes: Uint8Array }): boolean {
+  return a.dtype === b.dtype && Buffer.compare(a.bytes, b.bytes) === 0;
+}
+
+/** The tensor of every parameter, and where the file holds one twice the other tensor. */
+function wantedTensors(reader: TensorReader, blueprint: Blueprint, folder: string) {
   checkArchitecture(blueprint.config.model_type, new Set(reader.tensors.keys()));
   const weights = new Map<string, WeightInfo>();
+  const repeats = new Map<string, WeightInfo>();
   for (const [name, { dtype, shape, byteLength }] of reader.tensors) {
     const path = blueprint.parameterOf(name);
-    if (path === null) continue;
+    const repeated = path === null ? blueprint.repeatOf(name) : null;
+    if (repeated !== null) repeats.set(repeated, { name, shape, byteLength });
+    if (path === null && repeated === null) continue;
     dtypeOf(dtype, name, folder);
+    if (path === null) continue;
     const other = weights.get(path)?.name;
     if (other !== undefined) {
       throw new ModelsError(
@@ -65,7 +83,13 @@ function wantedTensors(reader: TensorReader, blueprint: Blueprint, folder: strin
     }
     weights.set(path, { name, shape, byteLength });
   }
-  return weights;
+  // Some savers keep the head's name of the two.
+  for (const [path, info] of repeats) {
+    if (weights.has(path)) continue;
+    weights.set(path, info);
+    repeats.delete(path);
+  }
+  return { weights, repeats };
 }
 
 function dtypeOf(dtype: string, name: string, folder: string): FloatDType {
