@@ -17,6 +17,12 @@
 
 namespace {
 
+// Takes time. A sleep of less than a millisecond is none at all on Windows.
+void linger(std::chrono::microseconds time) {
+  const auto end = std::chrono::steady_clock::now() + time;
+  while (std::chrono::steady_clock::now() < end) std::this_thread::yield();
+}
+
 TEST(every_index_runs_once_whoever_calls) {
   for (const int threads : {1, 2, 5}) {
     ts::set_threads(threads);
@@ -45,7 +51,7 @@ TEST(every_index_runs_once_whoever_calls) {
     // Helpers leave and come back when the pool shrinks and grows.
     for (int flip = 0; flip < 40; ++flip) {
       ts::set_threads(flip % 2 == 0 ? threads : 1);
-      std::this_thread::sleep_for(std::chrono::microseconds(200));
+      linger(std::chrono::microseconds(200));
     }
     for (auto& caller : callers) caller.join();
     CHECK(right.load());
@@ -62,7 +68,7 @@ TEST(a_kernel_keeps_to_the_threads_that_it_was_told_of) {
     ts::parallel_for(60, 1, [&](int64_t, int64_t, int slot) {
       for (int seen = most.load(); slot > seen && !most.compare_exchange_weak(seen, slot);) {
       }
-      std::this_thread::sleep_for(std::chrono::microseconds(200));
+      linger(std::chrono::microseconds(200));
     });
   };
   run();
@@ -85,7 +91,7 @@ TEST(callers_count_as_threads_at_work) {
         first = false;
       }
       if (slot != 0) (inside.load() > 1 ? helped_together : helped_alone).fetch_add(1);
-      std::this_thread::sleep_for(std::chrono::microseconds(500));
+      linger(std::chrono::microseconds(500));
     });
     inside.fetch_sub(1);
   };
