@@ -33,6 +33,24 @@ export class GenerationError extends Error {
   }
 }
 
+/** @internal Every field of an options type, so that none is forgotten where they are listed. */
+export type Known<T> = Readonly<Record<keyof T, true>>;
+
+/**
+ * @internal Throws `value` for options that are no object, and for a field that is not known: a misspelled option would
+ * go unnoticed, and its default be used. Fields of undefined count as absent.
+ */
+export function checkKnown(where: string, given: unknown, known: Readonly<Record<string, true>>): void {
+  want(where, typeof given === 'object' && given !== null, 'options as an object', given);
+  for (const [key, value] of Object.entries(given as object)) {
+    if (value === undefined || Object.hasOwn(known, key)) continue;
+    throw new GenerationError(
+      'value',
+      `[${where}] expected options among ${Object.keys(known).join(', ')}, got ${key}`,
+    );
+  }
+}
+
 /** @internal Throws `value` unless `ok`. */
 export function want(where: string, ok: boolean, what: string, got: unknown): void {
   if (!ok) throw new GenerationError('value', `[${where}] expected ${what}, got ${shown(got)}`);

@@ -153,6 +153,32 @@ describe('generate', () => {
     expect(one.dataSync().at(-1)).toBeCloseTo(best?.logprob ?? 0, 5);
   });
 
+  it.each<[object | null, string]>([
+    [{ maxToken: 2 }, 'got maxToken'],
+    [{ topk: 2 }, 'got topk'],
+    [{ maxLength: 1.5 }, 'got 1.5'],
+    [{ topP: '0.5' }, "got '0.5'"],
+    [{ minP: null }, 'got null'],
+    [{ onToken: 'x' }, "onToken to be a function, got 'x'"],
+    [null, 'options as an object, got null'],
+  ])('refuses options that there are not: %j', async (options, message) => {
+    const refused = { name: 'GenerationError', code: 'value', message: expect.stringContaining(message) };
+    const model = new Toy();
+    await expect(generate(model, prompt, options as never)).rejects.toMatchObject(refused);
+    await expect(generateStream(model, prompt, options as never).next()).rejects.toMatchObject(
+      options !== null && 'onToken' in options ? { code: 'value' } : refused,
+    );
+  });
+
+  it('wants the options of a prompt with that prompt, and misses none', async () => {
+    const refused = { name: 'GenerationError', code: 'value' };
+    const misplaced = { maxTokens: 2 } as never;
+    await expect(generateBatch(new Toy(), [{ promptIds: prompt }], misplaced)).rejects.toMatchObject(refused);
+    await expect(generateBatch(new Toy(), [null as never])).rejects.toMatchObject(refused);
+    const absent = { maxTokens: 2, topN: undefined } as never;
+    expect((await generate(new Toy(), prompt, absent)).ids).toHaveLength(2);
+  });
+
   it('never draws beyond vocabLimit, and ends where positions end', async () => {
     const model = new Toy(12);
     const greedy = await generate(model, prompt, { vocabLimit: 6, temperature: 0 });

@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { type CausalLM, type KVCache, batchFromSequences } from '@tessera-llm/layers';
 import { type Tensor, argmax, gather, indexSelect, narrow, scope, tensor } from '@tessera-llm/tensor';
 import { mostLikely } from './candidates';
-import { GenerationError } from './errors';
+import { GenerationError, checkKnown, want } from './errors';
 import {
   type GenerateOptions,
   type GenerateRequest,
@@ -12,6 +12,7 @@ import {
   type TokenLogprob,
   checkRequest,
   checkRun,
+  runOptions,
 } from './request';
 import { notFinite } from './sampler';
 import { Sequence, lengthLimit } from './sequence';
@@ -57,7 +58,7 @@ export async function generate(
   promptIds: ArrayLike<number>,
   options: GenerateCallOptions = {},
 ): Promise<GenerateResult> {
-  const { onToken, ...rest } = options;
+  const { onToken, ...rest } = checkCall(options);
   return resultOf(generateStream(model, promptIds, rest), onToken);
 }
 
@@ -70,7 +71,9 @@ export async function* generateStream(
   promptIds: ArrayLike<number>,
   options: GenerateOptions & RunOptions = {},
 ): AsyncGenerator<TokenEvent, GenerateResult, undefined> {
-  const [result] = yield* generateBatchStream(model, [{ ...options, promptIds }], options);
+  const { signal, prefillChunk, ...request } = checkCall(options);
+  const run = { ...(signal !== undefined && { signal }), ...(prefillChunk !== undefined && { prefillChunk }) };
+  const [result] = yield* generateBatchStream(model, [{ ...request, promptIds }], run);
   if (result === undefined) throw new GenerationError('prompt', '[generate] expected a prompt, got none');
   return result;
 }
@@ -86,7 +89,18 @@ export async function generateBatch(
   requests: readonly GenerateRequest[],
   options: RunOptions & { readonly onToken?: (event: TokenEvent) => void } = {},
 ): Promise<readonly GenerateResult[]> {
-  return resultOf(generateBatchStream(model, requests, options), options.onToken);
+  const { onToken, ...rest } = checkCall(options);
+  return resultOf(generateBatchStream(model, requests, rest), onToken);
+}
+
+/** Options of a call that has `onToken`; the stream behind it checks the others. */
+function checkCall<T extends object>(
+  options: T & Pick<GenerateCallOptions, 'onToken'>,
+): T & Pick<GenerateCallOptions, 'onToken'> {
+  want('generate', typeof options === 'object' && options !== null, 'options as an object', options);
+  const { onToken } = options;
+  want('generate', onToken === undefined || typeof onToken === 'function', 'onToken to be a function', onToken);
+  return options;
 }
 
 /** What a stream returns in the end. An error of `onToken` ends the stream, which frees the cache, and is thrown. */
@@ -111,6 +125,7 @@ export async function* generateBatchStream(
   requests: readonly GenerateRequest[],
   options: RunOptions = {},
 ): AsyncGenerator<TokenEvent, readonly GenerateResult[], undefined> {
+  checkKnown('generate', options, runOptions);
   const { signal, prefillChunk = 512 } = options;
   const { positionLimit, vocabSize } = model;
   for (const request of requests) checkRequest(request, positionLimit, vocabSize);

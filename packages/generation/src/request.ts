@@ -1,5 +1,5 @@
-import { GenerationError, shown, want } from './errors';
-import { type SamplingOptions, checkSampling } from './sampler';
+import { GenerationError, type Known, checkKnown, shown, want } from './errors';
+import { type SamplingOptions, checkSampling, samplingOptions } from './sampler';
 import type { TextStream } from './text-stop';
 
 /** Why a sequence ended: an end id, a stop id or string, or the limit of its length. */
@@ -82,10 +82,19 @@ export interface GenerateResult {
   readonly stopReason: StopReason;
 }
 
+/** @internal */
+export const runOptions = { signal: true, prefillChunk: true } as const satisfies Known<RunOptions>;
+const requestOptions: Known<GenerateRequest> = {
+  ...samplingOptions,
+  ...{ promptIds: true, maxTokens: true, choice: true, endIds: true, stop: true, decoder: true },
+  ...{ logprobs: true, vocabLimit: true, maxLength: true },
+};
+
 /** @internal Checks a request. @throws GenerationError `prompt`, `value` */
 export function checkRequest(request: GenerateRequest, positionLimit: number, vocabSize: number): void {
+  checkKnown('generate', request, requestOptions);
   checkSampling(request);
-  const { promptIds, maxTokens = 128, logprobs = false, vocabLimit = vocabSize } = request;
+  const { promptIds, maxTokens = 128, logprobs = false, vocabLimit = vocabSize, maxLength = 1 } = request;
   const { endIds = [], stop = [], decoder } = request;
   if (typeof promptIds !== 'object' || !Number.isInteger(promptIds?.length)) {
     throw new GenerationError(
@@ -117,6 +126,7 @@ export function checkRequest(request: GenerateRequest, positionLimit: number, vo
     `vocabLimit from 1 to ${vocabSize}`,
     vocabLimit,
   );
+  expect(Number.isSafeInteger(maxLength) && maxLength >= 1, 'maxLength to be a whole number above 0', maxLength);
   expect(Array.isArray(endIds) && endIds.every(Number.isInteger), 'endIds to be an array of token ids', endIds);
   expect(
     Array.isArray(stop) && stop.every((s) => typeof s === 'string' || Number.isInteger(s)),

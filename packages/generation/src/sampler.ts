@@ -1,5 +1,5 @@
 import { candidates } from './candidates';
-import { GenerationError, want } from './errors';
+import { GenerationError, type Known, checkKnown, want } from './errors';
 import { gumbelMax } from './noise';
 
 /** How the next token is drawn from the logits. */
@@ -24,6 +24,16 @@ export interface DrawOptions extends SamplingOptions {
   readonly choice?: number;
 }
 
+/** @internal */
+export const samplingOptions = {
+  temperature: true,
+  topK: true,
+  topP: true,
+  minP: true,
+  seed: true,
+} as const satisfies Known<SamplingOptions>;
+const drawOptions: Known<DrawOptions> = { ...samplingOptions, position: true, choice: true };
+
 /**
  * Draws the next token: temperature, then top-k, top-p (of what top-k left, Holtzman et al. 2020, arXiv:1904.09751) and
  * min-p (arXiv:2407.01082), then the largest of logit / temperature + Gumbel noise.
@@ -44,6 +54,12 @@ export interface DrawOptions extends SamplingOptions {
  * ```
  */
 export function sampleToken(logits: Float32Array, options: DrawOptions): number {
+  checkKnown('sampling', options, drawOptions);
+  return drawToken(logits, options);
+}
+
+/** @internal `sampleToken` with options among others, whose names were checked. */
+export function drawToken(logits: Float32Array, options: DrawOptions): number {
   checkSampling(options);
   const { temperature = 1, topK = 0, topP = 1, minP = 0, seed = 0, position, choice = 0 } = options;
   const best = argmax(logits);
@@ -58,8 +74,8 @@ export function checkSampling(options: Partial<DrawOptions>): void {
   const expect = (ok: boolean, what: string, got: unknown): void => want('sampling', ok, what, got);
   expect(temperature >= 0 && Number.isFinite(temperature), 'a temperature of at least 0', temperature);
   expect(Number.isInteger(topK) && topK >= 0, 'topK to be a whole number of at least 0 (0: off)', topK);
-  expect(topP > 0 && topP <= 1, 'topP above 0 and at most 1', topP);
-  expect(minP >= 0 && minP <= 1, 'minP from 0 to 1', minP);
+  expect(typeof topP === 'number' && topP > 0 && topP <= 1, 'topP above 0 and at most 1', topP);
+  expect(typeof minP === 'number' && minP >= 0 && minP <= 1, 'minP from 0 to 1', minP);
   expect(
     typeof seed === 'bigint' || (Number.isSafeInteger(seed) && seed >= 0),
     'seed to be a whole number from 0 to 2^53 - 1 or a bigint',

@@ -1,6 +1,6 @@
 import type { KVCache } from '@tessera-llm/layers';
 import type { GenerateRequest, GenerateResult, StopReason, TokenEvent, TokenLogprob } from './request';
-import { sampleToken } from './sampler';
+import { drawToken } from './sampler';
 import { StopMatcher, type TextStream } from './text-stop';
 
 /** What the model said about the next token of a sequence. */
@@ -43,7 +43,7 @@ export class Sequence {
   /** Draws a token from logits (V). */
   draw(logits: Float32Array): number {
     const { vocabLimit = logits.length } = this.request;
-    return sampleToken(logits.subarray(0, vocabLimit), { ...this.request, position: this.#length });
+    return drawToken(logits.subarray(0, vocabLimit), { ...this.request, position: this.#length });
   }
 
   /** Takes the next token in. */

@@ -28,6 +28,19 @@ describe('StopMatcher', () => {
     expect(new StopMatcher(['xyz', 'zz']).push('abxy')).toEqual({ text: 'ab', stopped: false });
   });
 
+  it('finds the same of several stop strings in any pieces', () => {
+    expect(run(['b', 'abc'], ['abc'])).toEqual({ text: 'a', stopped: true });
+    expect(run(['bc', 'abc'], ['ab', 'c'])).toEqual({ text: '', stopped: true });
+    const letters = (minLength: number, maxLength: number) =>
+      fc.string({ unit: fc.constantFrom('a', 'b', 'c'), minLength, maxLength });
+    fc.assert(
+      fc.property(letters(1, 12), fc.array(letters(1, 4), { minLength: 1, maxLength: 3 }), (whole, stops) => {
+        expect(run(stops, [whole])).toEqual(run(stops, [...whole]));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
   it('equals cutting the whole text at the first stop string that is complete', () => {
     const text = fc.string({ unit: fc.constantFrom('a', 'b', 'c'), maxLength: 30 });
     const stop = fc.string({ unit: fc.constantFrom('a', 'b', 'c'), minLength: 1, maxLength: 4 });

@@ -34,6 +34,13 @@ describe('clipGradNorm', () => {
     );
   });
 
+  it('refuses unknown options and what is no gradient', () => {
+    const refused = (code: string) => expect.objectContaining({ name: 'OptimizerError', code });
+    const misspelled = { maxNorm: 1, normtype: 1 };
+    expect(() => clipGradNorm({ a: tensor([3, 4]) }, misspelled)).toThrow(refused('invalid_setting'));
+    expect(() => clipCoefficient({ a: undefined as never }, { maxNorm: 1 })).toThrow(refused('invalid_gradient'));
+  });
+
   it('leaves only its result behind', () => {
     const grads = { a: tensor([3, 4]) };
     const bytes = memory().liveBytes;

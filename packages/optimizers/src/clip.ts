@@ -3,6 +3,7 @@ import {
   add,
   clamp,
   copyInPlace,
+  isTensor,
   max,
   mul,
   noGrad,
@@ -16,7 +17,7 @@ import {
   sumSquares,
   type Tensor,
 } from '@tessera-llm/tensor';
-import { checkSetting, OptimizerError, ranges } from './errors.js';
+import { checkKnown, checkSetting, OptimizerError, ranges } from './errors.js';
 import { entriesOf, type NamedTensors } from './parameters.js';
 
 /** Settings of {@link clipCoefficient} and {@link clipGradNorm}. */
@@ -41,7 +42,8 @@ export interface ClipResult {
  * which multiplies in the same pass as the update. A gradient with NaN makes the norm and the factor NaN.
  *
  * @param grads Gradients by name, float32.
- * @throws OptimizerError `invalid_setting` unless maxNorm and normType are > 0, `invalid_gradient` for none.
+ * @throws OptimizerError `invalid_setting` unless maxNorm and normType are > 0 and for unknown options,
+ * `invalid_gradient` for none.
  * @see Pascanu et al. 2013, "On the difficulty of training recurrent neural networks"; as `clip_grad_norm_` in PyTorch.
  *
  * @example
@@ -53,11 +55,16 @@ export interface ClipResult {
  * console.log(await norm.item(), await factor.item()); // 5 0.2
  * ```
  */
-export function clipCoefficient(grads: NamedTensors, { maxNorm, normType = 2 }: ClipNormOptions): ClipResult {
+export function clipCoefficient(grads: NamedTensors, options: ClipNormOptions): ClipResult {
   const op = 'clipGradNorm';
+  checkKnown(op, 'options', options, ['maxNorm', 'normType']);
+  const { maxNorm, normType = 2 } = options;
   checkSetting(op, 'maxNorm', maxNorm, ranges.positive);
   if (!(normType > 0)) throw new OptimizerError('invalid_setting', `[${op}] expected normType > 0, got ${normType}`);
-  const tensors = entriesOf(grads).map(([, grad]) => grad);
+  const tensors = entriesOf(grads).map(([name, grad]) => {
+    if (isTensor(grad)) return grad;
+    throw new OptimizerError('invalid_gradient', `[${op}] expected the gradient of ${name}, got ${String(grad)}`);
+  });
   if (tensors.length === 0)
     throw new OptimizerError('invalid_gradient', `[${op}] expected at least one gradient, got none`);
   return noGrad(() =>

@@ -33,6 +33,7 @@ describe('Ema', () => {
     expect(() => ema.update({ w: tensor([1, 2]) })).toThrow(/got \(2\)/);
     expect(ema.updates).toBe(0);
     expect(() => ema.load({ updates: -1, averages: { w: tensor([3]) } })).toThrow(/updates/);
+    expect(() => new Ema({ w: tensor([0]) }, { decy: 0.5 } as never)).toThrow(/among decay, warmup, got decy/);
     expect(() => new Ema({ w: tensor([0]) }, { decay: 1 })).toThrow(/decay to be a number in \[0, 1\), got 1/);
   });
 });

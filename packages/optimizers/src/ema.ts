@@ -1,5 +1,5 @@
 import { clone, copyInPlace, keep, noGrad, scope, type Tensor } from '@tessera-llm/tensor';
-import { checkSetting, OptimizerError, ranges } from './errors.js';
+import { checkKnown, checkSetting, OptimizerError, ranges } from './errors.js';
 import { decayInto } from './math.js';
 import { entriesOf, type NamedTensors } from './parameters.js';
 
@@ -35,7 +35,9 @@ export class Ema {
   updates = 0;
   readonly #options: Required<EmaOptions>;
 
-  constructor(parameters: NamedTensors, { decay = 0.999, warmup = false }: EmaOptions = {}) {
+  constructor(parameters: NamedTensors, options: EmaOptions = {}) {
+    checkKnown('Ema', 'options', options, ['decay', 'warmup']);
+    const { decay = 0.999, warmup = false } = options;
     checkSetting('Ema', 'decay', decay, ranges.decay);
     this.#options = { decay, warmup };
     const copies = noGrad(() => entriesOf(parameters).map(([name, p]) => [name, keep(clone(p))] as const));

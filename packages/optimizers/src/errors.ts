@@ -43,6 +43,25 @@ export const ranges = {
   whole: { text: 'a whole number >= 0', holds: (x) => Number.isSafeInteger(x) && x >= 0 },
 } as const satisfies Record<string, Range>;
 
+/**
+ * Throws `invalid_setting` for a field that is not known: a misspelled option would go unnoticed, and its default be
+ * used. Fields of undefined count as absent.
+ */
+export function checkKnown(
+  op: string,
+  what: string,
+  given: unknown,
+  known: readonly string[],
+): asserts given is object {
+  if (typeof given !== 'object' || given === null) {
+    throw new OptimizerError('invalid_setting', `[${op}] expected ${what} as an object, got ${String(given)}`);
+  }
+  for (const [key, value] of Object.entries(given)) {
+    if (value === undefined || known.includes(key)) continue;
+    throw new OptimizerError('invalid_setting', `[${op}] expected ${what} among ${known.join(', ')}, got ${key}`);
+  }
+}
+
 /** Throws `invalid_setting` unless the value lies in the range. */
 export function checkSetting(op: string, name: string, value: number, range: Range): void {
   if (typeof value !== 'number' || !range.holds(value)) {

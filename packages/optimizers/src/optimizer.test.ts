@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { createOptimizer, type OptimizerType, optimizerTypes, type UncheckedSettings } from './create-optimizer.js';
 import { Optimizer, type OptimizerRule } from './optimizer.js';
 import { AdamW } from './rules/adam.js';
+import { Muon } from './rules/muon.js';
 import { SGD } from './rules/sgd.js';
 
 const values = (x: Tensor | undefined) => [...(x?.dataSync() ?? [])];
@@ -147,6 +148,24 @@ describe('Optimizer', () => {
     ['an unknown setting', () => createOptimizer('sgd', model(), { learningRate: 1 }), 'invalid_setting'],
     ['a setting of another kind', () => createOptimizer('sgd', model(), { nesterov: 'no' }), 'invalid_setting'],
     ['betas of null', () => createOptimizer('adamw', model(), { betas: null }), 'invalid_setting'],
+    ['an unknown option of a step', () => new SGD(model()).step({}, { lrfactor: 0 } as never), 'invalid_setting'],
+    ['two coefficients of Muon', () => new Muon(model(), { nsCoefficients: [1, 2] as never }), 'invalid_setting'],
+    ['settings of null', () => new SGD(model(), null as never), 'invalid_setting'],
+    ['parameters of undefined', () => new SGD(undefined as never), 'invalid_parameters'],
+    ['a group without parameters', () => new SGD([{ lr: 1 }] as never), 'invalid_parameters'],
+    ['a list of tensors', () => new SGD([tensor([1])] as never), 'invalid_parameters'],
+    [
+      'pairs and groups in one list',
+      () => new SGD([['a', tensor([1])], { params: model() }] as never),
+      'invalid_parameters',
+    ],
+    ['no state', () => new AdamW(model()).load(undefined as never), 'invalid_state'],
+    ['a state without tensors', () => new AdamW(model()).load({ steps: {} } as never), 'invalid_state'],
+    [
+      'lists for tensors of a state',
+      () => new AdamW({ a: tensor([1]) }).load({ steps: { a: 1 }, tensors: { 'exp_avg.a': [1] } as never }),
+      'invalid_state',
+    ],
     ['an unknown optimizer', () => createOptimizer('adamx' as OptimizerType, model()), 'invalid_setting'],
     ['no parameters', () => new SGD({}), 'invalid_parameters'],
     ['no groups', () => new SGD([]), 'invalid_parameters'],

@@ -1,5 +1,5 @@
 import { copyInPlace, full, isTensor, keep, mul, noGrad, scope, type Tensor } from '@tessera-llm/tensor';
-import { checkSetting, OptimizerError, ranges } from './errors.js';
+import { checkKnown, checkSetting, OptimizerError, ranges } from './errors.js';
 import { entriesOf, groupsOf, type NamedTensors, type Parameters } from './parameters.js';
 
 /** What a rule gets for one parameter in one step. */
@@ -102,10 +102,12 @@ export class Optimizer<S extends { readonly lr: number | null }> {
    * in PyTorch. Everything is checked before anything is written.
    *
    * @param grads Gradients by parameter name, float32, of the parameters' shapes.
-   * @throws OptimizerError `invalid_gradient`; `invalid_setting` for a NaN or negative `lrFactor`.
+   * @throws OptimizerError `invalid_gradient`; `invalid_setting` for a NaN or negative `lrFactor`, and for unknown options.
    */
-  step(grads: NamedTensors, { lrFactor = 1, factor = null }: StepOptions = {}): void {
+  step(grads: NamedTensors, options: StepOptions = {}): void {
     const op = `${this.#rule.name}.step`;
+    checkKnown(op, 'options', options, ['lrFactor', 'factor']);
+    const { lrFactor = 1, factor = null } = options;
     checkSetting(op, 'lrFactor', lrFactor, ranges.nonNegative);
     if (factor && (factor.rank !== 0 || factor.dtype !== 'float32')) {
       throw new OptimizerError(
@@ -152,13 +154,15 @@ export class Optimizer<S extends { readonly lr: number | null }> {
   /**
    * Takes over a saved state; values are copied, bit for bit. Everything is checked first.
    *
-   * @throws OptimizerError `invalid_state` for unknown or missing names, other shapes, or step counts
+   * @throws OptimizerError `invalid_state` for something else than a state, unknown or missing names, other shapes, or step counts
    * that are not whole numbers.
    */
-  load({ steps, tensors }: { readonly steps: Readonly<Record<string, number>>; readonly tensors: NamedTensors }): void {
+  load(state: { readonly steps: Readonly<Record<string, number>>; readonly tensors: NamedTensors }): void {
     const op = `${this.#rule.name}.load`;
     const fail = (expected: string, got: string) =>
       new OptimizerError('invalid_state', `[${op}] expected ${expected}, got ${got}`);
+    const { steps, tensors } = state ?? {};
+    if (!isRecord(steps) || !isRecord(tensors)) throw fail('steps and tensors as state() gives them', 'something else');
     const given = new Map(entriesOf(tensors));
     for (const [name, count] of Object.entries(steps)) {
       if (!this.#slots.has(name)) throw fail('steps of known parameters', name);
@@ -170,7 +174,7 @@ export class Optimizer<S extends { readonly lr: number | null }> {
       for (const [key, { shape }] of Object.entries(this.#rule.state(slot.param, slot.settings))) {
         const name = `${key}.${slot.name}`;
         const source = given.get(name);
-        const got = source ? `(${source.shape.join(', ')}) ${source.dtype}` : 'none';
+        const got = isTensor(source) ? `(${source.shape.join(', ')}) ${source.dtype}` : String(source ?? 'none');
         if (got !== `(${shape.join(', ')}) float32` || !source)
           throw fail(`${name} (${shape.join(', ')}) float32`, got);
         copies.push({ slot, key, source });
@@ -219,6 +223,10 @@ export class Optimizer<S extends { readonly lr: number | null }> {
   }
 }
 
+function isRecord(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
 function forget(slot: { steps: number; readonly tensors: Map<string, Tensor> }): void {
   for (const tensor of slot.tensors.values()) tensor.dispose();
   slot.tensors.clear();
@@ -232,14 +240,9 @@ function forget(slot: { steps: number; readonly tensors: Map<string, Tensor> }):
 export function withDefaults<S extends object>(op: string, defaults: S, given: object): S {
   const result = { ...defaults };
   const known = new Map(Object.entries(defaults));
+  checkKnown(op, 'settings', given, [...known.keys()]);
   for (const [key, value] of Object.entries(given)) {
     if (value === undefined) continue;
-    if (!known.has(key)) {
-      throw new OptimizerError(
-        'invalid_setting',
-        `[${op}] expected settings among ${[...known.keys()].join(', ')}, got ${key}`,
-      );
-    }
     const [want, got] = [kindOf(known.get(key)), kindOf(value)];
     // Where null means something, other values are numbers or names.
     const nullable = want === 'number' || want === 'string';

@@ -23,7 +23,9 @@ import {
   createSchedule,
   Ema,
   newtonSchulz,
+  type ScheduleConfig,
 } from './index.js';
+import { scheduleFields } from './schedule-fields.js';
 import { camelKeys, optimizerTypeOf } from './fixture-names.test-support.js';
 
 const tolerance = z.object({ rtol: z.number(), atol: z.number() });
@@ -206,17 +208,18 @@ describe.skipIf(folder === null)('fixtures/optim (skipped where the fixtures are
   });
 });
 
-function scheduleConfig(c: z.infer<typeof schedulesSchema>['cases'][number]): Parameters<typeof createSchedule>[0] {
+function scheduleConfig(c: z.infer<typeof schedulesSchema>['cases'][number]): ScheduleConfig {
   const { num_decay_steps, num_stable_steps, ...kwargs } = c.kwargs;
+  // transformers gives all of these to every schedule; ours takes what it reads.
+  const fields = scheduleFields(c.name as ScheduleConfig['type']) ?? [];
+  const run = { lr: c.base_lr, warmupSteps: c.num_warmup_steps, totalSteps: c.num_training_steps };
   const config = {
     type: c.name,
-    lr: c.base_lr,
-    warmupSteps: c.num_warmup_steps,
-    totalSteps: c.num_training_steps,
+    ...Object.fromEntries(Object.entries(run).filter(([key]) => fields.includes(key))),
     ...(num_decay_steps !== undefined && { decaySteps: num_decay_steps }),
     ...(num_stable_steps !== undefined && { stableSteps: num_stable_steps }),
     ...camelKeys(kwargs),
   };
-  // createSchedule checks every field that it uses.
-  return config as Parameters<typeof createSchedule>[0];
+  // createSchedule checks every field.
+  return config as ScheduleConfig;
 }

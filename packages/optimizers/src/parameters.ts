@@ -27,9 +27,10 @@ export function entriesOf(named: NamedTensors): (readonly [string, Tensor])[] {
  * @throws OptimizerError `invalid_parameters` for none, one twice, one that is not float32.
  */
 export function groupsOf<S>(op: string, parameters: Parameters<S>): Group[] {
+  if (!isRecord(parameters)) throw bad(op, 'named tensors or groups of them', String(parameters));
   const groups: Group[] = isGroups(parameters)
-    ? parameters.map(groupOf)
-    : [{ entries: entriesOf(parameters), own: {} }];
+    ? parameters.map((group) => groupOf(op, group))
+    : [{ entries: pairsOf(op, parameters), own: {} }];
   const names = new Set<string>();
   const seen = new Map<Tensor, string>();
   for (const { entries } of groups) {
@@ -47,8 +48,24 @@ export function groupsOf<S>(op: string, parameters: Parameters<S>): Group[] {
   return groups;
 }
 
-function groupOf<S>({ params, ...own }: ParameterGroup<S>): Group {
-  return { entries: entriesOf(params), own };
+function groupOf<S>(op: string, group: ParameterGroup<S>): Group {
+  const { params, ...own }: { params?: unknown } = isTensor(group) ? {} : (group ?? {});
+  if (!isRecord(params) || isTensor(params)) throw bad(op, 'groups of { params: named tensors, ... }', String(params));
+  return { entries: pairsOf(op, params as NamedTensors), own };
+}
+
+/** Entries that are pairs indeed: groups and pairs in one list are neither, nor is a list of tensors without names. */
+function pairsOf(op: string, named: NamedTensors): (readonly [string, Tensor])[] {
+  // Read once: an iterator gives its entries no second time.
+  const entries = entriesOf(named);
+  if (entries.every(isPair)) return entries;
+  throw bad(op, 'pairs of a name and a tensor', 'a list with something else');
+}
+
+const isPair = (entry: unknown) => Array.isArray(entry) && entry.length === 2 && typeof entry[0] === 'string';
+
+function isRecord(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }
 
 function isGroups<S>(parameters: Parameters<S>): parameters is readonly ParameterGroup<S>[] {

@@ -140,23 +140,24 @@ describe('createSchedule', () => {
   });
 
   it('stays in [0, 1] and never rises after warm-up, for the falling ones', () => {
-    const types = [
-      'linear',
-      'cosine',
-      'cosine_with_min_lr',
-      'polynomial',
-      'inverse_sqrt',
-      'warmup_stable_decay',
-    ] as const;
+    const own: Partial<Record<ScheduleConfig['type'], object>> = {
+      linear: {},
+      cosine: {},
+      cosine_with_min_lr: { minLrRate: 0.1 },
+      polynomial: { lr: 1 },
+      inverse_sqrt: { totalSteps: undefined },
+      warmup_stable_decay: { decaySteps: 5 },
+    };
     fc.assert(
       fc.property(
-        fc.constantFrom(...types),
+        fc.constantFrom(...Object.keys(own)),
         fc.nat(20),
         fc.integer({ min: 10, max: 200 }),
         (type, warmupSteps, rest) => {
-          const config = { type, warmupSteps, totalSteps: warmupSteps + rest, lr: 1, minLrRate: 0.1, decaySteps: 5 };
+          const totalSteps = warmupSteps + rest;
+          const config = { type, warmupSteps, totalSteps, ...own[type as ScheduleConfig['type']] };
           const schedule = createSchedule(config as ScheduleConfig);
-          for (let step = 0; step < config.totalSteps; step++) {
+          for (let step = 0; step < totalSteps; step++) {
             const [now, next] = [schedule(step), schedule(step + 1)];
             expect(now >= 0 && now <= 1).toBe(true);
             if (step < warmupSteps) expect(next).toBeGreaterThan(now);
@@ -182,6 +183,24 @@ describe('createSchedule', () => {
     expect(() => createSchedule(config as ScheduleConfig)).toThrow(
       expect.objectContaining({ code: 'invalid_setting' }),
     );
+  });
+
+  it.each<[object | null, string]>([
+    [{ type: 'linear', totalSteps: 10, warmup: 3 }, 'got warmup'],
+    [{ type: 'constant', warmupSteps: 3 }, 'got warmupSteps'],
+    [{ type: 'cosine', ...span, minLrRate: 0.1 }, 'got minLrRate'],
+    [{ type: 'toString' }, 'by its transformers name'],
+    [null, 'as an object, got null'],
+  ])('refuses fields that the schedule does not have: %j', (config, message) => {
+    expect(() => createSchedule(config as ScheduleConfig)).toThrow(
+      expect.objectContaining({ code: 'invalid_setting', message: expect.stringContaining(message) }),
+    );
+  });
+
+  it('takes fields of undefined for absent', () => {
+    const floor = { minLrRate: undefined, minLr: 0.1, lr: 1 };
+    const config = { type: 'cosine_with_min_lr', ...span, ...floor } as unknown as ScheduleConfig;
+    expect(at(config, [20])).toEqual([0.1]);
   });
 
   it('refuses a step that is none', () => {

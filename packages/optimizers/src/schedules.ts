@@ -1,4 +1,5 @@
-import { checkSetting, OptimizerError, ranges } from './errors.js';
+import { checkKnown, checkSetting, OptimizerError, ranges } from './errors.js';
+import { scheduleFields } from './schedule-fields.js';
 
 /** The factor of the learning rate at step `step` (0 for the first update): lr(step) = lr * schedule(step). */
 export type Schedule = (step: number) => number;
@@ -88,7 +89,8 @@ const op = 'createSchedule';
  * All but `constant` and `cosine_warmup_with_min_lr` are 0 at step 0 if there is a warm-up, as in
  * transformers: the first update changes nothing.
  *
- * @throws OptimizerError `invalid_setting` for counts that are not whole numbers and rates that are not finite.
+ * @throws OptimizerError `invalid_setting` for counts that are not whole numbers, rates that are not finite, and fields
+ * that the schedule does not have.
  *
  * @example
  * ```ts
@@ -99,6 +101,8 @@ const op = 'createSchedule';
  * ```
  */
 export function createSchedule(config: ScheduleConfig): Schedule {
+  // Whether an object comes first, then which fields its type has.
+  checkKnown(op, 'a schedule', config, scheduleFields(config?.type) ?? Object.keys(config ?? {}));
   const curve = curveOf(config);
   return (step) => {
     checkSetting(op, 'step', step, ranges.whole);
@@ -264,12 +268,14 @@ function ramp(
 }
 
 function floorRate(config: Floor): number {
-  if ('minLrRate' in config) {
-    if ('minLr' in config) throw new OptimizerError('invalid_setting', `[${op}] expected minLrRate or minLr, got both`);
+  if ('minLrRate' in config && config.minLrRate !== undefined) {
+    if ('minLr' in config && config.minLr !== undefined)
+      throw new OptimizerError('invalid_setting', `[${op}] expected minLrRate or minLr, got both`);
     checkSetting(op, 'minLrRate', config.minLrRate, ranges.unit);
     return config.minLrRate;
   }
-  checkSetting(op, 'lr', config.lr, ranges.positive);
-  checkSetting(op, 'minLr', config.minLr, ranges.nonNegative);
-  return config.minLr / config.lr;
+  const { lr, minLr } = config as Extract<Floor, { minLr: number }>;
+  checkSetting(op, 'lr', lr, ranges.positive);
+  checkSetting(op, 'minLr', minLr, ranges.nonNegative);
+  return minLr / lr;
 }

@@ -1,7 +1,7 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFolderAtomic } from '@tessera-llm/formats';
-import { TrainingError, checkCount } from './errors';
+import { type Known, TrainingError, checkCount, checkKnown } from './errors';
 
 const complete = /^step-(\d{8,})$/;
 const setAside = /^(step-\d{8,})\.old-[0-9a-f]+$/;
@@ -33,7 +33,9 @@ export class CheckpointStore {
   readonly directory: string;
   readonly #keep: number;
 
-  constructor(directory: string, { keep = 2 }: CheckpointStoreOptions = {}) {
+  constructor(directory: string, options: CheckpointStoreOptions = {}) {
+    checkKnown('CheckpointStore', options, { keep: true } satisfies Known<CheckpointStoreOptions>);
+    const { keep = 2 } = options;
     checkCount('CheckpointStore', 'keep', keep);
     this.directory = directory;
     this.#keep = keep;

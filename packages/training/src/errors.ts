@@ -32,6 +32,24 @@ export class TrainingError extends Error {
   }
 }
 
+/** @internal Every field of an options type, so that none is forgotten where they are listed. */
+export type Known<T> = Readonly<Record<keyof T, true>>;
+
+/**
+ * @internal Throws `value` for options that are no object, and for a field that is not known: a misspelled option would
+ * go unnoticed, and its default be used. Fields of undefined count as absent.
+ */
+export function checkKnown(where: string, given: unknown, known: Readonly<Record<string, true>>): void {
+  if (typeof given !== 'object' || given === null) {
+    throw new TrainingError('value', `[${where}] expected options as an object, got ${String(given)}`);
+  }
+  for (const [key, value] of Object.entries(given)) {
+    if (value === undefined || Object.hasOwn(known, key)) continue;
+    const names = Object.keys(known).join(', ');
+    throw new TrainingError('value', `[${where}] expected options among ${names}, got ${key}`);
+  }
+}
+
 /** @internal Throws `value` unless n is a whole number of at least `least`. */
 export function checkCount(where: string, name: string, n: number, least = 1): void {
   if (!Number.isSafeInteger(n) || n < least) {

@@ -38,6 +38,17 @@ describe('heldOutLoss', () => {
     }
   });
 
+  it('gives the same bits however many tokens a pass takes', async () => {
+    const texts = Array.from({ length: 40 }, (_, d) => ({
+      ids: Array.from({ length: 2 + ((d * 7) % 30) }, (_, i) => (i * i + d) % 11),
+      bytes: 10,
+    }));
+    const whole = await heldOutLoss(model, texts, { window: 8 });
+    for (const batchTokens of [1, 9, 50, 300]) {
+      expect(await heldOutLoss(model, texts, { window: 8, batchTokens })).toEqual(whole);
+    }
+  });
+
   it('leaves the mode of the model and no tensor behind', async () => {
     model.train();
     const held = memory().tensors;
@@ -51,6 +62,8 @@ describe('heldOutLoss', () => {
     await expect(heldOutLoss(model, [{ ids: [1], bytes: 4 }], { window: 4 })).rejects.toMatchObject({ code: 'data' });
     const signal = AbortSignal.abort(new Error('enough'));
     await expect(heldOutLoss(model, documents, { window: 4, signal })).rejects.toThrow('enough');
+    const misspelled = { window: 4, batchToken: 8 };
+    await expect(heldOutLoss(model, documents, misspelled)).rejects.toMatchObject({ code: 'value' });
     await expect(heldOutLoss(model, documents, { window: 0 })).rejects.toMatchObject({ code: 'value' });
   });
 });

@@ -1,6 +1,6 @@
 import { type Batch, type CausalLM, batchFromSequences, countTargets, tokenLosses } from '@tessera-llm/layers';
 import { noGrad, scope } from '@tessera-llm/tensor';
-import { TrainingError, checkCount } from './errors';
+import { type Known, TrainingError, checkCount, checkKnown } from './errors';
 import { turn } from './turn';
 
 /** A text that was not trained on. */
@@ -42,7 +42,7 @@ interface Window {
  * opens the next window, where it is an input only). So every token but the first is scored exactly once, with between
  * 1 and `window` tokens before it.
  *
- * @throws TrainingError `data` if there is nothing to predict.
+ * @throws TrainingError `data` if there is nothing to predict, `value`.
  * @throws the signal's reason when it is aborted.
  *
  * @example
@@ -60,8 +60,10 @@ interface Window {
 export async function heldOutLoss(
   model: CausalLM,
   documents: readonly HeldOutDocument[],
-  { window, batchTokens = 4096, signal }: HeldOutOptions,
+  options: HeldOutOptions,
 ): Promise<HeldOutLoss> {
+  checkKnown('heldOutLoss', options, { window: true, batchTokens: true, signal: true } satisfies Known<HeldOutOptions>);
+  const { window, batchTokens = 4096, signal } = options;
   checkCount('heldOutLoss', 'window', window);
   checkCount('heldOutLoss', 'batchTokens', batchTokens);
   const training = model.training;
@@ -75,8 +77,9 @@ export async function heldOutLoss(
     )) {
       signal?.throwIfAborted();
       const { batch, targets } = batchOf(group);
-      using total = noGrad(() => scope(() => tokenLosses(model, model.hidden(batch), targets, { reduction: 'sum' })));
-      nats += await total.item();
+      using losses = noGrad(() => scope(() => tokenLosses(model, model.hidden(batch), targets)));
+      // Added up here, token by token in float64: float32 sums of batches would depend on where the batches end.
+      for (const loss of await losses.data()) nats += Number(loss);
       tokens += countTargets(targets);
       await turn();
     }

@@ -2,7 +2,7 @@ import type { JsonObject } from '@tessera-llm/formats';
 import { type Progressed, readTrainingState, writeTrainingState } from './checkpoint';
 import { TrainingError } from './errors';
 import { RunLog } from './log';
-import { type MicroBatch, type StepResult, trainStep } from './step';
+import { type MicroBatch, type StepResult, takeStep } from './step';
 import type { TrainOptions, TrainResult } from './train';
 
 /** A run under way: what `train` does step by step. */
@@ -52,7 +52,7 @@ export class Run {
     const lrFactor = schedule?.(this.#step) ?? 1;
     let result: StepResult;
     try {
-      result = await trainStep(model, await this.#microBatches(), { ...this.#options, lrFactor });
+      result = await takeStep(model, await this.#microBatches(), { ...this.#options, lrFactor });
     } catch (error) {
       // An aborted step never happened, whatever it was doing.
       if (signal?.aborted) return false;
@@ -153,7 +153,8 @@ export class Run {
         `[train] expected evaluate to return a number ${name} for keepBest, got ${value}`,
       );
     }
-    if (this.#best !== null && !(value < this.#best.value)) return;
+    // NaN and infinity are no best: nothing would ever be below a NaN, and a checkpoint's JSON has neither.
+    if (!Number.isFinite(value) || (this.#best !== null && !(value < this.#best.value))) return;
     this.#best = { step: this.#step, value };
     await this.save();
   }

@@ -33,6 +33,15 @@ describe('trainStep', () => {
     });
   });
 
+  it('refuses options that there are not', async () => {
+    const model = new Bigram();
+    const optimizer = plain(model);
+    for (const more of [{ clip: 3 }, { onNonFinite: 'ignore' }]) {
+      const step = trainStep(model, [micro([1, 2])], { optimizer, ...more } as never);
+      await expect(step).rejects.toMatchObject({ name: 'TrainingError', code: 'value' });
+    }
+  });
+
   it('leaves out what is ignored', async () => {
     const [a, b] = [new Bigram(), new Bigram()];
     const ignored = { ...micro([3, 4]), labels: new Int32Array([-100, -100]) };

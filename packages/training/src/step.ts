@@ -1,7 +1,7 @@
 import { type Batch, type CausalLM, countTargets, languageModelLoss } from '@tessera-llm/layers';
 import { clipCoefficient, type Optimizer } from '@tessera-llm/optimizers';
 import { type Tensor, addInPlace, keep, scope, valueAndGrad } from '@tessera-llm/tensor';
-import { TrainingError } from './errors';
+import { type Known, TrainingError, checkKnown } from './errors';
 import { turn } from './turn';
 
 /** What the trainer needs of an optimizer, whatever its settings. */
@@ -29,6 +29,12 @@ export interface TrainStepOptions {
   readonly signal?: AbortSignal;
 }
 
+/** @internal */
+export const stepOptions = {
+  ...{ optimizer: true, parameters: true, lrFactor: true, clipNorm: true },
+  ...{ labelSmoothing: true, onNonFinite: true, signal: true },
+} as const satisfies Known<TrainStepOptions>;
+
 /** What a step measured. */
 export interface StepResult {
   /** Mean loss of a real target, nats. */
@@ -46,7 +52,8 @@ export interface StepResult {
  * real targets of the whole step, so that accumulation equals one large batch whatever the micro-batches hold.
  *
  * @param model In training mode, if it has dropout.
- * @throws TrainingError `data` if no target counts, `value` if nothing is trained, `non_finite`; the signal's reason. The weights are unchanged then.
+ * @throws TrainingError `data` if no target counts, `value` if nothing is trained or for an option that there is not,
+ * `non_finite`; the signal's reason. The weights are unchanged then.
  *
  * @example
  * ```ts
@@ -65,6 +72,17 @@ export interface StepResult {
  * ```
  */
 export async function trainStep(
+  model: CausalLM,
+  microBatches: readonly MicroBatch[],
+  options: TrainStepOptions,
+): Promise<StepResult> {
+  checkKnown('trainStep', options, stepOptions);
+  if (options.onNonFinite !== undefined) checkOnNonFinite('trainStep', options.onNonFinite);
+  return takeStep(model, microBatches, options);
+}
+
+/** @internal `trainStep` with options that were checked, among others perhaps. */
+export async function takeStep(
   model: CausalLM,
   microBatches: readonly MicroBatch[],
   options: TrainStepOptions,
@@ -93,6 +111,12 @@ export async function trainStep(
   } finally {
     for (const x of [norm, factor, ...grads.values()]) x.dispose();
   }
+}
+
+/** @internal Anything else would skip without a word. @throws TrainingError `value` */
+export function checkOnNonFinite(where: string, value: unknown): void {
+  if (value === 'skip' || value === 'throw') return;
+  throw new TrainingError('value', `[${where}] expected onNonFinite to be 'skip' or 'throw', got ${String(value)}`);
 }
 
 interface Gradients {

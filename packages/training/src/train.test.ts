@@ -145,6 +145,18 @@ describe('train', () => {
     expect(await store.steps()).toEqual([10, 20]);
   });
 
+  it('takes NaN for no best, and resumes after it', async () => {
+    const { options } = run('best');
+    const losses: Record<number, number> = { 5: Number.NaN, 10: 3, 15: Number.NEGATIVE_INFINITY, 20: 2 };
+    const measuring = {
+      checkpoints: { store: new CheckpointStore(join(folder, 'best')), every: 5, keepBest: 'loss' },
+      evaluate: { every: 5, run: async (step: number) => ({ loss: losses[step] ?? 0 }) },
+    };
+    expect((await train({ ...options, ...measuring, stopAfter: 5 })).best).toBe(null);
+    expect((await train({ ...run('best').options, ...measuring, stopAfter: 15 })).best).toEqual({ step: 10, value: 3 });
+    expect((await train({ ...run('best').options, ...measuring })).best).toEqual({ step: 20, value: 2 });
+  });
+
   it('does nothing more for a run at its end', async () => {
     await train(run('whole').options);
     const log = await logOf('whole');
@@ -184,6 +196,16 @@ describe('bad checkpoints', () => {
 it('names settings that are wrong', async () => {
   const { options } = run('x');
   const finite = new TokenLoader(source, { batchSize: 2, seqLen: 7, seed: 4, epochs: 1 });
+  const checkpoints = { store: new CheckpointStore(folder), every: 6 };
+  for (const more of [
+    { gradAccumulation: 4 },
+    { lrFactor: 2 },
+    { onNonFinite: 'ignore' },
+    { checkpoints: { ...checkpoints, keepbest: 'loss' } },
+  ]) {
+    await expect(train({ ...options, ...more } as TrainOptions)).rejects.toMatchObject({ code: 'value' });
+  }
+  expect(() => new CheckpointStore(folder, { kept: 3 } as never)).toThrow(/among keep, got kept/);
   await expect(train({ ...options, steps: 0 })).rejects.toMatchObject({ code: 'value' });
   await expect(train({ ...options, gradAccumSteps: 1.5 })).rejects.toMatchObject({ code: 'value' });
   await expect(train({ ...options, loader: finite })).rejects.toMatchObject({ code: 'data' });

@@ -3,10 +3,10 @@ import type { CausalLM } from '@tessera-llm/layers';
 import type { Schedule } from '@tessera-llm/optimizers';
 import type { Resumable } from './checkpoint';
 import type { CheckpointStore } from './checkpoint-store';
-import { TrainingError, checkCount } from './errors';
+import { type Known, TrainingError, checkCount, checkKnown } from './errors';
 import type { Progress } from './progress';
 import { Run } from './run';
-import type { MicroBatch, StepResult, TrainStepOptions } from './step';
+import { type MicroBatch, type StepResult, type TrainStepOptions, checkOnNonFinite, stepOptions } from './step';
 
 /** Yields micro-batches; data's TokenLoader is one. */
 export interface BatchLoader extends Resumable {
@@ -29,7 +29,7 @@ export interface CheckpointOptions {
   readonly every: number;
   /**
    * Name of a number that `evaluate` returns, the smaller the better: the checkpoint with the best one so far is saved
-   * when it is measured, and stays beside the newest.
+   * when it is measured, and stays beside the newest. NaN and infinity are never the best.
    */
   readonly keepBest?: string;
   /** Writes the model into a checkpoint's folder; see `writeTrainingState`. Default: its weights alone. */
@@ -134,7 +134,19 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   }
 }
 
-function check({ steps, stopAfter = steps, gradAccumSteps = 1, seed = 0, checkpoints, evaluate }: TrainOptions): void {
+const { lrFactor: _ofSchedule, ...ofSteps } = stepOptions;
+const trainOptions: Known<TrainOptions> = {
+  ...ofSteps,
+  ...{ model: true, loader: true, steps: true, stopAfter: true, schedule: true, gradAccumSteps: true, seed: true },
+  ...{ checkpoints: true, evaluate: true, log: true, progress: true, onStep: true, onEval: true, onCheckpoint: true },
+};
+const checkpointOptions: Known<CheckpointOptions> = { store: true, every: true, keepBest: true, saveModel: true };
+
+function check(options: TrainOptions): void {
+  checkKnown('train', options, trainOptions);
+  const { steps, stopAfter = steps, gradAccumSteps = 1, seed = 0, checkpoints, evaluate, onNonFinite } = options;
+  if (checkpoints) checkKnown('train', checkpoints, checkpointOptions);
+  if (onNonFinite !== undefined) checkOnNonFinite('train', onNonFinite);
   checkCount('train', 'steps', steps);
   checkCount('train', 'stopAfter', stopAfter);
   checkCount('train', 'gradAccumSteps', gradAccumSteps);

@@ -63,6 +63,17 @@ export class Adamax extends Optimizer<AdamVariantSettings> {
 /** Factor of the momentum at a step: it rises from beta1 / 2 towards beta1. */
 const momentumAt = (beta1: number, decay: number, step: number) => beta1 * (1 - 0.5 * 0.96 ** (step * decay));
 
+/**
+ * The momenta of all steps so far, multiplied: a function of the step alone, so that it need not be saved. It only falls,
+ * and once 1 - product rounds to 1 nothing depends on it any more: hundreds of factors with the usual betas, not as
+ * many as there were steps.
+ */
+function momentumProduct(beta1: number, decay: number, step: number): number {
+  let product = 1;
+  for (let t = 1; t <= step && 1 - product !== 1; t++) product *= momentumAt(beta1, decay, t);
+  return product;
+}
+
 const nadamRule: OptimizerRule<NAdamSettings> = {
   name: 'NAdam',
   check(settings) {
@@ -78,9 +89,7 @@ const nadamRule: OptimizerRule<NAdamSettings> = {
     const squares = u.state('exp_avg_sq');
     decayInto(average, grad, beta1);
     decayInto(squares, square(grad), beta2);
-    // The product is a function of the step alone, so that it need not be saved.
-    let product = 1;
-    for (let t = 1; t <= u.step; t++) product *= momentumAt(beta1, momentumDecay, t);
+    const product = momentumProduct(beta1, momentumDecay, u.step);
     const now = momentumAt(beta1, momentumDecay, u.step);
     const next = momentumAt(beta1, momentumDecay, u.step + 1);
     const root = add(sqrt(mul(squares, 1 / (1 - beta2 ** u.step))), eps);

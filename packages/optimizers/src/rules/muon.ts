@@ -1,5 +1,5 @@
 import { add, div, matmul, maximum, mul, norm, type Tensor, transpose } from '@tessera-llm/tensor';
-import { checkSetting, OptimizerError, ranges } from '../errors.js';
+import { checkKnown, checkSetting, OptimizerError, ranges } from '../errors.js';
 import { decayInto, descend, shrink } from '../math.js';
 import { Optimizer, type OptimizerRule, scaledGrad, withDefaults } from '../optimizer.js';
 import type { Parameters } from '../parameters.js';
@@ -20,6 +20,8 @@ export interface NewtonSchulzOptions {
  *
  * @param matrix (M, N) float32.
  * @returns (M, N).
+ * @throws OptimizerError `invalid_setting` for other than three coefficients, steps that are no whole number, unknown
+ * options; `invalid_gradient` for something else than a matrix.
  * @see Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks".
  *
  * @example
@@ -32,7 +34,9 @@ export interface NewtonSchulzOptions {
  * ```
  */
 export function newtonSchulz(matrix: Tensor, options: NewtonSchulzOptions = {}): Tensor {
+  checkKnown('newtonSchulz', 'options', options, ['coefficients', 'steps', 'eps']);
   const { coefficients = defaults.nsCoefficients, steps = defaults.nsSteps, eps = defaults.eps } = options;
+  checkIteration('newtonSchulz', coefficients, steps);
   const [rows = 0, columns = 0] = matrix.shape;
   if (matrix.rank !== 2)
     throw new OptimizerError('invalid_gradient', `[newtonSchulz] expected a matrix, got (${matrix.shape.join(', ')})`);
@@ -47,6 +51,14 @@ export function newtonSchulz(matrix: Tensor, options: NewtonSchulzOptions = {}):
     x = add(mul(x, a), matmul(polynomial, x));
   }
   return tall ? transpose(x) : x;
+}
+
+function checkIteration(op: string, coefficients: readonly number[], steps: number): void {
+  if (coefficients.length !== 3) {
+    throw new OptimizerError('invalid_setting', `[${op}] expected three coefficients, got ${coefficients.length}`);
+  }
+  for (const [i, value] of coefficients.entries()) checkSetting(op, `coefficient ${i}`, value, ranges.finite);
+  checkSetting(op, 'the steps', steps, ranges.whole);
 }
 
 /** Settings of {@link Muon}; names and defaults are PyTorch's. */
@@ -88,9 +100,7 @@ const rule: OptimizerRule<MuonSettings> = {
   check({ weightDecay, momentum, nsCoefficients, nsSteps, eps, adjustLrFn }, params) {
     checkSetting('Muon', 'weightDecay', weightDecay, ranges.nonNegative);
     checkSetting('Muon', 'momentum', momentum, ranges.decay);
-    for (const [i, value] of nsCoefficients.entries())
-      checkSetting('Muon', `nsCoefficients[${i}]`, value, ranges.finite);
-    checkSetting('Muon', 'nsSteps', nsSteps, ranges.whole);
+    checkIteration('Muon', nsCoefficients, nsSteps);
     checkSetting('Muon', 'eps', eps, ranges.positive);
     if (adjustLrFn !== null && adjustLrFn !== 'original' && adjustLrFn !== 'match_rms_adamw') {
       throw new OptimizerError(
