@@ -2,6 +2,7 @@
 #include <node_api.h>
 
 #include <cstring>
+#include <new>
 #include <unordered_map>
 
 #include "core/dispatch.h"
@@ -73,6 +74,17 @@ bool read_bytes(napi_env env, napi_value value, void*& data, size_t& length) {
   return false;
 }
 
+// Counts a reference that the block already has as this environment's; without memory to do so it goes, and false.
+bool hold(Environment* environment, void* block) {
+  try {
+    ++environment->held[block];
+    return true;
+  } catch (const std::bad_alloc&) {
+    ts::release(block);
+    return false;
+  }
+}
+
 // run(kernel): undefined when done, else the status; lastError() has the message.
 napi_value run(napi_env env, napi_callback_info info) {
   napi_value argv[1];
@@ -113,7 +125,7 @@ napi_value allocate(napi_env env, napi_callback_info info) {
     return fail(env, "value", "[native] expected a number of bytes");
   }
   void* block = bytes > 9e15 ? nullptr : ts::allocate(static_cast<size_t>(bytes));
-  if (block != nullptr) ++environment_of(env)->held[block];
+  if (block != nullptr && !hold(environment_of(env), block)) block = nullptr;
   return number(env, static_cast<double>(reinterpret_cast<uintptr_t>(block)));
 }
 
@@ -186,8 +198,10 @@ napi_value share(napi_env env, napi_callback_info info) {
   if (!arguments(env, info, argv)) return nullptr;
   void* block = read_block(env, environment_of(env), argv[0]);
   if (block == nullptr) return nullptr;
+  const uint64_t handle = ts::share(block);
+  if (handle == 0) return fail(env, "out_of_memory", "[native] no memory to share a block");
   napi_value out = nullptr;
-  napi_create_bigint_uint64(env, ts::share(block), &out);
+  napi_create_bigint_uint64(env, handle, &out);
   return out;
 }
 
@@ -202,7 +216,7 @@ napi_value attach(napi_env env, napi_callback_info info) {
   void* block = lossless ? ts::attach(handle) : nullptr;
   if (block != nullptr) {
     Environment* environment = environment_of(env);
-    ++environment->held[block];
+    if (!hold(environment, block)) return fail(env, "out_of_memory", "[native] no memory to attach a block");
     environment->args[0] = static_cast<double>(ts::allocated_bytes(block));
   }
   return number(env, static_cast<double>(reinterpret_cast<uintptr_t>(block)));

@@ -2,7 +2,9 @@
 #include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <climits>
 #include <fstream>
+#include <map>
 #include <random>
 #include <string>
 #include <thread>
@@ -135,6 +137,12 @@ TEST(quotas_of_control_groups) {
   CHECK(quota("0::/\n") == 2);
   put(folder / "fs/cpu.max", "-1 0\n");
   CHECK(quota("0::/\n") == 0);
+  // More processors than fit, in microseconds that no sum may carry over.
+  put(folder / "fs/cpu.max", "9223372036854775807 100000\n");
+  CHECK(quota("0::/\n") == INT_MAX);
+  put(folder / "fs/cpu.max", "17592186044415 1000\n");
+  CHECK(quota("0::/\n") == INT_MAX);
+  put(folder / "fs/cpu.max", "-1 0\n");
   // Version 1: by controller.
   put(folder / "fs/cpu,cpuacct/x/cpu.cfs_quota_us", "150000\n");
   put(folder / "fs/cpu,cpuacct/x/cpu.cfs_period_us", "50000\n");
@@ -149,6 +157,54 @@ TEST(quotas_of_control_groups) {
 }
 
 #if defined(__linux__)
+// How often each thread of the process gave its processor up.
+std::map<std::string, long> switches() {
+  std::map<std::string, long> out;
+  for (const auto& task : fs::directory_iterator("/proc/self/task")) {
+    std::ifstream status(task.path() / "status");
+    for (std::string line; std::getline(status, line);) {
+      if (line.starts_with("voluntary_ctxt_switches:")) out[task.path().filename().string()] = std::stol(line.substr(24));
+    }
+  }
+  return out;
+}
+
+TEST(threads_of_a_smaller_pool_stay_asleep) {
+  using std::chrono::milliseconds;
+  const auto job = [] { ts::parallel_for(64, 1, [](int64_t, int64_t, int) {}); };
+  ts::set_threads(24);
+  job();
+  ts::set_threads(2);
+  job();
+  // All have seen that they are spare.
+  std::this_thread::sleep_for(milliseconds(200));
+  const auto before = switches();
+  for (int round = 0; round < 50; ++round) {
+    job();
+    std::this_thread::sleep_for(milliseconds(1));
+  }
+  int woken = 0;
+  for (const auto& [task, count] : switches()) {
+    const auto found = before.find(task);
+    if (found != before.end() && count > found->second + 5) ++woken;
+  }
+  // This thread, its helper, and one that a sanitizer or an emulator may run.
+  CHECK(woken <= 3);
+  // They are there again when the pool grows.
+  ts::set_threads(4);
+  ts::begin_kernel();
+  std::atomic<int> most{0};
+  for (int round = 0; round < 200 && most.load() < 3; ++round) {
+    ts::parallel_for(60, 1, [&](int64_t, int64_t, int slot) {
+      for (int seen = most.load(); slot > seen && !most.compare_exchange_weak(seen, slot);) {
+      }
+      std::this_thread::sleep_for(std::chrono::microseconds(200));
+    });
+  }
+  CHECK(most.load() >= 3);
+  ts::set_threads(2);
+}
+
 TEST(affinity_limits_the_threads) {
   cpu_set_t before, one;
   CHECK(sched_getaffinity(0, sizeof before, &before) == 0);

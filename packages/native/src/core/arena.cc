@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <iterator>
+#include <new>
 
 namespace ts {
 namespace {
@@ -39,11 +40,21 @@ void* Arena::take(size_t bytes) {
 #if defined(MADV_HUGEPAGE)
     madvise(stretch, size, MADV_HUGEPAGE);
 #endif
-    found = free_.emplace(stretch, size).first;
+    try {
+      found = free_.emplace(stretch, size).first;
+    } catch (const std::bad_alloc&) {
+      munmap(stretch, size);
+      return nullptr;
+    }
   }
-  const auto [start, size] = *found;
-  free_.erase(found);
-  if (size > bytes) free_.emplace(start + bytes, size - bytes);
+  // What is left keeps the map's node, so that nothing has to be allocated for it.
+  auto range = free_.extract(found);
+  char* const start = range.key();
+  if (range.mapped() > bytes) {
+    range.key() += bytes;
+    range.mapped() -= bytes;
+    free_.insert(std::move(range));
+  }
   return start;
 }
 
@@ -65,7 +76,11 @@ void Arena::give(void* data, size_t bytes) {
       free_.erase(before);
     }
   }
-  free_.emplace(start, end - start);
+  try {
+    free_.emplace(start, end - start);
+  } catch (const std::bad_alloc&) {
+    // No memory to remember the range by: its addresses are lost, its pages go back below.
+  }
   char* const from = std::max(huge_ceil(start), first);
   char* const to = std::min(huge_floor(end), last);
   if (from < to) madvise(from, static_cast<size_t>(to - from), MADV_DONTNEED);

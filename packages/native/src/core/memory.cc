@@ -7,7 +7,6 @@
 #include <mutex>
 #include <new>
 #include <unordered_map>
-#include <vector>
 
 #include "core/arena.h"
 #include "core/packed.h"
@@ -26,6 +25,7 @@ struct alignas(kAlignment) Header {
   size_t bytes;     // asked for
   size_t capacity;  // of the size class
   uint64_t handle;  // 0: not shared
+  Header* next;     // in the cache
   std::atomic<int64_t> references;
   std::atomic<uint64_t> version;
   std::atomic<bool> packed;
@@ -50,7 +50,8 @@ uint64_t most_held(uint64_t most_used) { return most_used + most_used / 8 + kSla
 
 struct Heap {
   std::mutex mutex;
-  std::map<size_t, std::vector<Header*>> cache;  // by capacity
+  // Lists by capacity. A class keeps its place once it has had a block, so that giving one back allocates nothing.
+  std::map<size_t, Header*> cache;
   std::unordered_map<uint64_t, Header*> shared;
   uint64_t next_handle = 1;
   uint64_t live = 0, peak = 0, reserved = 0, cached = 0;
@@ -59,7 +60,8 @@ struct Heap {
 
 // Never destroyed: environments of worker threads may outlive static destruction.
 Heap& heap() {
-  static Heap* instance = new Heap;
+  alignas(Heap) static unsigned char place[sizeof(Heap)];
+  static Heap* instance = new (place) Heap;
   return *instance;
 }
 
@@ -87,7 +89,8 @@ constexpr size_t kShared = size_t{32} << 10;
 
 // Every call of it comes under the heap's lock.
 Arena& arena() {
-  static Arena* instance = new Arena;
+  alignas(Arena) static unsigned char place[sizeof(Arena)];
+  static Arena* instance = new (place) Arena;
   return *instance;
 }
 #endif
@@ -129,19 +132,21 @@ void system_free(Header* header) {
 #endif
 }
 
+Header* pop(Heap& h, Header*& list) {
+  Header* header = list;
+  list = header->next;
+  h.cached -= header->capacity + sizeof(Header);
+  return header;
+}
+
 // Gives back cached blocks, the largest first, until at most `keep` bytes are cached.
 void trim_locked(Heap& h, uint64_t keep) {
-  while (h.cached > keep && !h.cache.empty()) {
-    const auto largest = std::prev(h.cache.end());
-    if (largest->second.empty()) {
-      h.cache.erase(largest);
-      continue;
+  for (auto largest = h.cache.rbegin(); largest != h.cache.rend(); ++largest) {
+    while (h.cached > keep && largest->second != nullptr) {
+      Header* header = pop(h, largest->second);
+      h.reserved -= header->capacity + sizeof(Header);
+      system_free(header);
     }
-    Header* header = largest->second.back();
-    largest->second.pop_back();
-    h.reserved -= header->capacity + sizeof(Header);
-    h.cached -= header->capacity + sizeof(Header);
-    system_free(header);
   }
 }
 
@@ -149,11 +154,7 @@ void trim_locked(Heap& h, uint64_t keep) {
 Header* take_cached(Heap& h, size_t capacity) {
   const size_t most = capacity >= kLarge ? capacity + capacity / 4 : capacity;
   for (auto found = h.cache.lower_bound(capacity); found != h.cache.end() && found->first <= most; ++found) {
-    if (found->second.empty()) continue;
-    Header* header = found->second.back();
-    found->second.pop_back();
-    h.cached -= header->capacity + sizeof(Header);
-    return header;
+    if (found->second != nullptr) return pop(h, found->second);
   }
   return nullptr;
 }
@@ -164,6 +165,11 @@ Header* take_new(Heap& h, size_t capacity) {
   const uint64_t most = most_held(h.most_used > used ? h.most_used : used);
   if (h.cached > kCacheFloor && h.cached > h.live / 2) trim_locked(h, 0);
   if (used + h.cached > most) trim_locked(h, most - used);
+  try {
+    h.cache.try_emplace(capacity, nullptr);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
   void* raw = system_allocate(capacity);
   if (raw == nullptr) {
     trim_locked(h, 0);
@@ -213,7 +219,9 @@ void release(void* data) {
   std::lock_guard lock(h.mutex);
   h.live -= header->bytes;
   h.cached += header->capacity + sizeof(Header);
-  h.cache[header->capacity].push_back(header);
+  Header*& list = h.cache.find(header->capacity)->second;
+  header->next = list;
+  list = header;
 }
 
 uint64_t block_version(const void* data) { return header_of(data)->version.load(std::memory_order_acquire); }
@@ -227,8 +235,12 @@ uint64_t share(void* data) {
   Heap& h = heap();
   std::lock_guard lock(h.mutex);
   if (header->handle == 0) {
+    try {
+      h.shared.emplace(h.next_handle, header);
+    } catch (const std::bad_alloc&) {
+      return 0;
+    }
     header->handle = h.next_handle++;
-    h.shared.emplace(header->handle, header);
   }
   return header->handle;
 }

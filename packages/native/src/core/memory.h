@@ -29,7 +29,7 @@ uint64_t block_version(const void* data);
 void raise_block_version(void* data);
 void mark_packed(void* data);
 
-// A process-wide name of a live block; the same for every call on it. It becomes unknown when the block dies.
+// A process-wide name of a live block; the same for every call on it; 0: no memory. It becomes unknown when the block dies.
 uint64_t share(void* data);
 // Adds a reference to the block of that name; nullptr if there is none.
 void* attach(uint64_t handle);

@@ -1,6 +1,7 @@
 #include "core/packed.h"
 
 #include <mutex>
+#include <new>
 #include <unordered_map>
 #include <vector>
 
@@ -30,7 +31,8 @@ struct Cache {
 };
 
 Cache& cache() {
-  static Cache* instance = new Cache;
+  alignas(Cache) static unsigned char place[sizeof(Cache)];
+  static Cache* instance = new (place) Cache;
   return *instance;
 }
 
@@ -67,10 +69,14 @@ PackedLookup packed_find(void* block, const PackedKey& key, size_t bytes, bool w
   }
   if (!worthwhile) return {nullptr, false, 0};
   if (form == nullptr) {
-    Forms& forms = c.blocks[block];
-    forms.push_back({key, bytes, nullptr});
-    make_room(forms, allocated_bytes(block));
     mark_packed(block);
+    try {
+      Forms& forms = c.blocks[block];
+      forms.push_back({key, bytes, nullptr});
+      make_room(forms, allocated_bytes(block));
+    } catch (const std::bad_alloc&) {
+      // Not remembered: the next use is the first again.
+    }
     return {nullptr, false, 0};
   }
   return {nullptr, true, block_version(block)};

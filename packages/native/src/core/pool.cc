@@ -4,7 +4,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <mutex>
-#include <system_error>
+#include <new>
 #include <thread>
 
 #include "core/quota.h"
@@ -152,13 +152,22 @@ bool help(Pool& pool, int index) {
   return false;
 }
 
+// What a smaller pool has no use for sleeps apart: each job would wake it, and its spinning would take a processor away.
+void sleep_while_spare(Pool& pool, int index) {
+  for (int size = pool.size.load(std::memory_order_acquire); index >= size - 1; size = pool.size.load(std::memory_order_acquire)) {
+    pool.size.wait(size, std::memory_order_acquire);
+  }
+}
+
 void worker_loop(Pool& pool, int index) {
   inside_job = true;
   uint32_t seen = pool.posted.load(std::memory_order_acquire);
   for (;;) {
     while (help(pool, index)) {
     }
-    for (int spin = 0; spin < kSpins && pool.posted.load(std::memory_order_acquire) == seen; ++spin) pause();
+    sleep_while_spare(pool, index);
+    // Without room, callers have all the processors: it looks on from its sleep, not from one of theirs.
+    for (int spin = 0; spin < kSpins && has_room(pool, index) && pool.posted.load(std::memory_order_acquire) == seen; ++spin) pause();
     uint32_t now = pool.posted.load(std::memory_order_acquire);
     if (now == seen) {
       pool.sleeping.fetch_add(1, std::memory_order_seq_cst);
@@ -170,10 +179,11 @@ void worker_loop(Pool& pool, int index) {
   }
 }
 
-// Tells the pool's threads that there is something new.
-void post(Pool& pool) {
+// Tells the pool's threads that there is something new. Those asleep are left so where `callers` leave no room: the caller
+// that makes room posts again, and what was posted before it came is visible to whom it wakes.
+void post(Pool& pool, int callers) {
   pool.posted.fetch_add(1, std::memory_order_seq_cst);
-  if (pool.sleeping.load(std::memory_order_seq_cst) > 0) pool.posted.notify_all();
+  if (callers < pool.size.load(std::memory_order_relaxed) && pool.sleeping.load(std::memory_order_seq_cst) > 0) pool.posted.notify_all();
 }
 
 // A job of the caller's; null while all are taken.
@@ -190,12 +200,14 @@ void grow(Pool& pool, int count) {
   while (pool.started < count - 1) {
     try {
       std::thread(worker_loop, std::ref(pool), pool.started).detach();
-    } catch (const std::system_error&) {
-      break;  // fewer threads work just as well
+    } catch (...) {
+      break;  // no thread, or no memory for one: fewer work just as well
     }
     ++pool.started;
   }
-  pool.size.store(std::min(count, pool.started + 1), std::memory_order_relaxed);
+  pool.size.store(std::min(count, pool.started + 1), std::memory_order_release);
+  pool.size.notify_all();
+  post(pool, 0);  // a larger pool has room in jobs under way
 }
 
 // TESSERA_THREADS where it is a number from 1 on, else what the process may use.
@@ -210,7 +222,9 @@ int first_threads() {
 // Never destroyed: its threads run until the process ends.
 Pool& pool() {
   static Pool* instance = [] {
-    Pool* made = new Pool;
+    // Not from the heap, which may have nothing left at the first kernel.
+    alignas(Pool) static unsigned char place[sizeof(Pool)];
+    Pool* made = new (place) Pool;
     grow(*made, first_threads());
     return made;
   }();
@@ -260,8 +274,7 @@ void parallel_ranges(int64_t n, int64_t grain, RangeFn fn, void* context) {
   const auto limit = static_cast<uint64_t>(std::min<int64_t>(threads, grains));
   job->ranges[0].word.store(range_of(0, static_cast<uint64_t>(grains)), std::memory_order_relaxed);
   job->gate.store(kTaken | kOpen | limit * kLimit, std::memory_order_release);
-  p.callers.fetch_add(1, std::memory_order_relaxed);
-  post(p);
+  post(p, p.callers.fetch_add(1, std::memory_order_acq_rel) + 1);
   const auto work = [job] {
     inside_job = true;
     work_on(*job, 0, [] { return true; });
@@ -270,7 +283,8 @@ void parallel_ranges(int64_t n, int64_t grain, RangeFn fn, void* context) {
   work();
   job->gate.fetch_and(~kOpen, std::memory_order_seq_cst);
   // There is room for a helper again.
-  if (p.callers.fetch_sub(1, std::memory_order_relaxed) > 1) post(p);
+  const int callers = p.callers.fetch_sub(1, std::memory_order_acq_rel) - 1;
+  if (callers > 0) post(p, callers);
   const auto busy = [job] { return (job->gate.load(std::memory_order_seq_cst) & kInsideMask) != 0; };
   for (int spin = 0; spin < kSpins && busy(); ++spin) pause();
   while (busy()) {

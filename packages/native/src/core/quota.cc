@@ -1,5 +1,6 @@
 #include "core/quota.h"
 
+#include <climits>
 #include <cstdio>
 #include <string>
 
@@ -26,7 +27,8 @@ int quota_of(const std::string& folder, bool v2) {
     if (std::sscanf(first_line(folder + "/cpu.cfs_period_us").c_str(), "%lld", &period) != 1) period = 100000;
   }
   if (quota <= 0 || period <= 0) return 0;
-  return static_cast<int>((quota + period - 1) / period);
+  const long long processors = (quota - 1) / period + 1;
+  return processors < INT_MAX ? static_cast<int>(processors) : INT_MAX;
 }
 
 // Over the group at `path` and all above it. A container sees its own group as the root, or a path that does not exist here:
