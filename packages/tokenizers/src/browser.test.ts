@@ -1,21 +1,21 @@
 import { execFileSync } from 'node:child_process';
 import { accessSync, constants, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Tokenizer, trainBpe } from './index';
 
-/** Most bytes of the whole entry, minified and compressed; the README states it. */
+/** Most bytes of the whole entry, minified and compressed; the README states it, and some of the limits below. */
 const mostBytes = 110_000;
 const entry = fileURLToPath(new URL('../dist/index.js', import.meta.url));
 
-/** The build as a browser would get it. Modules that are not there, as Node's own, fail the bundling. */
-async function bundled(format: 'esm' | 'iife'): Promise<string> {
+/** What a browser would get of the build. Modules that are not there, as Node's own, fail the bundling. */
+async function bundled(format: 'esm' | 'iife', exported = '*'): Promise<string> {
   const { outputFiles } = await build({
-    entryPoints: [entry],
+    stdin: { contents: `export ${exported} from ${JSON.stringify(entry)}`, resolveDir: dirname(entry) },
     bundle: true,
     minify: true,
     write: false,
@@ -46,6 +46,20 @@ describe('the browser build', () => {
     const code = await bundled('esm');
     expect(code).toContain('encodeBatch');
     expect(gzipSync(code, { level: 9 }).length).toBeLessThan(mostBytes);
+  });
+
+  it.each([
+    ['TokenizerError', 2_000],
+    ['template', 4_000],
+    ['WordPiece', 4_000],
+    ['bertNormalizer', 12_000],
+    ['createNormalizer', 30_000],
+    ['createDecoder', 30_000],
+    ['ChatTemplate', 40_000],
+    ['Tokenizer', 55_000],
+    ['tokenizerFromHuggingFace', 55_000],
+  ])('leaves little besides %s where nothing else is imported: at most %i bytes', async (name, most) => {
+    expect(gzipSync(await bundled('esm', `{ ${name} }`), { level: 9 }).length).toBeLessThan(most);
   });
 });
 
