@@ -13,7 +13,7 @@ import type { ByteBpe } from './fast/byte-bpe';
 import { fastEncoder } from './fast/create';
 import { IdList } from './fast/id-list';
 import { readTokenizer, tokenizerToJson } from './json';
-import { checkObject, wrongArgument } from './load/arguments';
+import { checkObject, wrongArgument } from './arguments';
 import type { EncodeBatchOptions, EncodeIdsOptions, EncodeOptions, TextInput, TokenizerParts } from './options';
 import { finish, idsAround } from './post-processors/post-processor';
 import { looksAtPlaces } from './pre-tokenizers/places';

@@ -1,6 +1,6 @@
 import { isRecord } from '../config';
 import { TokenizerError } from '../errors';
-import { wrongArgument } from '../load/arguments';
+import { wrongArgument } from '../arguments';
 
 /** @throws TokenizerError `invalid_argument` unless the value is a text, or one that is cut into words. */
 export function checkInput(name: string, value: unknown): void {

@@ -1,6 +1,6 @@
 import { Reader } from '../config';
 import { TokenizerError } from '../errors';
-import { wrongArgument } from '../load/arguments';
+import { wrongArgument } from '../arguments';
 import type { Row, Rows } from './rows';
 
 /** Which text gives way when there are two, and from which end. */

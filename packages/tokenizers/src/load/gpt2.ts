@@ -5,7 +5,7 @@ import { Bpe } from '../models/bpe';
 import { byteLevel } from '../pre-tokenizers/byte-level';
 import { createPostProcessor } from '../post-processors/create';
 import { Tokenizer } from '../tokenizer';
-import { checkObject, wrongArgument } from './arguments';
+import { checkObject, wrongArgument } from '../arguments';
 
 /** The two files of a GPT-2 tokenizer, and what they do not say. */
 export interface Gpt2Files {

@@ -4,7 +4,7 @@ import { readTokenizer } from '../json';
 import { template } from '../post-processors/template';
 import type { TokenizerParts } from '../options';
 import { Tokenizer } from '../tokenizer';
-import { checkObject } from './arguments';
+import { checkObject } from '../arguments';
 import { type NewToken, readNamed, readToken } from './huggingface-tokens';
 
 /** The parsed files of a Hugging Face folder that tell of its tokenizer. */

@@ -8,7 +8,7 @@ import { SentencePieceNormalizer } from '../normalizers/sentence-piece';
 import { template } from '../post-processors/template';
 import type { PreTokenizer } from '../pre-tokenizers/pre-tokenizer';
 import { Tokenizer } from '../tokenizer';
-import { bytesOf, checkObject } from './arguments';
+import { bytesOf, checkObject } from '../arguments';
 import { type PieceType, type SentencePieceModel, pieceType, readSentencePieceModel } from './sentencepiece-model';
 
 /** Settings of `tokenizerFromSentencePiece`. */

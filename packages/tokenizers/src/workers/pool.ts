@@ -4,7 +4,7 @@ import type { QuickPart } from '../encode/quick-parts';
 import { TokenizerError } from '../errors';
 import { IdList } from '../fast/id-list';
 import { WordLog } from '../fast/word-log';
-import { checkObject, wrongArgument } from '../load/arguments';
+import { checkObject, wrongArgument } from '../arguments';
 import { Bpe } from '../models/bpe';
 import type { EncodeIdsOptions } from '../options';
 import { checkText } from '../text/well-formed';

@@ -1,5 +1,5 @@
-import { isRecord, shown } from '../config';
-import { TokenizerError } from '../errors';
+import { isRecord, shown } from './config';
+import { TokenizerError } from './errors';
 
 /** For what a caller gave instead of something of another type. Data is told by its type only. */
 export function wrongArgument(loader: string, name: string, expected: string, got: unknown): TokenizerError {
