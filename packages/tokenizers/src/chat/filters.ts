@@ -1,6 +1,7 @@
 import { attributePath } from './access';
 import { ArgReader } from './arguments';
 import type { Filter } from './filter';
+import { soughtKey } from './keys';
 import { listFilters } from './list-filters';
 import { MarkedText } from './marked-text';
 import { markupFilters } from './markup-filters';
@@ -58,11 +59,24 @@ const filters: Readonly<Record<string, Filter>> = {
   selectattr: selecting(true, true),
 };
 
+/** Jinja's, and not here: a template fails where it comes to one, not before. */
+const absent = ['random', 'urlize'];
+
+export const hasFilter = (name: string): boolean => Object.hasOwn(filters, name) || absent.includes(name);
+
+export const hasTest = (name: string): boolean => tests.has(name);
+
+/** True for a name that `has` knows. @throws TokenizerError `template` for what can't be looked up. */
+function named(run: Run, value: Value, has: (name: string) => boolean): boolean {
+  soughtKey(run, value);
+  return value instanceof MarkedText && has(value.text);
+}
+
 /** What `is NAME` may ask. */
 const tests: ReadonlyMap<string, Test> = new Map<string, Test>([
   ...valueTests,
-  ['filter', (_, value) => value instanceof MarkedText && Object.hasOwn(filters, value.text)],
-  ['test', (_, value) => value instanceof MarkedText && tests.has(value.text)],
+  ['filter', (run, value) => named(run, value, hasFilter)],
+  ['test', (run, value) => named(run, value, hasTest)],
 ]);
 
 /** @throws TokenizerError `template` for a filter that there is not. */

@@ -12,8 +12,10 @@ interface NumberStyle {
   readonly sign: string;
   /** `#`: with 0x and the like, zeros at the end of `g`. */
   readonly alternate: boolean;
-  /** What stands between thousands: nothing, a comma or an underscore. */
+  /** What stands between thousands, or four digits of another base: nothing, a comma or an underscore. */
   readonly grouping: string;
+  /** Width up to which zeros are grouped like digits. */
+  readonly zeros: number;
 }
 
 const bases: Readonly<Record<string, number>> = { b: 2, o: 8, x: 16 };
@@ -21,7 +23,8 @@ const bases: Readonly<Record<string, number>> = { b: 2, o: 8, x: 16 };
 const maxPrecision = 1000;
 
 function digitsOf(run: Run, number: Num, { type, precision, alternate }: NumberStyle): string {
-  const kind = type.toLowerCase();
+  // Without a locale `n` is one of the others.
+  const kind = type === 'n' ? (number.float ? 'g' : 'd') : type.toLowerCase();
   if (precision !== null && precision > maxPrecision) {
     return run.fail(`expected a precision up to ${maxPrecision}, got ${precision}`);
   }
@@ -54,14 +57,25 @@ function digitsOf(run: Run, number: Num, { type, precision, alternate }: NumberS
   }
 }
 
+/** The digits before the point in groups; infinity has none. */
+function grouped(run: Run, shown: string, { type, grouping, zeros }: NumberStyle): string {
+  const [size, form] = /[box]/i.test(type) ? [4, /^([-+ ]?(?:0[box])?)([\da-f]+)()$/i] : [3, /^([-+ ]?)(\d+)(.*)$/];
+  const [, head = '', digits = '', tail = ''] = form.exec(shown) ?? [];
+  if (digits === '') return shown;
+  const least = Math.floor(((zeros - head.length - tail.length) * size) / (size + 1)) + 1;
+  run.charge(Math.max(least, digits.length));
+  const all = digits.padStart(least, '0');
+  const parts = [all.slice(0, all.length % size)];
+  for (let at = all.length % size; at < all.length; at += size) parts.push(all.slice(at, at + size));
+  return head + parts.filter((part) => part !== '').join(grouping) + tail;
+}
+
 /** A number as one of Python's format languages shows it, without padding. */
 export function formatNumber(run: Run, number: Num, style: NumberStyle): MarkedText {
   run.charge((style.precision ?? 0) + (number.big === null ? 0 : number.big.toString().length));
   let shown = digitsOf(run, number, style);
   if (/[A-Z]/.test(style.type)) shown = shown.toUpperCase();
-  if (style.grouping !== '') {
-    shown = shown.replace(/^-?\d+/, (digits) => digits.replace(/\B(?=(\d{3})+$)/g, style.grouping));
-  }
   if (style.sign !== '' && !shown.startsWith('-')) shown = style.sign + shown;
+  if (style.grouping !== '') shown = grouped(run, shown, style);
   return number.user ? MarkedText.user(shown) : text(shown);
 }

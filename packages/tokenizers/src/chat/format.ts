@@ -25,7 +25,7 @@ function padZeros(run: Run, shown: MarkedText, width: number, fill = text('0')):
   return concat(run, [shown.slice(0, sign), pad(run, shown.slice(sign), width - sign, '>', fill)]);
 }
 
-const percent = /%(?:\((\w+)\))?([-+ 0#]{0,5})(\d{1,10}|\*)?(?:\.(\d{0,10}|\*))?[hlL]?([a-zA-Z%])|%/g;
+const percent = /%%|%(?:\((\w+)\))?([-+ 0#]{0,5})(\d{1,10}|\*)?(?:\.(\d{0,10}|\*))?[hlL]?([diouxXeEfFgGcrsa])|%/g;
 
 /** `pattern % values`. */
 export function percentFormat(run: Run, pattern: MarkedText, values: Value): MarkedText {
@@ -43,15 +43,15 @@ export function percentFormat(run: Run, pattern: MarkedText, values: Value): Mar
   };
   for (const match of pattern.text.matchAll(percent)) {
     const [whole, name, flags = '', givenWidth, givenPrecision, conversion] = match;
-    if (conversion === undefined) return run.fail(`expected a format such as %s, got a single % or an incomplete one`);
     parts.push(pattern.slice(done, match.index));
     done = match.index + whole.length;
-    const width = size(givenWidth);
-    const precision = size(givenPrecision);
-    if (conversion === '%') {
+    if (whole === '%%') {
       parts.push(pattern.slice(match.index, match.index + 1));
       continue;
     }
+    if (conversion === undefined) return run.fail(`expected a format such as %s, got a single % or an incomplete one`);
+    const width = size(givenWidth);
+    const precision = size(givenPrecision);
     if (name !== undefined && !(values instanceof Dict)) return run.fail('format requires a mapping');
     const value = name === undefined ? take() : ((values as Dict).get(name) ?? run.fail(`no value for '${name}'`));
     const left = flags.includes('-') || (width ?? 0) < 0;
@@ -75,6 +75,7 @@ export function percentFormat(run: Run, pattern: MarkedText, values: Value): Mar
         sign: flags.includes('+') ? '+' : flags.includes(' ') ? ' ' : '',
         alternate: flags.includes('#'),
         grouping: '',
+        zeros: 0,
       });
       number = true;
     }
@@ -99,7 +100,7 @@ function character(run: Run, value: Value): MarkedText {
 }
 
 const field = /\{\{|\}\}|\{([^{}!:[\].]*)((?:\.\w+|\[[^\]{}]+\])*)(?:!([rsa]))?(?::([^{}]*))?\}|[{}]/gu;
-const spec = /^(?:(.)?([<>^=]))?([-+ ])?(#)?(0)?(\d{1,10})?([,_])?(?:\.(\d{1,10}))?([a-zA-Z%])?$/u;
+const spec = /^(?:(.)?([<>^=]))?([-+ ])?(#)?(0)?(\d{1,10})?([,_])?(?:\.(\d{1,10}))?([bcdeEfFgGnosxX%])?$/u;
 
 /** `pattern.format(…)`. */
 export function braceFormat(run: Run, pattern: MarkedText, args: Args): MarkedText {
@@ -158,8 +159,11 @@ function formatValue(run: Run, value: Value, style: MarkedText): MarkedText {
     }
     return pad(run, precision === null ? said : firstPoints(said, precision), size, align as '<', filler, false);
   }
-  if (precision !== null && (type === '' ? !number.float : /[bcdoxX]/.test(type))) {
+  if (precision !== null && (type === '' || type === 'n' ? !number.float : /[bcdoxX]/.test(type))) {
     return run.fail('precision not allowed in the format of a whole number');
+  }
+  if (grouping !== '' && (type === 'n' || type === 'c' || (grouping === ',' && /[boxX]/.test(type)))) {
+    return run.fail(`Cannot specify '${grouping}' with '${type}'.`);
   }
   const made =
     type === 'c'
@@ -170,6 +174,7 @@ function formatValue(run: Run, value: Value, style: MarkedText): MarkedText {
           sign: sign === '-' ? '' : sign,
           alternate: alternate !== undefined,
           grouping,
+          zeros: align === '=' && filler.text === '0' ? size : 0,
         });
   if (align === '=') return padZeros(run, made, size, filler);
   return pad(run, made, size, align as '<', filler, false);

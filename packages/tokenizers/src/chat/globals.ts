@@ -49,6 +49,9 @@ function pairsOf(run: Run, args: Args): [Value, Value][] {
   return pairs;
 }
 
+/** As in transformers' sandbox. */
+const maxRange = 100_000;
+
 function range(run: Run, args: Args): View {
   const numbers = args.list.map((_, i) => {
     const names = args.list.length === 1 ? ['stop'] : ['start', 'stop', 'step'];
@@ -61,6 +64,7 @@ function range(run: Run, args: Args): View {
       : ([...(numbers as [number, number]), 1].slice(0, 3) as [number, number, number]);
   if (step === 0) return run.fail('range() arg 3 must not be zero');
   const count = Math.max(0, Math.ceil((stop - start) / step));
+  if (count > maxRange) return run.fail(`expected a range of at most ${maxRange} numbers, got one of ${count}`);
   run.charge(count);
   const items = Array.from({ length: count }, (_, i) => int(start + i * step));
   return new View('range', items, [start, stop, step]);

@@ -1,5 +1,5 @@
 import { callValue, evaluate, evaluateArguments, filtered } from './expressions';
-import { globals, setField } from './globals';
+import { globals, setField, undefinedName } from './globals';
 import { Loop, type LoopMemory } from './loop';
 import { macro } from './macro';
 import { MarkedText, TextBuilder } from './marked-text';
@@ -43,11 +43,9 @@ export class Interpreter {
     return { made: out.done(), ending };
   }
 
-  /** What statements print that no `break` or `continue` may leave. */
+  /** What statements print that no `break` or `continue` leaves. */
   private whole(body: readonly Statement[], scope: Scope): MarkedText {
-    const { made, ending } = this.printed(body, scope);
-    if (ending !== 'end') this.run.fail(`expected '${ending}' inside a loop, got it outside`);
-    return made;
+    return this.printed(body, scope).made;
   }
 
   private print(value: MarkedText, out: TextBuilder): Ending {
@@ -70,6 +68,9 @@ export class Interpreter {
         return 'break';
       case 'Continue':
         return 'continue';
+      case 'Hide':
+        for (const name of node.names) scope.set(name, undefinedName(name));
+        return 'end';
       case 'If':
         return this.block(truthy(evaluate(run, node.test, scope)) ? node.body : node.otherwise, scope, out);
       case 'For':
@@ -78,8 +79,9 @@ export class Interpreter {
         this.bind(node.target, evaluate(run, node.value, scope), scope);
         return 'end';
       case 'SetBlock': {
-        const { made, ending } = this.printed(node.body, new Scope(scope));
-        if (ending === 'end') this.bind(node.target, this.filtered(node.filters, made, scope), scope);
+        const inner = new Scope(scope);
+        const { made, ending } = this.printed(node.body, inner);
+        if (ending === 'end') this.bind(node.target, this.filtered(node.filters, made, inner), scope);
         return ending;
       }
       case 'With': {
@@ -93,9 +95,10 @@ export class Interpreter {
       case 'CallBlock':
         return this.print(this.callBlock(node, scope), out);
       case 'FilterBlock': {
-        const { made, ending } = this.printed(node.body, new Scope(scope));
+        const inner = new Scope(scope);
+        const { made, ending } = this.printed(node.body, inner);
         if (ending !== 'end') return ending;
-        const value = this.filtered(node.filters, made, scope);
+        const value = this.filtered(node.filters, made, inner);
         if (!(value instanceof MarkedText))
           return run.fail(`a filter of a block has to give a text, got ${describe(value)}`);
         return this.print(value, out);

@@ -1,6 +1,6 @@
 import { MarkedText } from './marked-text';
 import type { Run } from './run';
-import { Dict, List, Undefined, type Value, describe, none, numeric } from './values';
+import { Dict, List, Undefined, type Value, View, describe, none, numeric } from './values';
 
 /** The key of a dictionary under which Python would find the value, or what `refuse` makes of a value without one. */
 export function keyOr<T>(run: Run, value: Value, refuse: (value: Value) => T): string | T {
@@ -13,6 +13,20 @@ export function keyOr<T>(run: Run, value: Value, refuse: (value: Value) => T): s
 /** @throws TokenizerError `template` for what can't be a key. */
 export function keyOf(run: Run, value: Value): string {
   return keyOr(run, value, (wrong) => run.fail(`unhashable type: ${describe(wrong)}`));
+}
+
+/**
+ * The key under which a value is looked up. What Python can hash, but no dictionary here has as a key, gets one that
+ * none has.
+ *
+ * @throws TokenizerError `template` for what can't be hashed.
+ */
+export function soughtKey(run: Run, value: Value): string {
+  return keyOr(run, value, (wrong) => {
+    const hashed =
+      wrong instanceof View ? !/keys|items/.test(wrong.name) : !(wrong instanceof List || wrong instanceof Dict);
+    return hashed ? '' : run.fail(`unhashable type: ${describe(wrong)}`);
+  });
 }
 
 function spelled<T>(run: Run, value: Value, refuse: (value: Value) => T): string | T {

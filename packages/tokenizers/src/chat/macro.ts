@@ -2,18 +2,11 @@ import { evaluate } from './expressions';
 import { undefinedName } from './globals';
 import { dict } from './keys';
 import type { MarkedText } from './marked-text';
+import { namesIn } from './names';
 import type { Run } from './run';
 import { Scope } from './scope';
 import type { Parameter, Statement } from './syntax';
 import { type Args, Callable, List, Undefined, type Value, nameOf, none, text } from './values';
-
-/** Names that a body reads, wherever in it. */
-function namesIn(node: unknown, found: Set<string>): Set<string> {
-  if (typeof node !== 'object' || node === null) return found;
-  if ('type' in node && node.type === 'Name' && 'name' in node) found.add(String(node.name));
-  for (const part of Object.values(node)) namesIn(part, found);
-  return found;
-}
 
 /**
  * A macro as a function; one without a name is the body of a call block. As in Jinja it takes further arguments only if its body reads `varargs` or `kwargs`, and a
@@ -26,7 +19,7 @@ export function macro(
   scope: Scope,
   render: (body: readonly Statement[], scope: Scope) => MarkedText,
 ): Callable {
-  const names = namesIn(body, new Set());
+  const names = namesIn(body);
   const own = (special: string) => parameters.some((parameter) => parameter.name === special);
   const takes = (special: string) => names.has(special) && !own(special);
   const [takesCaller, takesNamed, takesMore] = [takes('caller'), takes('kwargs'), takes('varargs')];

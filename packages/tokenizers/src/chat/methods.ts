@@ -1,7 +1,7 @@
 import { ArgReader } from './arguments';
 import { equal } from './compare';
 import { braceFormat } from './format';
-import { keyOf } from './keys';
+import { soughtKey } from './keys';
 import { MarkedText } from './marked-text';
 import { escapeText } from './markup';
 import { pad } from './pad';
@@ -184,7 +184,7 @@ const stringMethods: Readonly<Record<string, Method<MarkedText>>> = {
 const dictMethods: Readonly<Record<string, Method<Dict>>> = {
   get: (run, self, args) => {
     const a = args('key', 'default');
-    return self.entries.get(keyOf(run, a.need('key')))?.[1] ?? a.get('default') ?? none;
+    return self.entries.get(soughtKey(run, a.need('key')))?.[1] ?? a.get('default') ?? none;
   },
   keys: (_, self) =>
     new View(

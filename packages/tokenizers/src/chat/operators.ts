@@ -1,6 +1,6 @@
 import { compare, equal } from './compare';
 import { percentFormat } from './format';
-import { keyOf } from './keys';
+import { soughtKey } from './keys';
 import { MarkedText } from './marked-text';
 import { plus } from './markup';
 import type { Run } from './run';
@@ -112,6 +112,8 @@ function contains(run: Run, item: Value, container: Value): boolean {
     return run.fail(`'in <string>' requires string as left operand, not ${describe(item)}`);
   }
   if (container instanceof List || container instanceof View) {
+    // Only to refuse what can't be a key.
+    if (container.kind === 'view' && container.name === 'dict_keys') soughtKey(run, item);
     return container.items.some((other) => equal(run, item, other));
   }
   if (container instanceof Stream) {
@@ -120,7 +122,7 @@ function contains(run: Run, item: Value, container: Value): boolean {
     }
     return false;
   }
-  if (container instanceof Dict) return container.entries.has(keyOf(run, item));
+  if (container instanceof Dict) return container.entries.has(soughtKey(run, item));
   if (container instanceof Undefined) return false;
   return run.fail(`argument of type '${typeName(container)}' is not iterable`);
 }

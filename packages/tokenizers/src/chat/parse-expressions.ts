@@ -283,6 +283,7 @@ function parseArguments(s: TokenStream): CallArguments {
     } else if (s.current.type === 'name' && s.following.type === 'operator' && s.following.value === '=') {
       ensure(namedSpread === null);
       const name = s.next().value;
+      if (named.some(([other]) => other === name)) s.fail(`argument '${name}' is given twice`);
       s.next();
       named.push([name, parseExpression(s)]);
     } else {

@@ -1,4 +1,5 @@
 import { TokenStream } from './lexer';
+import { checkTemplate } from './names';
 import { parseExpression, parseFilterChain, parseFilterList, parseTarget, parseTuple } from './parse-expressions';
 import type { Expression, Parameter, Statement } from './syntax';
 
@@ -159,7 +160,9 @@ class Parser {
 export function parseTemplate(name: string, source: string): readonly Statement[] {
   const stream = new TokenStream(name, source);
   try {
-    return new Parser(stream).statements();
+    const program = new Parser(stream).statements();
+    checkTemplate(program, (message, line) => stream.fail(message, line));
+    return program;
   } catch (error) {
     if (error instanceof RangeError) return stream.fail('nested too deeply', undefined, { cause: error });
     throw error;

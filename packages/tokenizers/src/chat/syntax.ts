@@ -90,6 +90,8 @@ export type Statement = { readonly line: number } & (
   | { readonly type: 'Text'; readonly value: string }
   | { readonly type: 'Print'; readonly values: readonly Expression[] }
   | { readonly type: 'Break' | 'Continue' }
+  /** Begins a body that doesn't see what these names mean outside. */
+  | { readonly type: 'Hide'; readonly names: readonly string[] }
   | {
       readonly type: 'If';
       readonly test: Expression;
