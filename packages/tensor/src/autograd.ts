@@ -3,7 +3,7 @@ import { collect, release, scope } from './scope';
 import { sameShape, showShape } from './shape';
 import { kernelsOf, state } from './state';
 import type { AddsItself, Node, Tape } from './tape';
-import { type Tensor, viewOf, wrap, written } from './tensor';
+import { type Tensor, kindOf, viewOf, wantTensor, wrap, written } from './tensor';
 
 function checkVersions(node: Node): void {
   for (let i = 0; i < node.saved.length; i++) {
@@ -138,6 +138,12 @@ export function vjp<T extends readonly Tensor[]>(
   return { value, grads };
 }
 
+function wantList(name: string, xs: readonly Tensor[]): void {
+  if (!Array.isArray(xs))
+    throw new TensorError('value', `[grad] expected ${name} as a list of tensors, got ${kindOf(xs)}`);
+  xs.forEach((x, i) => wantTensor('grad', x, `${name}[${i}]`));
+}
+
 /** @internal The common body of vjp and valueAndGrad. */
 function differentiate<R, T extends readonly Tensor[]>(
   fn: () => R,
@@ -152,6 +158,7 @@ function differentiate<R, T extends readonly Tensor[]>(
         'wrap it in noGrad() if no gradient need flow through it',
     );
   }
+  wantList('wrt', wrt);
   const tape: Tape = { id: state.nextTapeId++, nodes: [] };
   const before = wrt.map((x) => x.tapeId);
   for (const x of wrt) x.tapeId = tape.id;
@@ -161,6 +168,7 @@ function differentiate<R, T extends readonly Tensor[]>(
     state.tape = null;
     release(made, result);
     const outputs = outputsOf(result);
+    wantList('what the function returns', outputs);
     const grads = scope(() => backward(tape, outputs, wrt, upstream));
     return { value: result, grads };
   } finally {
@@ -179,6 +187,7 @@ function backward<T extends readonly Tensor[]>(
   upstream: readonly Tensor[] | ((outputs: T) => readonly Tensor[]),
 ): Tensor[] {
   const gys = typeof upstream === 'function' ? upstream(outputs) : upstream;
+  wantList('upstream gradients', gys);
   if (gys.length !== outputs.length) {
     throw new TensorError(
       'autograd',
@@ -238,7 +247,8 @@ export function valueAndGrad<A>(
   wrt: readonly Tensor[],
 ): ValueAndGrad<A | undefined> {
   const scalarOf = (result: Tensor | readonly [Tensor, A]): readonly [Tensor] => {
-    const y = 'storage' in result ? result : result[0];
+    const y: unknown = Array.isArray(result) ? result[0] : result;
+    wantTensor('grad', y, 'what the function returns');
     if (y.size !== 1) {
       throw new TensorError(
         'autograd',

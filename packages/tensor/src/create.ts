@@ -6,7 +6,7 @@ import { encodeRaw } from './raw';
 import { keep } from './scope';
 import { checkShape, showShape, sizeOf } from './shape';
 import { kernelsOf } from './state';
-import { Storage, Tensor, wrap } from './tensor';
+import { kindOf, Storage, Tensor, wantTensor, wrap } from './tensor';
 
 /** Numbers, nested to any depth; all lists of a level have one length. */
 export type Nested = number | boolean | readonly Nested[];
@@ -102,6 +102,12 @@ export function tensor(values: Nested | HostArray, options: TensorOptions = {}):
     if (values instanceof Int32Array) natural = 'int32';
     else if (values instanceof Uint8Array) natural = 'uint8';
   } else {
+    if (typeof values !== 'number' && typeof values !== 'boolean' && !Array.isArray(values)) {
+      throw new TensorError(
+        'value',
+        `[tensor] expected a number, a list of them or a typed array, got ${kindOf(values)}`,
+      );
+    }
     inferred = inferShape(values);
     const out: number[] = [];
     flattenInto(values, inferred, 0, out);
@@ -191,11 +197,13 @@ export function ones<D extends DType = 'float32'>(shape: readonly number[], opti
 
 /** Zeros of another tensor's shape, dtype and backend. */
 export function zerosLike<D extends DType>(x: Tensor<D>): Tensor<D> {
+  wantTensor('zerosLike', x);
   return full(x.shape, 0, { dtype: x.dtype, backend: x.backend });
 }
 
 /** Ones of another tensor's shape, dtype and backend. */
 export function onesLike<D extends DType>(x: Tensor<D>): Tensor<D> {
+  wantTensor('onesLike', x);
   return full(x.shape, 1, { dtype: x.dtype, backend: x.backend });
 }
 
@@ -246,6 +254,7 @@ export function eye(n: number, options: { readonly backend?: Backend } = {}): Te
  * ```
  */
 export function parameter<T extends Tensor>(x: T): T {
+  wantTensor('parameter', x);
   x.requiresGrad = true;
   return keep(x);
 }

@@ -1,6 +1,6 @@
 import { TensorError } from './errors';
 import { state } from './state';
-import { type Tensor, isTensor } from './tensor';
+import { type Tensor, isTensor, wantTensor } from './tensor';
 
 /** What a synchronous function may return; a promise is a type error. */
 export type NotPromise<T> = T extends PromiseLike<unknown> ? never : T;
@@ -119,6 +119,7 @@ export function scope<T>(fn: () => NotPromise<T>): T {
  * ```
  */
 export function keep<T extends Tensor>(tensor: T): T {
+  wantTensor('keep', tensor);
   tensor.kept = true;
   tensor.storage.watch();
   return tensor;

@@ -5,7 +5,7 @@ import { TensorError } from './errors';
 import { checkSpec } from './quantized/format';
 import { checkActivations, isQuantizedWeight, QuantizedWeight } from './quantized/weight';
 import { checkShape, showShape, sizeOf } from './shape';
-import { Storage, Tensor } from './tensor';
+import { Storage, Tensor, wantTensor } from './tensor';
 
 /** A tensor's address for another thread of this process: plain data that `postMessage` carries. */
 export interface SharedTensorHandle {
@@ -45,6 +45,7 @@ export function share(x: Tensor | QuantizedWeight): SharedTensorHandle | SharedW
     const { format, shape, groupSize, activations } = x;
     return { format, shape: [...shape], groupSize, activations, packed: share(x.packed) };
   }
+  wantTensor('share', x);
   return {
     backend: x.backend.name,
     memory: x.backend.share(x.block),

@@ -1,6 +1,6 @@
 import { synchronous } from './scope';
 import { state } from './state';
-import { type Tensor, viewOf } from './tensor';
+import { type Tensor, viewOf, wantTensor } from './tensor';
 
 /** A gradient that adds itself to a sum of the input's shape and dtype: for one that is zero nearly everywhere. */
 export type AddsItself = (sum: Tensor) => void;
@@ -82,5 +82,6 @@ export function noGrad<T>(fn: () => T extends PromiseLike<unknown> ? never : T):
  * ```
  */
 export function detach<T extends Tensor>(x: T): Tensor<T['dtype']> {
+  wantTensor('detach', x);
   return viewOf(x, x.shape);
 }

@@ -197,6 +197,20 @@ export function isTensor(value: unknown): value is Tensor {
   return typeof value === 'object' && value !== null && Reflect.get(value, brand) === true;
 }
 
+/** @internal What a value is, for messages. */
+export function kindOf(value: unknown): string {
+  if (value === null) return 'null';
+  if (typeof value !== 'object') return value === undefined ? 'undefined' : `a ${typeof value}`;
+  return Array.isArray(value) ? 'an array' : (value.constructor?.name ?? 'an object');
+}
+
+/** @internal Throws unless x is a tensor, which code without types may not know. */
+export function wantTensor(op: string, x: unknown, name?: string): asserts x is Tensor {
+  if (isTensor(x)) return;
+  const wanted = name === undefined ? 'a Tensor' : `${name} to be a Tensor`;
+  throw new TensorError('value', `[${op}] expected ${wanted}, got ${kindOf(x)}; make one with tensor()`);
+}
+
 /** @internal Makes a tensor of what a kernel returned. */
 export function wrap<D extends DType>(backend: Backend, array: NDArray<D>): Tensor<D> {
   return new Tensor(new Storage(backend, array.block), array.offset, array.shape, array.dtype);

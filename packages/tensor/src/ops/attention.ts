@@ -10,6 +10,7 @@ import {
   sameDtype,
   wantCompute,
   wantFloat,
+  wantIds,
   wantScale,
   wantShape,
   wantSoftcap,
@@ -52,6 +53,7 @@ export interface AttentionOptions {
  * ```
  */
 export function selfLayout(offsets: Int32Array): AttentionLayout {
+  wantIds('selfLayout', 'offsets', offsets);
   const count = offsets.length - 1;
   if (count < 0 || offsets[0] !== 0) {
     throw new TensorError('value', '[attention] expected segment offsets that start at 0');

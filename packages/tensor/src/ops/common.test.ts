@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as t from '../index';
+import * as ops from './index';
 
 /** The code of the TensorError that fn throws. */
 function codeOf(fn: () => unknown): string {
@@ -34,6 +35,44 @@ describe.each(t.availableBackends())('arguments of ops on %s', (backend) => {
     }
     expect(() => t.linear(x(), nothing)).toThrow('[linear] expected weight to be a Tensor, got null');
     expect(() => t.matmul(x(), list)).toThrow('expected b to be a Tensor, got an array');
+  });
+
+  const functions = Object.entries<(...args: never[]) => unknown>(ops);
+  it.each(functions)('%s: its first is refused by a typed error if it is no tensor', (name, op) => {
+    for (const wrong of [undefined, null, 'x', {}, [1, 2], new Float32Array(2)]) {
+      expect(
+        codeOf(() => op(...([wrong, x(), x(), {}] as never[]))),
+        `${name}(${String(wrong)})`,
+      ).not.toBe('none');
+    }
+  });
+
+  it('must be listed, returned and named as tensors where gradients are asked for', () => {
+    const y = x();
+    for (const call of [
+      () => t.grad(() => undefined as never, [y]),
+      () => t.grad(() => 3 as never, [y]),
+      () => t.grad(() => t.sum(y), y as never),
+      () => t.grad(() => t.sum(y), [undefined as never]),
+      () => t.vjp(() => t.sum(y) as never, [y], [t.ones([])]),
+      () => t.vjp(() => [t.sum(y)], [y], [1 as never]),
+      () => t.concat(y as never),
+      () => t.stack([]),
+      () => t.sumSquares([nothing]),
+      () => t.embedding(y, [0, 1] as never),
+      () => t.parameter(list),
+      () => t.detach(nothing),
+      () => t.zerosLike(nothing),
+      () => t.share(nothing),
+      () => t.keep(nothing),
+      () => t.tensor(null as never),
+      () => t.tensor({} as never),
+    ]) {
+      expect(codeOf(call)).toBe('value');
+    }
+    expect(() => t.grad(() => undefined as never, [y])).toThrow(
+      '[grad] expected what the function returns to be a Tensor, got undefined',
+    );
   });
 
   it('must be floats where they are weights', () => {

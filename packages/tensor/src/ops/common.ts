@@ -1,17 +1,17 @@
 import type { Compute, GateFn, Kernels, NDArray } from '../backend/contract';
 import { type DType, isFloat } from '../dtype';
 import { TensorError } from '../errors';
-import { sameShape, showShape } from '../shape';
+import { normalizeAxes, normalizeAxis, sameShape, showShape } from '../shape';
 import { kernelsOf } from '../state';
-import { type Tensor, isTensor, viewOf, wrap } from '../tensor';
+import { type Tensor, kindOf, viewOf, wantTensor, wrap } from '../tensor';
 import { full } from '../create';
 
 /** The kernels of the one backend that all these tensors live on. */
 export function kernelsFor(op: string, ...xs: readonly Tensor[]): Kernels {
   const first = xs[0];
-  if (!isTensor(first)) throw new TensorError('value', `[${op}] expected a Tensor, got ${typeof first}`);
+  wantTensor(op, first);
   for (const x of xs) {
-    if (!isTensor(x)) throw new TensorError('value', `[${op}] expected a Tensor, got ${typeof x}`);
+    wantTensor(op, x);
     if (x.backend !== first.backend) {
       throw new TensorError(
         'backend',
@@ -23,6 +23,28 @@ export function kernelsFor(op: string, ...xs: readonly Tensor[]): Kernels {
   return kernelsOf(first.backend);
 }
 
+/** The tensors of a list, of which the first has what all share. */
+export function firstOf(op: string, xs: readonly Tensor[]): Tensor {
+  if (!Array.isArray(xs) || xs.length === 0) {
+    const got = Array.isArray(xs) ? 'none' : kindOf(xs);
+    throw new TensorError('value', `[${op}] expected a list of at least one tensor, got ${got}`);
+  }
+  for (const x of xs) wantTensor(op, x);
+  return xs[0] as Tensor;
+}
+
+/** An axis of x, counted from the front; negative ones count from the end. */
+export function axisOf(op: string, x: Tensor, axis: number): number {
+  wantTensor(op, x);
+  return normalizeAxis(op, axis, x.rank);
+}
+
+/** Axes of x, counted from the front, ascending; null or undefined means all. */
+export function axesOf(op: string, x: Tensor, axes: number | readonly number[] | null | undefined): number[] {
+  wantTensor(op, x);
+  return normalizeAxes(op, axes, x.rank);
+}
+
 /** A kernel's result as a tensor on the backend of x. */
 export function like<D extends DType>(x: Tensor, array: NDArray<D>): Tensor<D> {
   return wrap(x.backend, array);
@@ -30,19 +52,14 @@ export function like<D extends DType>(x: Tensor, array: NDArray<D>): Tensor<D> {
 
 /** Throws unless the dtypes are equal. */
 export function sameDtype(op: string, a: Tensor, b: Tensor): void {
+  wantTensor(op, a);
+  wantTensor(op, b);
   if (a.dtype !== b.dtype) {
     throw new TensorError(
       'dtype',
       `[${op}] expected operands of one dtype, got ${a.dtype} and ${b.dtype}; convert one with cast()`,
     );
   }
-}
-
-/** Throws unless x is a tensor, which code without types may not know. */
-function wantTensor(op: string, x: unknown, name: string): asserts x is Tensor {
-  if (isTensor(x)) return;
-  const got = x === null ? 'null' : Array.isArray(x) ? 'an array' : typeof x;
-  throw new TensorError('value', `[${op}] expected ${name} to be a Tensor, got ${got}; make one with tensor()`);
 }
 
 /** Throws unless x holds floats. */
@@ -59,6 +76,15 @@ export function wantDtype(op: string, x: Tensor, name: string, dtype: DType): vo
   if (x.dtype !== dtype) {
     throw new TensorError('dtype', `[${op}] expected ${name} of dtype ${dtype}, got ${x.dtype}`);
   }
+}
+
+/** Throws unless x lists ids, which code without types may not know. */
+export function wantIds(op: string, name: string, x: unknown): asserts x is Int32Array {
+  if (x instanceof Int32Array) return;
+  throw new TensorError(
+    'value',
+    `[${op}] expected ${name} as an Int32Array, got ${kindOf(x)}; Int32Array.from() makes one`,
+  );
 }
 
 /** Throws unless x has the shape; null stands for any extent. */

@@ -2,7 +2,7 @@ import type { BinaryFn, CompareFn, StepFn, UnaryFn } from '../backend/contract';
 import { isTracked, record } from '../tape';
 import { TensorError } from '../errors';
 import { broadcastShapes, sameShape, showShape } from '../shape';
-import type { Tensor } from '../tensor';
+import { type Tensor, wantTensor } from '../tensor';
 import { asOperand, kernelsFor, like, sameDtype, unbroadcast, wantDtype, wantFloat } from './common';
 
 /** @internal fn of each element, on the tape. */
@@ -257,6 +257,8 @@ export function where(condition: Tensor, a: Tensor | number, b: Tensor | number)
 
 /** x with `value` where the bool mask (which broadcasts to x) is true. */
 export function maskedFill(x: Tensor, mask: Tensor, value: number): Tensor {
+  wantTensor('maskedFill', x);
+  wantTensor('maskedFill', mask, 'mask');
   if (!sameShape(broadcastShapes('maskedFill', mask.shape, x.shape), x.shape)) {
     throw new TensorError(
       'shape',

@@ -1,7 +1,7 @@
 import type { Epilogue, GateFn } from '../backend/contract';
 import { TensorError } from '../errors';
 import { sameShape, showShape, sizeOf } from '../shape';
-import type { Tensor } from '../tensor';
+import { type Tensor, wantTensor } from '../tensor';
 import { wantDtype, wantGate } from './common';
 import { add, unary } from './elementwise';
 import { gated } from './transformer';
@@ -33,6 +33,7 @@ export interface ProductEpilogue {
  * ```
  */
 export function applyEpilogue(y: Tensor, epilogue: ProductEpilogue): Tensor {
+  wantTensor('applyEpilogue', y, 'y');
   const found = checkEpilogue('applyEpilogue', epilogue, y.shape);
   if (found === null) return y;
   const { after } = found;

@@ -2,9 +2,9 @@ import { record } from '../tape';
 import { full, hostValues, tensor } from '../create';
 import { checkDtype, type DType } from '../dtype';
 import { TensorError } from '../errors';
-import { normalizeAxis, sameShape, showShape } from '../shape';
+import { sameShape, showShape } from '../shape';
 import { type Tensor, isTensor } from '../tensor';
-import { kernelsFor, like, sameDtype, wantDtype, wantShape } from './common';
+import { axisOf, kernelsFor, like, sameDtype, wantDtype, wantIds, wantShape } from './common';
 import { add, equal, where } from './elementwise';
 import { reshape } from './view';
 
@@ -54,7 +54,7 @@ function wantIndex(op: string, x: Tensor, index: Tensor, axis: number): void {
  * ```
  */
 export function gather(x: Tensor, index: Tensor, options: { readonly dim: number }): Tensor {
-  const axis = normalizeAxis('gather', options.dim, x.rank);
+  const axis = axisOf('gather', x, options.dim);
   wantIndex('gather', x, index, axis);
   const y = like(x, kernelsFor('gather', x, index).gather(x, index, axis));
   record('gather', [y], [x], [index], ([gy]) => [
@@ -65,7 +65,7 @@ export function gather(x: Tensor, index: Tensor, options: { readonly dim: number
 
 /** x with src added at index along `dim`; repeated places add up in index order. */
 export function scatterAdd(x: Tensor, index: Tensor, options: { readonly dim: number; readonly src: Tensor }): Tensor {
-  const axis = normalizeAxis('scatterAdd', options.dim, x.rank);
+  const axis = axisOf('scatterAdd', x, options.dim);
   const { src } = options;
   wantIndex('scatterAdd', x, index, axis);
   sameDtype('scatterAdd', x, src);
@@ -78,7 +78,7 @@ export function scatterAdd(x: Tensor, index: Tensor, options: { readonly dim: nu
 
 /** x with the entries at index along `dim` replaced by src; an index names a place at most once. */
 export function scatter(x: Tensor, index: Tensor, options: { readonly dim: number; readonly src: Tensor }): Tensor {
-  const axis = normalizeAxis('scatter', options.dim, x.rank);
+  const axis = axisOf('scatter', x, options.dim);
   const zero = full(x.shape, 0, { dtype: x.dtype, backend: x.backend });
   const spread = scatterAdd(zero, index, options);
   const one = full(index.shape, 1, { dtype: 'float32', backend: x.backend });
@@ -88,7 +88,7 @@ export function scatter(x: Tensor, index: Tensor, options: { readonly dim: numbe
 
 /** Whole entries of an axis, in the order of a (I) int32 index. */
 export function indexSelect(x: Tensor, index: Tensor, options: { readonly dim: number }): Tensor {
-  const axis = normalizeAxis('indexSelect', options.dim, x.rank);
+  const axis = axisOf('indexSelect', x, options.dim);
   wantDtype('indexSelect', index, 'index', 'int32');
   wantShape('indexSelect', index, 'index', [null]);
   const y = like(x, kernelsFor('indexSelect', x, index).indexSelect(x, index, axis));
@@ -100,7 +100,7 @@ export function indexSelect(x: Tensor, index: Tensor, options: { readonly dim: n
 
 /** x with the entries of src added to those that index names along an axis. */
 export function indexAdd(x: Tensor, index: Tensor, options: { readonly dim: number; readonly src: Tensor }): Tensor {
-  const axis = normalizeAxis('indexAdd', options.dim, x.rank);
+  const axis = axisOf('indexAdd', x, options.dim);
   const { src } = options;
   wantDtype('indexAdd', index, 'index', 'int32');
   wantShape('indexAdd', index, 'index', [null]);
@@ -139,6 +139,7 @@ export function embedding(
   wantShape('embedding', weight, 'weight', [null, null]);
   const [rows, width] = weight.shape as [number, number];
   const padding = paddingRow(options.paddingIdx, rows);
+  if (!isTensor(ids)) wantIds('embedding', 'ids', ids);
   const index = isTensor(ids) ? ids : tensor(ids, { backend: weight.backend });
   wantDtype('embedding', index, 'ids', 'int32');
   if (!isTensor(ids)) {
@@ -179,6 +180,7 @@ function paddingRow(paddingIdx: number | undefined, rows: number): number | null
 
 /** 1 at each id, else 0: ids of shape S give (…S, classes) float32. */
 export function oneHot(ids: Int32Array, classes: number, options: { readonly like?: Tensor } = {}): Tensor {
+  wantIds('oneHot', 'ids', ids);
   const values = hostValues('oneHot', Float32Array, ids.length * classes);
   ids.forEach((id, i) => {
     if (id < 0 || id >= classes) {

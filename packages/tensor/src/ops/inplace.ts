@@ -2,10 +2,12 @@ import { isTracked } from '../tape';
 import type { AdamWAttrs, Kernels } from '../backend/contract';
 import { TensorError } from '../errors';
 import { sameShape, showShape } from '../shape';
-import { type Tensor, written } from '../tensor';
-import { kernelsFor, like, wantDtype, wantShape } from './common';
+import { type Tensor, wantTensor, written } from '../tensor';
+import { firstOf, kernelsFor, like, wantDtype, wantShape } from './common';
 
 function wantSame(op: string, target: Tensor, source: Tensor): void {
+  wantTensor(op, target, 'target');
+  wantTensor(op, source, 'source');
   if (!sameShape(target.shape, source.shape)) {
     throw new TensorError(
       'shape',
@@ -106,6 +108,7 @@ export function copyInPlace(target: Tensor, source: Tensor): void {
  * @throws TensorError `shape`, `index_out_of_range`; `autograd` where a gradient flows to either.
  */
 export function writeRowsInPlace(target: Tensor, rows: Int32Array, source: Tensor): void {
+  wantTensor('writeRowsInPlace', target, 'target');
   const count = target.shape[0];
   if (count === undefined) {
     throw new TensorError('shape', '[writeRowsInPlace] expected a target (R, …), got a scalar; use copyInPlace()');
@@ -156,6 +159,7 @@ export function adamwInPlace(
   options: AdamWOptions & { readonly m: Tensor; readonly v: Tensor },
 ): void {
   const { m, v, maxV = null, factor = null, decoupled = true, ...rest } = options;
+  wantDtype('adamwInPlace', param, 'param', 'float32');
   for (const [x, name] of [
     [grad, 'grad'],
     [m, 'm'],
@@ -166,7 +170,6 @@ export function adamwInPlace(
     wantShape('adamwInPlace', x, name, param.shape);
     wantDtype('adamwInPlace', x, name, 'float32');
   }
-  wantDtype('adamwInPlace', param, 'param', 'float32');
   if (factor !== null) {
     wantShape('adamwInPlace', factor, 'factor', []);
     wantDtype('adamwInPlace', factor, 'factor', 'float32');
@@ -194,7 +197,6 @@ export function adamwInPlace(
 
 /** Σ x² over all the tensors together, () float32, in one pass: the square of their global norm. No gradient. */
 export function sumSquares(xs: readonly Tensor[]): Tensor {
-  const first = xs[0];
-  if (first === undefined) throw new TensorError('value', '[sumSquares] expected at least one tensor, got none');
+  const first = firstOf('sumSquares', xs);
   return like(first, kernelsFor('sumSquares', ...xs).sumSquares(xs));
 }

@@ -3,7 +3,7 @@ import { tensor } from '../create';
 import { TensorError } from '../errors';
 import { showShape } from '../shape';
 import { type Tensor, isTensor } from '../tensor';
-import { wantDtype, wantOneOf, wantScale, wantSoftcap } from './common';
+import { wantDtype, wantIds, wantOneOf, wantScale, wantSoftcap } from './common';
 import { reshape } from './view';
 
 /** What becomes of the losses of the elements. */
@@ -27,6 +27,7 @@ export function targetIndex(
 ): Tensor {
   const { rows, classes, ignoreIndex } = p;
   if (!isTensor(targets)) {
+    wantIds(op, 'targets', targets);
     for (const t of targets) {
       if (t === ignoreIndex || (t >= 0 && t < classes)) continue;
       const ignored = ignoreIndex === undefined ? '' : `, or ${ignoreIndex} to ignore a row`;

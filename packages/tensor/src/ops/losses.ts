@@ -298,13 +298,13 @@ export function smoothL1Loss(
 /** Negative log-likelihood of targets (N) under log-probabilities (N, V). */
 export function nllLoss(
   logProbs: Tensor,
-  targets: Int32Array,
+  targets: Int32Array | Tensor,
   options: { readonly reduction?: Reduction } = {},
 ): Tensor {
   wantFloat('nllLoss', logProbs, 'logProbs');
-  wantShape('nllLoss', logProbs, 'logProbs', [targets.length, null]);
+  wantShape('nllLoss', logProbs, 'logProbs', [null, null]);
   const [rows, classes] = logProbs.shape as [number, number];
   const column = reshape(targetIndex('nllLoss', logProbs, targets, { rows, classes }), [rows, 1]);
-  const losses = neg(reshape(gather(logProbs, column, { dim: 1 }), [targets.length]));
+  const losses = neg(reshape(gather(logProbs, column, { dim: 1 }), [rows]));
   return reduced('nllLoss', losses, options.reduction ?? 'mean');
 }

@@ -1,8 +1,8 @@
 import { noGrad, record } from '../tape';
 import { TensorError } from '../errors';
-import { normalizeAxes, sizeOf } from '../shape';
+import { sizeOf } from '../shape';
 import { type Tensor, viewOf } from '../tensor';
-import { kernelsFor, like, wantFloat } from './common';
+import { axesOf, kernelsFor, like, wantFloat } from './common';
 import { abs, div, equal, less, mul, neg, pow, sqrt, square, sub, where } from './elementwise';
 import { cast } from './indexing';
 import { keptShape, max, type ReduceOptions, sum } from './reduce';
@@ -16,7 +16,7 @@ function widely(x: Tensor, fn: (wide: Tensor) => Tensor): Tensor {
 }
 
 function lengthOf(op: string, x: Tensor, options: ReduceOptions): number {
-  return sizeOf(normalizeAxes(op, options.dims, x.rank).map((a) => x.shape[a] as number));
+  return sizeOf(axesOf(op, x, options.dims).map((a) => x.shape[a] as number));
 }
 
 /** Mean over axes. */
@@ -54,7 +54,7 @@ export function norm(x: Tensor, options: ReduceOptions & { readonly p?: number }
 }
 
 function powerNorm(x: Tensor, p: number, options: ReduceOptions): Tensor {
-  const axes = normalizeAxes('norm', options.dims, x.rank);
+  const axes = axesOf('norm', x, options.dims);
   const kept = keptShape(x.shape, axes);
   const y = noGrad(() => {
     const powers = p === 2 ? square(x) : pow(abs(x), p);

@@ -103,6 +103,7 @@ export function groupNorm(
   },
 ): Tensor {
   const { groups, weight = null, bias = null, eps = 1e-5 } = options;
+  wantFloat('groupNorm', x);
   const [batch, channels] = x.shape;
   if (
     batch === undefined ||

@@ -1,9 +1,9 @@
 import type { ReduceFn } from '../backend/contract';
 import { record } from '../tape';
 import { TensorError } from '../errors';
-import { normalizeAxes, normalizeAxis, sizeOf } from '../shape';
-import { type Tensor, viewOf } from '../tensor';
-import { kernelsFor, like, wantDtype } from './common';
+import { sizeOf } from '../shape';
+import { type Tensor, viewOf, wantTensor } from '../tensor';
+import { axesOf, axisOf, kernelsFor, like, wantDtype } from './common';
 import { div, equal, logicalAnd, mul, where } from './elementwise';
 import { cast } from './indexing';
 import { broadcastTo, permute } from './shape';
@@ -29,7 +29,10 @@ function reduceKernel(fn: ReduceFn, x: Tensor, axes: readonly number[], keepdim:
 }
 
 /** Bools and bytes are counted in int32: sums of their own dtype would wrap at 256, and a sum of bools be no bool. */
-const isNarrow = (x: Tensor): boolean => x.dtype === 'bool' || x.dtype === 'uint8';
+function isNarrow(op: string, x: Tensor): boolean {
+  wantTensor(op, x);
+  return x.dtype === 'bool' || x.dtype === 'uint8';
+}
 
 /**
  * Sum over axes; an empty sum is 0. The order of additions depends on the reduced length alone. Of bool and uint8 it is int32.
@@ -41,8 +44,8 @@ const isNarrow = (x: Tensor): boolean => x.dtype === 'bool' || x.dtype === 'uint
  * ```
  */
 export function sum(x: Tensor, options: ReduceOptions = {}): Tensor {
-  if (isNarrow(x)) return sum(cast(x, 'int32'), options);
-  const axes = normalizeAxes('sum', options.dims, x.rank);
+  if (isNarrow('sum', x)) return sum(cast(x, 'int32'), options);
+  const axes = axesOf('sum', x, options.dims);
   const y = reduceKernel('sum', x, axes, options.keepdim ?? false);
   record('sum', [y], [x], [], ([gy]) => [broadcastTo(viewOf(gy as Tensor, keptShape(x.shape, axes)), x.shape)]);
   return y;
@@ -55,7 +58,7 @@ function flattenReduced(x: Tensor, axes: readonly number[]): Tensor {
 }
 
 function extreme(fn: 'max' | 'min', x: Tensor, options: ReduceOptions): Tensor {
-  const axes = normalizeAxes(fn, options.dims, x.rank);
+  const axes = axesOf(fn, x, options.dims);
   if (axes.some((a) => x.shape[a] === 0)) {
     throw new TensorError('shape', `[${fn}] expected at least one element to reduce, got none`);
   }
@@ -90,8 +93,8 @@ export const min = (x: Tensor, options: ReduceOptions = {}): Tensor => extreme('
 
 /** Product over axes; the gradient is right also where elements are 0. Of bool and uint8 it is int32. */
 export function prod(x: Tensor, options: ReduceOptions = {}): Tensor {
-  if (isNarrow(x)) return prod(cast(x, 'int32'), options);
-  const axes = normalizeAxes('prod', options.dims, x.rank);
+  if (isNarrow('prod', x)) return prod(cast(x, 'int32'), options);
+  const axes = axesOf('prod', x, options.dims);
   const y = reduceKernel('prod', x, axes, options.keepdim ?? false);
   record('prod', [y], [x], [x], ([gy]) => {
     const keep = { dims: axes, keepdim: true };
@@ -110,13 +113,13 @@ export function prod(x: Tensor, options: ReduceOptions = {}): Tensor {
 /** True where any element over the axes is true. */
 export function any(x: Tensor, options: ReduceOptions = {}): Tensor {
   wantDtype('any', x, 'x', 'bool');
-  return reduceKernel('any', x, normalizeAxes('any', options.dims, x.rank), options.keepdim ?? false);
+  return reduceKernel('any', x, axesOf('any', x, options.dims), options.keepdim ?? false);
 }
 
 /** True where all elements over the axes are true. */
 export function all(x: Tensor, options: ReduceOptions = {}): Tensor {
   wantDtype('all', x, 'x', 'bool');
-  return reduceKernel('all', x, normalizeAxes('all', options.dims, x.rank), options.keepdim ?? false);
+  return reduceKernel('all', x, axesOf('all', x, options.dims), options.keepdim ?? false);
 }
 
 function argExtreme(
@@ -125,8 +128,9 @@ function argExtreme(
   options: { readonly dim?: number; readonly keepdim?: boolean },
 ): Tensor<'int32'> {
   const op = `arg${fn}`;
+  wantTensor(op, x);
   const flat = options.dim === undefined ? viewOf(x, [x.size]) : x;
-  const axis = normalizeAxis(op, options.dim ?? 0, flat.rank);
+  const axis = axisOf(op, flat, options.dim ?? 0);
   if (flat.shape[axis] === 0) throw new TensorError('shape', `[${op}] expected at least one element, got none`);
   const y = like(x, kernelsFor(op, flat).argReduce(fn, flat, axis)) as Tensor<'int32'>;
   return options.keepdim && options.dim !== undefined ? viewOf(y, keptShape(x.shape, [axis])) : y;
@@ -145,8 +149,8 @@ export const argmin = (
 
 /** Running sums along an axis; `reverse` from its end. Of bool and uint8 they are int32. */
 export function cumsum(x: Tensor, options: { readonly dim: number; readonly reverse?: boolean }): Tensor {
-  if (isNarrow(x)) return cumsum(cast(x, 'int32'), options);
-  const axis = normalizeAxis('cumsum', options.dim, x.rank);
+  if (isNarrow('cumsum', x)) return cumsum(cast(x, 'int32'), options);
+  const axis = axisOf('cumsum', x, options.dim);
   const reverse = options.reverse ?? false;
   const y = like(x, kernelsFor('cumsum', x).cumsum(x, axis, reverse));
   record('cumsum', [y], [x], [], ([gy]) => [cumsum(gy as Tensor, { dim: axis, reverse: !reverse })]);
@@ -159,7 +163,7 @@ function alongLast<T>(
   fn: (last: Tensor) => T,
   back: (result: T, undo: (y: Tensor) => Tensor) => T,
 ): T {
-  const axis = normalizeAxis('sort', dim, x.rank);
+  const axis = axisOf('sort', x, dim);
   if (axis === x.rank - 1) return fn(x);
   const order = x.shape.map((_, i) => i).filter((i) => i !== axis);
   order.push(axis);
@@ -222,7 +226,7 @@ export function topk(
   k: number,
   options: { readonly dim?: number; readonly largest?: boolean } = {},
 ): Selection {
-  const axis = normalizeAxis('topk', options.dim ?? -1, x.rank);
+  const axis = axisOf('topk', x, options.dim ?? -1);
   const extent = x.shape[axis] as number;
   if (!Number.isInteger(k) || k < 0 || k > extent) {
     throw new TensorError('value', `[topk] expected k from 0 to ${extent}, got ${k}`);

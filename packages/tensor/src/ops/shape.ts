@@ -1,9 +1,9 @@
 import { record } from '../tape';
 import { tensor } from '../create';
 import { TensorError } from '../errors';
-import { broadcastShapes, checkShape, normalizeAxes, normalizeAxis, sameShape, showShape } from '../shape';
-import type { Tensor } from '../tensor';
-import { kernelsFor, like, sameDtype, unbroadcast } from './common';
+import { broadcastShapes, checkShape, normalizeAxis, sameShape, showShape } from '../shape';
+import { type Tensor, wantTensor } from '../tensor';
+import { axesOf, axisOf, firstOf, kernelsFor, like, sameDtype, unbroadcast } from './common';
 import { where } from './elementwise';
 import { indexSelect } from './indexing';
 import { slice, split } from './slice';
@@ -19,7 +19,9 @@ import { reshape, unsqueeze } from './view';
  * ```
  */
 export function permute(x: Tensor, axes: readonly number[]): Tensor {
-  const order = axes.map((a) => normalizeAxis('permute', a, x.rank));
+  wantTensor('permute', x);
+  if (!Array.isArray(axes)) throw new TensorError('axis', `[permute] expected a list of axes, got ${String(axes)}`);
+  const order = axes.map((a) => axisOf('permute', x, a));
   if (order.length !== x.rank || new Set(order).size !== x.rank) {
     throw new TensorError('axis', `[permute] expected each of ${x.rank} axes once, got (${axes.join(', ')})`);
   }
@@ -35,14 +37,15 @@ export function permute(x: Tensor, axes: readonly number[]): Tensor {
 
 /** Swaps two axes; by default the last two. */
 export function transpose(x: Tensor, a = -2, b = -1): Tensor {
-  const i = normalizeAxis('transpose', a, x.rank);
-  const j = normalizeAxis('transpose', b, x.rank);
+  const i = axisOf('transpose', x, a);
+  const j = axisOf('transpose', x, b);
   const order = x.shape.map((_, axis) => (axis === i ? j : axis === j ? i : axis));
   return permute(x, order);
 }
 
 /** x repeated along axes of extent 1 (and new leading axes) to the given shape. */
 export function broadcastTo(x: Tensor, shape: readonly number[]): Tensor {
+  wantTensor('broadcastTo', x);
   checkShape('broadcastTo', shape);
   if (!sameShape(broadcastShapes('broadcastTo', x.shape, shape), shape)) {
     throw new TensorError(
@@ -65,9 +68,8 @@ export function broadcastTo(x: Tensor, shape: readonly number[]): Tensor {
  * ```
  */
 export function concat(xs: readonly Tensor[], options: { readonly dim?: number } = {}): Tensor {
-  const first = xs[0];
-  if (first === undefined) throw new TensorError('value', '[concat] expected at least one tensor, got none');
-  const axis = normalizeAxis('concat', options.dim ?? 0, first.rank);
+  const first = firstOf('concat', xs);
+  const axis = axisOf('concat', first, options.dim ?? 0);
   for (const x of xs) {
     sameDtype('concat', first, x);
     const fits = x.rank === first.rank && x.shape.every((n, i) => i === axis || n === first.shape[i]);
@@ -92,8 +94,7 @@ export function concat(xs: readonly Tensor[], options: { readonly dim?: number }
 
 /** Tensors of one shape along a new axis. */
 export function stack(xs: readonly Tensor[], options: { readonly dim?: number } = {}): Tensor {
-  const first = xs[0];
-  if (first === undefined) throw new TensorError('value', '[stack] expected at least one tensor, got none');
+  const first = firstOf('stack', xs);
   const axis = normalizeAxis('stack', options.dim ?? 0, first.rank + 1);
   return concat(
     xs.map((x) => unsqueeze(x, axis)),
@@ -107,6 +108,7 @@ export function pad(
   options: { readonly before: readonly number[]; readonly after: readonly number[]; readonly value?: number },
 ): Tensor {
   const { before, after, value = 0 } = options;
+  wantTensor('pad', x);
   checkShape('pad', [...before, ...after]);
   if (before.length !== x.rank || after.length !== x.rank) {
     throw new TensorError(
@@ -126,7 +128,7 @@ export function pad(
 
 /** Entries of the given axes in reverse order. */
 export function flip(x: Tensor, options: { readonly dims?: number | readonly number[] } = {}): Tensor {
-  const axes = normalizeAxes('flip', options.dims, x.rank);
+  const axes = axesOf('flip', x, options.dims);
   return slice(
     x,
     x.shape.map((_, i) => (axes.includes(i) ? { step: -1 } : null)),
@@ -135,7 +137,7 @@ export function flip(x: Tensor, options: { readonly dims?: number | readonly num
 
 /** Entries of an axis moved on by `shift`, around the end. */
 export function roll(x: Tensor, options: { readonly shift: number; readonly dim: number }): Tensor {
-  const axis = normalizeAxis('roll', options.dim, x.rank);
+  const axis = axisOf('roll', x, options.dim);
   const extent = x.shape[axis] as number;
   if (extent === 0) return reshape(x, x.shape);
   const cut = extent - (((options.shift % extent) + extent) % extent);
@@ -145,6 +147,7 @@ export function roll(x: Tensor, options: { readonly shift: number; readonly dim:
 
 /** The whole tensor `repeats[i]` times along axis i (torch.repeat). */
 export function repeat(x: Tensor, repeats: readonly number[]): Tensor {
+  wantTensor('repeat', x);
   if (repeats.length < x.rank || repeats.some((n) => !Number.isInteger(n) || n < 0)) {
     throw new TensorError(
       'shape',
@@ -169,7 +172,7 @@ export function repeat(x: Tensor, repeats: readonly number[]): Tensor {
 
 /** Each entry of an axis `repeats` times in a row. */
 export function repeatInterleave(x: Tensor, options: { readonly repeats: number; readonly dim: number }): Tensor {
-  const axis = normalizeAxis('repeatInterleave', options.dim, x.rank);
+  const axis = axisOf('repeatInterleave', x, options.dim);
   const { repeats } = options;
   if (!Number.isInteger(repeats) || repeats < 0) {
     throw new TensorError('value', `[repeatInterleave] expected a non-negative integer of repeats, got ${repeats}`);
@@ -180,6 +183,7 @@ export function repeatInterleave(x: Tensor, options: { readonly repeats: number;
 }
 
 function triangle(op: string, x: Tensor, keep: (row: number, column: number) => boolean): Tensor {
+  wantTensor(op, x);
   if (x.rank < 2) throw new TensorError('shape', `[${op}] expected at least 2 axes, got ${showShape(x.shape)}`);
   const [rows, columns] = x.shape.slice(-2) as [number, number];
   const mask = new Uint8Array(rows * columns);

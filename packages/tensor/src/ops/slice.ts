@@ -1,8 +1,8 @@
 import { TensorError } from '../errors';
-import { normalizeAxis, sizeOf } from '../shape';
+import { sizeOf } from '../shape';
 import { noGrad, record } from '../tape';
-import { type Tensor, viewOf } from '../tensor';
-import { kernelsFor, like } from './common';
+import { type Tensor, viewOf, wantTensor } from '../tensor';
+import { axisOf, kernelsFor, like } from './common';
 
 /** One axis of a slice, as in Python: missing ends are the axis's own; negative ones count from the end. */
 export interface SliceRange {
@@ -40,6 +40,7 @@ function resolveRange(range: SliceRange | null, extent: number): [start: number,
  * ```
  */
 export function slice(x: Tensor, ranges: readonly (SliceRange | null)[]): Tensor {
+  wantTensor('slice', x);
   if (ranges.length > x.rank) {
     throw new TensorError('axis', `[slice] expected at most ${x.rank} ranges, got ${ranges.length}`);
   }
@@ -64,7 +65,7 @@ export function narrow(
   x: Tensor,
   options: { readonly dim: number; readonly start: number; readonly length: number },
 ): Tensor {
-  const axis = normalizeAxis('narrow', options.dim, x.rank);
+  const axis = axisOf('narrow', x, options.dim);
   const { start, length } = options;
   const extent = x.shape[axis] as number;
   if (!(start >= 0 && length >= 0 && start + length <= extent)) {
@@ -79,7 +80,7 @@ export function narrow(
 
 /** Consecutive parts of an axis, of the given sizes (which add up to it), or of one size (the last may be smaller). */
 export function split(x: Tensor, sizes: number | readonly number[], options: { readonly dim?: number } = {}): Tensor[] {
-  const axis = normalizeAxis('split', options.dim ?? 0, x.rank);
+  const axis = axisOf('split', x, options.dim ?? 0);
   const extent = x.shape[axis] as number;
   let parts: readonly number[];
   if (typeof sizes === 'number') {
@@ -113,7 +114,7 @@ export function split(x: Tensor, sizes: number | readonly number[], options: { r
 
 /** `count` parts of an axis, of equal size (the last may be smaller). */
 export function chunk(x: Tensor, count: number, options: { readonly dim?: number } = {}): Tensor[] {
-  const axis = normalizeAxis('chunk', options.dim ?? 0, x.rank);
+  const axis = axisOf('chunk', x, options.dim ?? 0);
   if (!Number.isInteger(count) || count < 1) {
     throw new TensorError('value', `[chunk] expected a positive count, got ${count}`);
   }

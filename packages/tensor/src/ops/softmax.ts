@@ -1,14 +1,13 @@
 import { record } from '../tape';
-import { normalizeAxis } from '../shape';
 import type { Tensor } from '../tensor';
-import { kernelsFor, like, wantFloat } from './common';
+import { axisOf, kernelsFor, like, wantFloat } from './common';
 import { mul } from './elementwise';
 import { permute } from './shape';
 import { unsqueeze } from './view';
 
 function withLastAxis(op: string, x: Tensor, dim: number, fn: (last: Tensor) => Tensor): Tensor {
   wantFloat(op, x);
-  const axis = normalizeAxis(op, dim, x.rank);
+  const axis = axisOf(op, x, dim);
   if (axis === x.rank - 1) return fn(x);
   const order = x.shape.map((_, i) => (i === axis ? x.rank - 1 : i === x.rank - 1 ? axis : i));
   return permute(fn(permute(x, order)), order);
@@ -47,7 +46,7 @@ export function logSoftmax(x: Tensor, options: { readonly dim?: number } = {}): 
 /** log Σ e^x along an axis (default the last), without overflow; Infinity where x reaches it. */
 export function logSumExp(x: Tensor, options: { readonly dim?: number; readonly keepdim?: boolean } = {}): Tensor {
   wantFloat('logSumExp', x);
-  const axis = normalizeAxis('logSumExp', options.dim ?? -1, x.rank);
+  const axis = axisOf('logSumExp', x, options.dim ?? -1);
   const order = x.shape.map((_, i) => i).filter((i) => i !== axis);
   const last = axis === x.rank - 1 ? x : permute(x, [...order, axis]);
   const k = kernelsFor('logSumExp', last);

@@ -1,7 +1,8 @@
 import { record } from '../tape';
 import { TensorError } from '../errors';
 import { checkShape, normalizeAxis, showShape, sizeOf } from '../shape';
-import { type Tensor, viewOf } from '../tensor';
+import { type Tensor, viewOf, wantTensor } from '../tensor';
+import { axisOf } from './common';
 
 /**
  * The same values in another shape; one extent may be -1 and is worked out. A view.
@@ -15,6 +16,8 @@ import { type Tensor, viewOf } from '../tensor';
  * ```
  */
 export function reshape<T extends Tensor>(x: T, shape: readonly number[]): Tensor<T['dtype']> {
+  wantTensor('reshape', x);
+  if (!Array.isArray(shape)) checkShape('reshape', shape);
   const target = [...shape];
   const free = target.indexOf(-1);
   if (free >= 0) {
@@ -38,9 +41,10 @@ function throwReshape(x: Tensor, shape: readonly number[]): never {
 
 /** Axes `from` to `to` (inclusive) become one. A view. */
 export function flatten(x: Tensor, from = 0, to = -1): Tensor {
+  wantTensor('flatten', x);
   if (x.rank === 0) return reshape(x, [1]);
-  const a = normalizeAxis('flatten', from, x.rank);
-  const b = normalizeAxis('flatten', to, x.rank);
+  const a = axisOf('flatten', x, from);
+  const b = axisOf('flatten', x, to);
   if (b < a) throw new TensorError('axis', `[flatten] expected from <= to, got ${from} and ${to}`);
   const merged = sizeOf(x.shape.slice(a, b + 1));
   return reshape(x, [...x.shape.slice(0, a), merged, ...x.shape.slice(b + 1)]);
@@ -48,19 +52,21 @@ export function flatten(x: Tensor, from = 0, to = -1): Tensor {
 
 /** A new axis of extent 1 at `axis`. A view. */
 export function unsqueeze(x: Tensor, axis: number): Tensor {
+  wantTensor('unsqueeze', x);
   const at = normalizeAxis('unsqueeze', axis, x.rank + 1);
   return reshape(x, [...x.shape.slice(0, at), 1, ...x.shape.slice(at)]);
 }
 
 /** Drops an axis of extent 1, or all of them. A view. */
 export function squeeze(x: Tensor, axis?: number): Tensor {
+  wantTensor('squeeze', x);
   if (axis === undefined) {
     return reshape(
       x,
       x.shape.filter((n) => n !== 1),
     );
   }
-  const at = normalizeAxis('squeeze', axis, x.rank);
+  const at = axisOf('squeeze', x, axis);
   if (x.shape[at] !== 1) {
     throw new TensorError('shape', `[squeeze] expected axis ${axis} to have extent 1, got ${showShape(x.shape)}`);
   }
