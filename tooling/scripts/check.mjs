@@ -15,6 +15,7 @@ const checks = {
     problems(pnpmExec(['turbo', 'run', 'typecheck', '--force', '--only', '--output-logs=errors-only', '--continue'])),
   examples: async () => (await import('./examples.mjs')).checkExamples(),
   api: async () => (await import('./api.mjs')).checkApi(),
+  documented: async () => (await import('./documented.mjs')).checkDocumented(),
   docs: () => problems(run(process.execPath, [bin('typedoc', 'bin', 'typedoc'), '--logLevel', 'Warn'])),
   knip: () => problems(pnpmExec(['knip', '--no-progress'])),
   // The kernels' own tests, under AddressSanitizer and UndefinedBehaviorSanitizer; skipped without a compiler.

@@ -1,14 +1,16 @@
 // Extracts every example of the doc comments and READMEs, type-checks them together and runs each in a process of its
-// own.
+// own. Where a console.log() is followed by a comment that is all values, they must be what it prints.
 import { spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { basename, join, relative } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import ts from 'typescript';
 import { packageFolders, root, run } from './toolchain.mjs';
 
 const home = join(root, 'tooling', 'examples');
 const generated = join(home, 'generated');
+const printing = join(root, 'tooling', 'scripts', 'example-output.mjs');
 const timeLimit = 120_000;
 
 function files(folder) {
@@ -84,9 +86,48 @@ function extract() {
   return examples;
 }
 
+/** Values in what is printed or promised, brackets and quotes left out. */
+const values = (text) =>
+  text
+    .replaceAll('\\n', '\n')
+    .replaceAll(/\b(Float32|Float64|Int32|Uint8|Uint16|Uint32)Array(\(\d+\))?/g, '')
+    .split(/[\s,[\]{}'"]+/)
+    .filter((part) => part !== '');
+
+/** What a comment promises, or null where it says more than values. */
+function promised(comment) {
+  const known = comment.replace(/(?<=[\]}'\d]): .*|, not .*/, '');
+  const bare = known
+    .replaceAll(/'[^']*'/g, '')
+    .replaceAll(/\b(Float32|Int32|Uint8)Array\b|\b(true|false|null|\w+:)/g, '');
+  return /[A-Za-z=?:]/.test(bare.replaceAll(/\de[-+]?\d/g, '')) ? null : values(known);
+}
+
+/** Numbers are the same as far as the comment writes them: 0.33 holds for 0.3333, and 0.333… too. */
+function same(printed, comment) {
+  if (printed === comment) return true;
+  if (comment.endsWith('…')) return printed.startsWith(comment.slice(0, -1));
+  const digits = /^-?\d+(?:\.(\d+))?$/.exec(comment)?.[1] ?? '';
+  return digits !== '' && Math.abs(Number(printed) - Number(comment)) <= 0.51 * 10 ** -digits.length;
+}
+
+/** Lines of an example that print something else than their comments say. */
+function broken(script, output) {
+  const source = readFileSync(script, 'utf8').split('\n');
+  return output.split('\n').flatMap((shown) => {
+    if (!shown.startsWith('{"line":')) return [];
+    const { line, text } = JSON.parse(shown);
+    const comment = /console\.log\(.*\);? \/\/ (.*)$/.exec(source[line - 1] ?? '')?.[1];
+    const wanted = comment === undefined ? null : promised(comment);
+    const got = values(text);
+    const holds = wanted === null || (wanted.length === got.length && wanted.every((value, i) => same(got[i], value)));
+    return holds ? [] : [`expected ${comment}, got ${text}`];
+  });
+}
+
 function runExample({ name, script }) {
   return new Promise((done) => {
-    const child = spawn(process.execPath, [script], {
+    const child = spawn(process.execPath, ['--import', pathToFileURL(printing).href, script], {
       cwd: home,
       stdio: ['ignore', 'pipe', 'pipe'],
       timeout: timeLimit,
@@ -95,7 +136,11 @@ function runExample({ name, script }) {
     child.stdout.on('data', (data) => (output += data));
     child.stderr.on('data', (data) => (output += data));
     child.on('error', (error) => done({ name, output: String(error) }));
-    child.on('close', (code) => done(code === 0 ? null : { name, output }));
+    child.on('close', (code) => {
+      if (code !== 0) return done({ name, output });
+      const wrong = broken(script, output);
+      done(wrong.length === 0 ? null : { name, output: wrong.join('\n') });
+    });
   });
 }
 

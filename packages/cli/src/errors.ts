@@ -18,9 +18,12 @@ const exitCodeOf: Readonly<Record<CliErrorCode, number>> = {
   usage: exitCodes.usage,
 };
 
+const brand = Symbol.for('tessera.cli.error');
+
 /** An error of the command itself; errors of the packages pass through it unchanged and exit with 1. */
 export class CliError extends Error {
   readonly code: CliErrorCode;
+  readonly [brand] = true;
   readonly exitCode: number;
 
   constructor(code: CliErrorCode, message: string, options?: { cause?: unknown }) {
@@ -28,6 +31,11 @@ export class CliError extends Error {
     this.name = 'CliError';
     this.code = code;
     this.exitCode = exitCodeOf[code];
+  }
+
+  /** Recognises errors of another copy of this package too. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === 'object' && value !== null && brand in value;
   }
 }
 

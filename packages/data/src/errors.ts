@@ -26,19 +26,19 @@ export type DataErrorCode =
 
 /** The one error class of this package; `code` says what kind it is, the message what was expected and what came. */
 export class DataError extends Error {
-  override readonly name = 'DataError';
   readonly code: DataErrorCode;
+  readonly [brand] = true;
 
   constructor(code: DataErrorCode, message: string, options?: { cause?: unknown }) {
     super(message, options);
+    this.name = 'DataError';
     this.code = code;
-    Object.defineProperty(this, brand, { value: true });
   }
-}
 
-/** True for a {@link DataError}, also one made by a second copy of this package in the same process. */
-export function isDataError(value: unknown): value is DataError {
-  return typeof value === 'object' && value !== null && brand in value;
+  /** Recognises errors of another copy of this package too. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === 'object' && value !== null && brand in value;
+  }
 }
 
 /** The `code` of a Node system error (`ENOSPC`, `ENOENT`, ...), or undefined for anything else. */
@@ -52,7 +52,7 @@ export async function readingFile<T>(path: string, call: () => Promise<T>): Prom
   try {
     return await call();
   } catch (cause) {
-    if (isDataError(cause)) throw cause;
+    if (cause instanceof DataError) throw cause;
     const code = systemCode(cause) ?? 'an error';
     throw new DataError(
       code === 'ENOENT' ? 'missing_file' : 'read_failed',

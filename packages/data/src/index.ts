@@ -1,4 +1,4 @@
-export { DataError, type DataErrorCode, isDataError } from './errors.js';
+export { DataError, type DataErrorCode } from './errors.js';
 export { readTokenIndex, type TokenIndex } from './index-file.js';
 export {
   type TokenBatch,

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { DataError, isDataError, systemCode } from './errors.js';
+import { DataError, systemCode } from './errors.js';
 
 /** Appends to a new file and flushes it to the disk at the end. */
 export interface FileWriter {
@@ -30,7 +30,7 @@ export async function writeNewFolder<T>(
     try {
       return await call();
     } catch (cause) {
-      if (isDataError(cause)) throw cause;
+      if (cause instanceof DataError) throw cause;
       const code = systemCode(cause) ?? 'an error';
       const hint = code === 'ENOSPC' ? ': the disk is full' : '';
       throw new DataError(

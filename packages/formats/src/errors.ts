@@ -24,19 +24,19 @@ export type FormatsErrorCode =
 
 /** The one error class of this package; `code` says what kind it is, the message what was expected and what came. */
 export class FormatsError extends Error {
-  override readonly name = 'FormatsError';
   readonly code: FormatsErrorCode;
+  readonly [brand] = true;
 
   constructor(code: FormatsErrorCode, message: string, options?: { cause?: unknown }) {
     super(message, options);
+    this.name = 'FormatsError';
     this.code = code;
-    Object.defineProperty(this, brand, { value: true });
   }
-}
 
-/** True for a {@link FormatsError}, also one made by a second copy of this package in the same process. */
-export function isFormatsError(value: unknown): value is FormatsError {
-  return typeof value === 'object' && value !== null && brand in value;
+  /** Recognises errors of another copy of this package too. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === 'object' && value !== null && brand in value;
+  }
 }
 
 /** The `code` of a Node system error (`ENOSPC`, `ENOENT`, ...), or undefined for anything else. */

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { FormatsError, isFormatsError } from './errors.js';
+import { FormatsError } from './errors.js';
 import { type JsonObject, readJsonFile, writeJsonFile } from './json-file.js';
 
 /** File names of a Hugging Face model folder. */
@@ -43,7 +43,7 @@ export async function readGenerationConfig(folder: string): Promise<JsonObject |
   try {
     return await readJsonFile(join(folder, hfFiles.generationConfig));
   } catch (error) {
-    if (isFormatsError(error) && error.code === 'missing_file') return undefined;
+    if (error instanceof FormatsError && error.code === 'missing_file') return undefined;
     throw error;
   }
 }

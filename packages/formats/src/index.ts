@@ -1,7 +1,7 @@
 export { type AdapterFiles, readAdapter, writeAdapter } from './adapter-folder.js';
 export { type FileContent, writeFileAtomic, writeFolderAtomic } from './atomic.js';
 export { type ByteSource, bytesSource, openFile } from './byte-source.js';
-export { FormatsError, type FormatsErrorCode, isFormatsError } from './errors.js';
+export { FormatsError, type FormatsErrorCode } from './errors.js';
 export {
   bfloat16ToFloat32,
   float16ToFloat32,

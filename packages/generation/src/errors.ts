@@ -9,6 +9,8 @@ export type GenerationErrorCode =
   /** The model's logits are not numbers. */
   | 'not_finite';
 
+const brand = Symbol.for('tessera.generation.error');
+
 /**
  * Every error that this package throws on purpose. Token ids outside the vocabulary throw the LayersError of
  * `@tessera-llm/layers`.
@@ -25,11 +27,17 @@ export type GenerationErrorCode =
  */
 export class GenerationError extends Error {
   readonly code: GenerationErrorCode;
+  readonly [brand] = true;
 
   constructor(code: GenerationErrorCode, message: string, options?: { cause?: unknown }) {
     super(message, options);
     this.name = 'GenerationError';
     this.code = code;
+  }
+
+  /** Recognises errors of another copy of this package too. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === 'object' && value !== null && brand in value;
   }
 }
 

@@ -10,6 +10,8 @@ export type LayersErrorCode =
   | 'token_out_of_range'
   | 'value';
 
+const brand = Symbol.for('tessera.layers.error');
+
 /**
  * Every error that this package throws on purpose: it names the layer or function, what it expected and what came.
  *
@@ -25,11 +27,17 @@ export type LayersErrorCode =
  */
 export class LayersError extends Error {
   readonly code: LayersErrorCode;
+  readonly [brand] = true;
 
   constructor(code: LayersErrorCode, message: string, options?: { cause?: unknown }) {
     super(message, options);
     this.name = 'LayersError';
     this.code = code;
+  }
+
+  /** Recognises errors of another copy of this package too. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === 'object' && value !== null && brand in value;
   }
 }
 

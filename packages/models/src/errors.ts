@@ -13,6 +13,8 @@ export type ModelsErrorCode =
   /** Options with unknown values, that contradict each other, or that a file's format lacks. */
   | 'invalid_option';
 
+const brand = Symbol.for('tessera.models.error');
+
 /**
  * Every error that this package throws on purpose. Files that can't be read or aren't well formed throw the
  * FormatsError of `@tessera-llm/formats`.
@@ -29,11 +31,17 @@ export type ModelsErrorCode =
  */
 export class ModelsError extends Error {
   readonly code: ModelsErrorCode;
+  readonly [brand] = true;
 
   constructor(code: ModelsErrorCode, message: string, options?: { cause?: unknown }) {
     super(message, options);
     this.name = 'ModelsError';
     this.code = code;
+  }
+
+  /** Recognises errors of another copy of this package too. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === 'object' && value !== null && brand in value;
   }
 }
 

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { isFormatsError, writeCheckpoint, writeJsonFile } from '@tessera-llm/formats';
+import { FormatsError, writeCheckpoint, writeJsonFile } from '@tessera-llm/formats';
 import { LayersError, batchFromSequences, languageModelLoss } from '@tessera-llm/layers';
 import { memory, scope, valueAndGrad } from '@tessera-llm/tensor';
 import { Tokenizer, applyChatTemplate, byteAlphabet } from '@tessera-llm/tokenizers';
@@ -249,7 +249,7 @@ describe('save and open', () => {
     const file = join(root, 'file');
     await writeFile(file, 'not a folder');
     const error = await thrown(() => save(file, { model: createModel(llama, { seed: 1 }) }));
-    expect(isFormatsError(error) && error.code).toBe('write_failed');
+    expect(error instanceof FormatsError && error.code).toBe('write_failed');
     expect(await readFile(file, 'utf8')).toBe('not a folder');
   });
 });
@@ -314,8 +314,8 @@ describe('bad folders', () => {
     const cut = await folderOf('cut', llama, createModel(llama, { seed: 1 }));
     const bytes = await readFile(join(cut, 'model.safetensors'));
     await writeFile(join(cut, 'model.safetensors'), bytes.subarray(0, bytes.length - 10));
-    expect(isFormatsError(await thrown(() => open(cut)))).toBe(true);
-    expect(isFormatsError(await thrown(() => open(join(root, 'nowhere'))))).toBe(true);
+    expect((await thrown(() => open(cut))) instanceof FormatsError).toBe(true);
+    expect((await thrown(() => open(join(root, 'nowhere')))) instanceof FormatsError).toBe(true);
   });
 
   it('an aborted load frees what it had', async () => {

@@ -114,7 +114,7 @@ let loaded: LoadResult | undefined;
  * ```ts
  * import { loadNative } from '@tessera-llm/native';
  * const native = loadNative();
- * console.log(native.ok ? native.addon.isa : native.reason); // 'avx2', 'neon', …
+ * console.log(native.ok ? native.addon.isa : native.reason); // such as 'avx2' or 'neon'
  * ```
  */
 export function loadNative(): LoadResult {

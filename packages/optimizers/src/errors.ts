@@ -12,19 +12,19 @@ export type OptimizerErrorCode = 'invalid_setting' | 'invalid_parameters' | 'inv
 
 /** The one error class of this package; `code` says what kind it is, the message what was expected and what came. */
 export class OptimizerError extends Error {
-  override readonly name = 'OptimizerError';
   readonly code: OptimizerErrorCode;
+  readonly [brand] = true;
 
   constructor(code: OptimizerErrorCode, message: string) {
     super(message);
+    this.name = 'OptimizerError';
     this.code = code;
-    Object.defineProperty(this, brand, { value: true });
   }
-}
 
-/** True for an {@link OptimizerError}, also one made by a second copy of this package in the same process. */
-export function isOptimizerError(value: unknown): value is OptimizerError {
-  return typeof value === 'object' && value !== null && brand in value;
+  /** Recognises errors of another copy of this package too. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === 'object' && value !== null && brand in value;
+  }
 }
 
 /** A range with its name for messages: `[0, 1)` and the like, as a test and a text. */

@@ -7,7 +7,7 @@ export {
   type UncheckedSettings,
 } from './create-optimizer.js';
 export { Ema, type EmaOptions } from './ema.js';
-export { isOptimizerError, OptimizerError, type OptimizerErrorCode } from './errors.js';
+export { OptimizerError, type OptimizerErrorCode } from './errors.js';
 export {
   Optimizer,
   type OptimizerRule,

@@ -14,6 +14,8 @@ export type TensorErrorCode =
   | 'stale'
   | 'value';
 
+const brand = Symbol.for('tessera.tensor.error');
+
 /**
  * Every error that this package throws on purpose. The message names the op, what it expected and what came.
  *
@@ -29,10 +31,16 @@ export type TensorErrorCode =
  */
 export class TensorError extends Error {
   readonly code: TensorErrorCode;
+  readonly [brand] = true;
 
   constructor(code: TensorErrorCode, message: string, options?: { cause?: unknown }) {
     super(message, options);
     this.name = 'TensorError';
     this.code = code;
+  }
+
+  /** Recognises errors of another copy of this package too. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === 'object' && value !== null && brand in value;
   }
 }

@@ -104,8 +104,9 @@ export class Tensor<D extends DType = DType> implements NDArray<D> {
     return !this.alive;
   }
 
-  /** @internal The memory, for kernels. Tapes may read a disposed tensor that they hold. */
+  /** The memory: a tensor is what a backend's kernels take. @throws TensorError `disposed` */
   get block(): Block {
+    // Tapes may read a disposed tensor that they hold.
     if (!this.alive && this.holds === 0) this.fail();
     return this.storage.block;
   }

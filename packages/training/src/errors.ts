@@ -9,6 +9,8 @@
  */
 export type TrainingErrorCode = 'checkpoint' | 'data' | 'log' | 'non_finite' | 'value';
 
+const brand = Symbol.for('tessera.training.error');
+
 /**
  * Every error that this package throws on purpose: it names the function, what it expected and what came.
  *
@@ -24,11 +26,17 @@ export type TrainingErrorCode = 'checkpoint' | 'data' | 'log' | 'non_finite' | '
  */
 export class TrainingError extends Error {
   readonly code: TrainingErrorCode;
+  readonly [brand] = true;
 
   constructor(code: TrainingErrorCode, message: string, options?: { cause?: unknown }) {
     super(message, options);
     this.name = 'TrainingError';
     this.code = code;
+  }
+
+  /** Recognises errors of another copy of this package too. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === 'object' && value !== null && brand in value;
   }
 }
 

@@ -13,7 +13,7 @@ const blocks = '▁▂▃▄▅▆▇█';
  * @example
  * ```ts
  * import { sparkline } from '@tessera-llm/training';
- * console.log(sparkline([8, 6, 5, 4, 3.5, 3.2, 3.1])); // █▅▄▂▁▁▁
+ * console.log(sparkline([8, 6, 5, 4, 3.5, 3.2, 3.1])); // █▅▄▂▂▁▁
  * ```
  */
 export function sparkline(values: readonly number[], width = 24): string {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bytesSource, isFormatsError } from '../index.js';
+import { bytesSource, FormatsError } from '../index.js';
 import { openGguf } from './read.js';
 import { type GgufTensor, type GgufTensorType, ggufByteLength, ggufTypes } from './tensor-type.js';
 import type { GgufArray, GgufNumberType, GgufValue } from './value.js';
@@ -125,7 +125,7 @@ describe('GGUF', () => {
             expect((await reader.read(name)).bytes.byteLength).toBeLessThanOrEqual(damaged.length);
           }
         } catch (error) {
-          expect(isFormatsError(error)).toBe(true);
+          expect(error instanceof FormatsError).toBe(true);
         }
       }),
       { numRuns: 2000 },

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bytesSource } from '../byte-source.js';
-import { isFormatsError } from '../errors.js';
+import { FormatsError } from '../errors.js';
 import { openSafetensors, parseSafetensors } from './read.js';
 
 let folder: string;
@@ -71,7 +71,7 @@ describe('parseSafetensors', () => {
           const { tensors } = parseSafetensors(damaged);
           for (const { bytes } of tensors.values()) expect(bytes.byteLength).toBeLessThanOrEqual(damaged.length);
         } catch (error) {
-          expect(isFormatsError(error)).toBe(true);
+          expect(error instanceof FormatsError).toBe(true);
         }
       }),
       { numRuns: 2000 },
