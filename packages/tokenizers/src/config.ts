@@ -131,9 +131,7 @@ export function readVocab(value: unknown, place: string): Map<string, number> {
   if (!isRecord(value)) throw malformed(place, 'an object from token to id', value);
   const vocab = new Map<string, number>();
   for (const [token, id] of Object.entries(value)) {
-    if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id > maxId) {
-      throw malformed(`${place}[${JSON.stringify(token)}]`, `an id from 0 to ${maxId}`, id);
-    }
+    checkId(token, id, place);
     vocab.set(token, id);
   }
   return vocab;
@@ -142,10 +140,16 @@ export function readVocab(value: unknown, place: string): Map<string, number> {
 /** Ids stay below 2^24: a table by id then stays small enough whatever a file claims. */
 export const maxId = 2 ** 24 - 1;
 
-/** Token of each id. @throws TokenizerError `invalid_file` if two tokens share an id. */
+function checkId(token: string, id: unknown, place: string): asserts id is number {
+  if (typeof id === 'number' && Number.isInteger(id) && id >= 0 && id <= maxId) return;
+  throw malformed(`${place}[${JSON.stringify(token)}]`, `an id from 0 to ${maxId}`, id);
+}
+
+/** Token of each id. @throws TokenizerError `invalid_file` if two tokens share an id, or an id is none. */
 export function invertVocab(vocab: ReadonlyMap<string, number>, place: string): (string | undefined)[] {
   const tokens: (string | undefined)[] = [];
   for (const [token, id] of vocab) {
+    checkId(token, id, place);
     const other = tokens[id];
     if (other !== undefined) {
       throw malformedAs(place, 'each id once', `${id} for both ${JSON.stringify(other)} and ${JSON.stringify(token)}`);

@@ -20,7 +20,21 @@ function spaced(): TokenStream {
   };
 }
 
-/** Turns ids into text as they come: what is not settled yet, such as half a character, waits for the rest. */
+/**
+ * Turns ids into text as they come: what is not settled yet, such as half a character, waits for the rest. What `push`
+ * and `flush` give is together what `decode` gives of all ids. Made by `Tokenizer.decodeStream`.
+ *
+ * @example
+ * ```ts
+ * import { trainBpe } from '@tessera-llm/tokenizers';
+ * const tokenizer = await trainBpe(['some text'], { vocabSize: 256 });
+ * const stream = tokenizer.decodeStream();
+ * const [first, ...rest] = tokenizer.encodeIds('€'); // three bytes
+ * console.log(stream.push(first!)); // ''
+ * console.log(stream.push(rest)); // '€'
+ * console.log(stream.flush()); // ''
+ * ```
+ */
 export class DecodeStream {
   private stream: TokenStream;
 
@@ -39,7 +53,8 @@ export class DecodeStream {
   /**
    * The text that this id, or these, settle; may be empty.
    *
-   * @throws TokenizerError as `decode` for an id outside the vocabulary: the stream then is as if none of them had come.
+   * @throws TokenizerError `invalid_argument` for an id outside the vocabulary: the stream then is as if none of them
+   * had come.
    */
   push(ids: number | Iterable<number>): string {
     if (typeof ids !== 'number') checkIds(ids);

@@ -1,6 +1,7 @@
 import { Reader, isRecord } from './config';
 import { createDecoder } from './decoders/create';
-import { type AddedToken, addedTokenToJson, assignedId, readAddedTokens } from './encode/added-tokens';
+import type { AddedToken } from './encode/added-tokens';
+import { addedTokenToJson, assignedId, readAddedTokens } from './encode/added-tokens-json';
 import { TokenizerError } from './errors';
 import { paddingToJson, readPadding } from './encode/padding';
 import { readTruncation, truncationToJson } from './encode/truncation';

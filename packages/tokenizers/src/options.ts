@@ -7,13 +7,16 @@ import type { Normalizer } from './normalizers/normalizer';
 import type { PostProcessor } from './post-processors/post-processor';
 import type { PreTokenizer } from './pre-tokenizers/pre-tokenizer';
 
-/** Parts of a tokenizer: the text goes through them in this order. */
+/** Parts of a tokenizer, all but the model optional: texts go through them in this order, ids through the decoder. */
 export interface TokenizerParts {
+  /** Found in the text before anything else, or (`normalized`) behind the normaliser. */
   readonly addedTokens?: readonly AddedToken[];
   readonly normalizer?: Normalizer | null;
+  /** Without one, the text between added tokens is one word. */
   readonly preTokenizer?: PreTokenizer | null;
   readonly model: Model;
   readonly postProcessor?: PostProcessor | null;
+  /** Without one, `decode` joins tokens by spaces. */
   readonly decoder?: Decoder | null;
   /** Applied by `encode` unless its options say otherwise. */
   readonly truncation?: TruncationOptions | null;

@@ -1,13 +1,12 @@
 import { maxId, shown } from './config';
 import { DecodeStream, type DecodeOptions } from './decode-stream';
 import { AddedTokens, type AddedToken, type AllowedSpecial } from './encode/added-tokens';
-import { checkIds, checkInput, checkSpecial, ofBatch } from './encode/arguments';
+import { checkAllowed, encodedRows } from './encode/encoded-rows';
+import { checkIds, ofBatch } from './encode/arguments';
 import { Encoding } from './encode/encoding';
 import { padRows } from './encode/padding';
 import { type QuickPart, quickParts } from './encode/quick-parts';
 import type { Rows } from './encode/rows';
-import { textRows } from './encode/text-rows';
-import { checkTruncation, truncateRows } from './encode/truncation';
 import { TokenizerError } from './errors';
 import type { ByteBpe } from './fast/byte-bpe';
 import { fastEncoder } from './fast/create';
@@ -15,7 +14,7 @@ import { IdList } from './fast/id-list';
 import { readTokenizer, tokenizerToJson } from './json';
 import { checkObject, wrongArgument } from './arguments';
 import type { EncodeBatchOptions, EncodeIdsOptions, EncodeOptions, TextInput, TokenizerParts } from './options';
-import { finish, idsAround } from './post-processors/post-processor';
+import { idsAround } from './post-processors/post-processor';
 import { looksAtPlaces } from './pre-tokenizers/places';
 import { AlignedText } from './text/aligned-text';
 import { checkText } from './text/well-formed';
@@ -40,7 +39,7 @@ export class Tokenizer {
   private readonly placed: boolean;
   private fast: ByteBpe | null | undefined;
 
-  /** @throws TokenizerError `invalid_file` for added tokens with malformed ids. */
+  /** @throws TokenizerError `invalid_file` for added tokens whose ids are not whole numbers from 0 to 2^24 - 1. */
   constructor(readonly parts: TokenizerParts) {
     for (const { id, content } of parts.addedTokens ?? []) {
       if (!Number.isInteger(id) || id < 0 || id > maxId) {
@@ -61,13 +60,18 @@ export class Tokenizer {
   /**
    * The tokenizer of a parsed tokenizer.json.
    *
-   * @throws TokenizerError naming the place that is malformed or not supported.
+   * @throws TokenizerError `invalid_file` or `unsupported`, naming the place.
    */
   static fromJSON(json: unknown): Tokenizer {
     return new Tokenizer(readTokenizer(json));
   }
 
-  /** The content of a tokenizer.json that Hugging Face's library loads. */
+  /**
+   * The content of a tokenizer.json that Hugging Face's library loads.
+   *
+   * @throws TokenizerError `unsupported` for what no tokenizer.json says: ids of added tokens that a Unigram vocabulary
+   *   has no room for, and a GGUF model whose merges lack some tokens of newlines.
+   */
   toJSON(): Record<string, unknown> {
     return tokenizerToJson(this.parts);
   }
@@ -94,7 +98,8 @@ export class Tokenizer {
    * the tokenizer are not applied.
    *
    * @throws TokenizerError `invalid_text` for a lone surrogate or a disallowed token, `token_not_found` where the model
-   *   needs an unknown token and has none, `invalid_argument` for what is of another type.
+   *   needs an unknown token and has none, `invalid_argument` for what is of another type; `step_limit` or
+   *   `invalid_file` where a pattern does not end on this text, or components multiply it without measure.
    */
   encodeIds(text: string, options: EncodeIdsOptions = {}): number[] {
     if (typeof text !== 'string') throw wrongArgument('encode', 'text', 'a text', text);
@@ -125,18 +130,7 @@ export class Tokenizer {
    * @throws TokenizerError `invalid_text` for a special token that the options refuse, `invalid_argument` for such options.
    */
   checkAllowed(text: TextInput, options: EncodeIdsOptions): void {
-    const { allowedSpecial = 'all', disallowedSpecial = 'none' } = options;
-    checkSpecial('allowedSpecial', allowedSpecial, true);
-    checkSpecial('disallowedSpecial', disallowedSpecial, false);
-    if (disallowedSpecial === 'none') return;
-    for (const piece of typeof text === 'string' ? [text] : text) {
-      const found = this.added.findDisallowed(piece, allowedSpecial, disallowedSpecial);
-      if (found === null) continue;
-      throw new TokenizerError(
-        'invalid_text',
-        `[encode] expected a text without ${JSON.stringify(found)}, which is a special token; allowedSpecial recognises it, disallowedSpecial: 'none' takes it as characters`,
-      );
-    }
+    checkAllowed(this.added, text, options);
   }
 
   /** @internal Ids that the post-processor puts before one text and behind it; a template may have it more often, or never. */
@@ -199,7 +193,8 @@ export class Tokenizer {
   }
 
   /**
-   * Encodes a text, or two. The result makes tokens, offsets and the rest when they are asked for.
+   * Encodes a text, or two (`pair`), cut and padded as the tokenizer or the options say. The result has ids (N,), and
+   * makes tokens, offsets and the rest when they are asked for.
    *
    * @throws TokenizerError as `encodeIds`; `invalid_argument` where truncation has no room.
    */
@@ -250,25 +245,7 @@ export class Tokenizer {
   }
 
   private rows(text: TextInput, options: EncodeOptions): Rows {
-    const {
-      addSpecialTokens = true,
-      allowedSpecial = 'all',
-      pair,
-      truncation = this.parts.truncation ?? null,
-    } = options;
-    const given = pair === undefined ? [text] : [text, pair];
-    given.forEach((one, i) => checkInput(i === 0 ? 'text' : 'pair', one));
-    // Where the second text is the one to cut, the first keeps its length: if it is too long, the error tells it.
-    const limit = (i: number) => (i === 0 && truncation?.strategy === 'only_second' ? null : truncation);
-    for (const one of given) this.checkAllowed(one, options);
-    const texts = given.map((t, i) => textRows(this.parts, this.added, t, i, allowedSpecial, limit(i)));
-    const processor = this.parts.postProcessor ?? null;
-    // As in Hugging Face's library, the tokenizer's own is not checked before a text is cut.
-    if (options.truncation) checkTruncation(options.truncation, processor?.added(false) ?? 0);
-    const added = addSpecialTokens ? (processor?.added(texts.length > 1) ?? 0) : 0;
-    const cut =
-      truncation === null ? texts.map((rows) => ({ rows, overflowing: [] })) : truncateRows(texts, truncation, added);
-    return finish(processor, cut, addSpecialTokens);
+    return encodedRows(this.parts, this.added, text, options);
   }
 
   /** Tokens of ids as they go into the decoder, special ones left out if asked. */
@@ -284,7 +261,8 @@ export class Tokenizer {
   }
 
   /**
-   * The text of ids. Bytes that are no valid UTF-8 become U+FFFD.
+   * The text of ids (N,), by the decoder; without one, tokens joined by spaces. Bytes that are no valid UTF-8 become
+   * U+FFFD.
    *
    * @param options.skipSpecialTokens Default true.
    * @throws TokenizerError `invalid_argument` for an id outside the vocabulary.
@@ -302,7 +280,11 @@ export class Tokenizer {
     return this.parts.decoder ? this.parts.decoder.decode(tokens).join('') : tokens.join(' ');
   }
 
-  /** Decodes ids as they come; never gives half a character, and together exactly what `decode` gives. */
+  /**
+   * Decodes ids as they come; never gives half a character, and together exactly what `decode` gives.
+   *
+   * @param options.skipSpecialTokens Default true.
+   */
   decodeStream(options: DecodeOptions = {}): DecodeStream {
     checkObject('decode', 'options', 'an object', options);
     const { skipSpecialTokens = true } = options;

@@ -12,7 +12,21 @@ export interface ApplyChatTemplateOptions extends RenderChatOptions {
   readonly allowSpecial?: boolean;
 }
 
-/** A chat as a prompt. */
+/**
+ * A chat as a prompt of N tokens; `applyChatTemplate` makes it.
+ *
+ * @example
+ * ```ts
+ * import { ChatTemplate, applyChatTemplate, trainBpe } from '@tessera-llm/tokenizers';
+ * const tokenizer = await trainBpe(['some text'], { vocabSize: 257, specialTokens: ['<|end|>'] });
+ * const template = new ChatTemplate(
+ *   '{% for m in messages %}{% generation %}{{ m.content }}{% endgeneration %}<|end|>{% endfor %}',
+ * );
+ * const prompt = applyChatTemplate(tokenizer, template, [{ role: 'assistant', content: 'Hi' }]);
+ * console.log(prompt.text); // 'Hi<|end|>'
+ * console.log(prompt.assistantMask); // [1, 1, 0]
+ * ```
+ */
 export class ChatPrompt {
   private mask: Uint8Array | null = null;
 
@@ -67,8 +81,10 @@ function around(text: string, content: string, from: number, to: number): boolea
  * tokens in: what is spelled like one in them is encoded as ordinary characters, also where it adjoins text of the
  * template; one of a single character, as a character that the model doesn't know (`!` of a byte-level vocabulary or
  * `▁`, in which text itself is spelled, stay what they are). Without such text the ids are those of Hugging Face.
+ * Nothing is added around the rendered text, and the tokenizer's truncation and padding are not applied.
  *
- * @throws TokenizerError as `ChatTemplate.render` and `Tokenizer.encode`.
+ * @throws TokenizerError as `ChatTemplate.render` (`template`, `step_limit`, `invalid_argument`) and `Tokenizer.encode`
+ * (`invalid_text`, `token_not_found`).
  *
  * @example
  * ```ts

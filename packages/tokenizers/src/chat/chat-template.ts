@@ -19,9 +19,11 @@ import { Dict, List, type Value, none, text } from './values';
 
 /** A message of a chat in the form of Hugging Face and OpenAI: what a template reads, it may have. */
 export interface ChatMessage {
+  /** Who speaks: `user`, `assistant`, `system`, `tool`, or what else the template knows. */
   readonly role: string;
   /** A text, or a list of parts such as `{ type: 'text', text: '…' }`. */
   readonly content?: unknown;
+  /** Others, such as `tool_calls` and `reasoning_content`: values that JSON has. Those of null are left out. */
   readonly [field: string]: unknown;
 }
 
@@ -31,13 +33,13 @@ export interface RenderChatOptions {
   readonly addGenerationPrompt?: boolean;
   /** Leaves the last message open, so that a model goes on with it: true for its content, or the name of its field. */
   readonly continueFinalMessage?: boolean | string;
-  /** JSON schemas of functions. They choose the template named `tool_use` where there is one. */
+  /** JSON schemas of functions; default none. They choose the template named `tool_use` where there is one. */
   readonly tools?: readonly Readonly<Record<string, unknown>>[] | null;
-  /** Documents for retrieval, with `title` and `text`. */
+  /** Documents for retrieval, with `title` and `text`; default none. */
   readonly documents?: readonly Readonly<Record<string, unknown>>[] | null;
   /** Further variables of the template. Their texts count as from outside, except those of special tokens. */
   readonly variables?: Readonly<Record<string, unknown>>;
-  /** Name of a template, or the source of another one. */
+  /** Name of a template, or the source of another one; default `tool_use` where it counts, else `default`. */
   readonly template?: string;
   /** Steps after which a template is given up: default five million, and 100 for each character of what it is given. */
   readonly stepLimit?: number;
@@ -50,6 +52,7 @@ export type Span = readonly [start: number, end: number];
 
 /** What a template made of a chat. */
 export interface RenderedChat {
+  /** The rendered text; what the spans below are places in. */
   readonly text: string;
   /** What came from messages, tools, documents and variables: no special token may be found in it. */
   readonly userSpans: readonly Span[];
@@ -163,7 +166,8 @@ export class ChatTemplate {
    * Renders a chat.
    *
    * @throws TokenizerError `template` naming template and line, with the template's own message where it raises one
-   * and for errors of syntax; `step_limit` for one that does not end; `invalid_argument`.
+   * and for errors of syntax; `step_limit` for one that does not end; `invalid_argument` for no message, values that
+   * JSON does not have, a template that is not there, or a final message that can't be continued.
    */
   render(messages: readonly ChatMessage[], options: RenderChatOptions = {}): RenderedChat {
     const { addGenerationPrompt = false, continueFinalMessage = false, tools, documents, now = new Date() } = options;

@@ -251,9 +251,14 @@ function read(config: Reader): Decoder {
 }
 
 /**
- * A decoder from its component of a tokenizer.json.
+ * A decoder from its component of a tokenizer.json: `BPEDecoder`, `ByteFallback`, `ByteLevel`, `CTC`, `Fuse`,
+ * `Metaspace`, `Replace`, `Sequence`, `Strip` or `WordPiece`. Absent settings have the defaults of Hugging Face's
+ * constructors.
  *
- * @throws TokenizerError `unsupported` for an unknown type, `invalid_file` naming the malformed place.
+ * @param config The parsed component.
+ * @param place What messages call it; default `decoder`.
+ * @throws TokenizerError `unsupported` for an unknown type, `invalid_file` naming the malformed place. Its `decode`
+ * throws `invalid_file` where it multiplies a text without measure, `step_limit` for a pattern without end.
  *
  * @example
  * ```ts

@@ -1,5 +1,6 @@
 /** Takes tokens as they come and gives text as soon as it is settled. */
 export interface TokenStream {
+  /** What this token settles; may be empty. */
   push(token: string): string[];
   /** The rest, when no token follows. */
   end(): string[];
@@ -7,6 +8,7 @@ export interface TokenStream {
 
 /** Turns tokens back into text. A chain of decoders hands lists of strings on; the last list is joined. */
 export interface Decoder {
+  /** Strings whose concatenation is the text of the tokens, given as the vocabulary spells them. */
   decode(tokens: readonly string[]): string[];
   /**
    * The same, token by token.

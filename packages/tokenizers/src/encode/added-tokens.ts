@@ -1,4 +1,3 @@
-import { Reader, malformed, maxId } from '../config';
 import { Trie } from '../models/trie';
 import type { Normalizer } from '../normalizers/normalizer';
 import { AlignedText } from '../text/aligned-text';
@@ -6,7 +5,9 @@ import { isSpace } from '../text/unicode';
 
 /** A token that is found in the text before anything else. */
 export interface AddedToken {
+  /** From 0 to 2^24 - 1. */
   readonly id: number;
+  /** What is found in the text. */
   readonly content: string;
   /** Left out by `decode` with `skipSpecialTokens`, and subject to `allowedSpecial`. Default false. */
   readonly special?: boolean;
@@ -249,72 +250,4 @@ export class AddedTokens {
     }
     return out;
   }
-}
-
-/**
- * The id that Hugging Face's library gives an added token.
- *
- * @param own Its id in the model.
- * @param size How many tokens the model has.
- * @param largest The largest id of the added tokens so far; -1 for none.
- */
-export function assignedId(own: number | undefined, size: number, largest: number): number {
-  return own ?? (largest >= size ? largest + 1 : size);
-}
-
-/**
- * `added_tokens` of a tokenizer.json. As in Hugging Face's library, a token that the model has takes the model's id, and
- * any other the next free one, whatever the file says: in a sound file they are the same.
- */
-export function readAddedTokens(
-  value: unknown,
-  vocab: ReadonlyMap<string, number>,
-  size: number = vocab.size,
-): AddedToken[] {
-  if (value == null) return [];
-  if (!Array.isArray(value)) throw malformed('added_tokens', 'a list', value);
-  const places = new Map<number | string, number>();
-  let largest = -1;
-  return value.flatMap((item: unknown, i): AddedToken[] => {
-    const c = Reader.of(item, `added_tokens[${i}]`);
-    const id = c.integer('id');
-    if (id > maxId) throw malformed(c.at('id'), `an id of at most ${maxId}`, id);
-    const special = c.boolean('special', false);
-    const content = c.string('content');
-    // Hugging Face's library drops a token without content: it takes no id.
-    if (content === '') return [];
-    for (const [key, one] of [
-      ['id', id],
-      ['content', content],
-    ] as const) {
-      const other = places.get(one);
-      if (other !== undefined) throw malformed(c.at(key), `another one than that of added_tokens[${other}]`, one);
-      places.set(one, i);
-    }
-    const given = assignedId(vocab.get(content), size, largest);
-    largest = Math.max(largest, given);
-    return [
-      {
-        id: given,
-        content,
-        special,
-        singleWord: c.boolean('single_word', false),
-        lstrip: c.boolean('lstrip', false),
-        rstrip: c.boolean('rstrip', false),
-        normalized: c.boolean('normalized', !special),
-      },
-    ];
-  });
-}
-
-export function addedTokenToJson(token: AddedToken): unknown {
-  return {
-    id: token.id,
-    content: token.content,
-    single_word: token.singleWord ?? false,
-    lstrip: token.lstrip ?? false,
-    rstrip: token.rstrip ?? false,
-    normalized: token.normalized ?? false,
-    special: token.special ?? false,
-  };
 }

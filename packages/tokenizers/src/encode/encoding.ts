@@ -1,6 +1,20 @@
 import type { Row, Rows } from './rows';
 
-/** What a text became: ids, and beside each its token, its place in the text and to what it belongs. */
+/**
+ * What a text became: ids (N,), and beside each its token, its place in the text and to what it belongs. All lists have
+ * N entries, padding and added tokens included; all but `ids` are made when they are asked for. Made by
+ * `Tokenizer.encode` and `encodeBatch`.
+ *
+ * @example
+ * ```ts
+ * import { trainWordLevel } from '@tessera-llm/tokenizers';
+ * const tokenizer = await trainWordLevel(['a rose is a rose'], { vocabSize: 10 });
+ * const { ids, tokens, offsets } = tokenizer.encode('a rose', { padding: { length: 3 } });
+ * console.log(ids); // [1, 2, 0]
+ * console.log(tokens); // ['a', 'rose', '[PAD]']
+ * console.log(offsets); // [[0, 1], [2, 6], [0, 0]]
+ * ```
+ */
 export class Encoding {
   private known: Rows | null = null;
   private further: Encoding[] | null = null;
@@ -20,6 +34,7 @@ export class Encoding {
     );
   }
 
+  /** N, the number of ids. */
   get length(): number {
     return this.ids.length;
   }
@@ -45,7 +60,7 @@ export class Encoding {
     return this.rows.map((row) => [row.startPoint, row.endPoint]);
   }
 
-  /** For each token the word it is part of: a piece of the pre-tokenizer, or a word of a pre-tokenised input. */
+  /** The word a token is part of: a piece of the pre-tokenizer, or a given word; null for tokens that were added. */
   get wordIds(): (number | null)[] {
     return this.rows.map((row) => row.word);
   }
@@ -55,7 +70,7 @@ export class Encoding {
     return this.rows.map((row) => row.sequence);
   }
 
-  /** Segment ids, as the post-processor assigns them. */
+  /** Segment ids, as the post-processor assigns them; without one, 0 for the first text and 1 for the second. */
   get typeIds(): number[] {
     return this.rows.map((row) => row.typeId);
   }

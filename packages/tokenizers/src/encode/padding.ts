@@ -6,19 +6,19 @@ import { type Row, type Rows, addedRow } from './rows';
 /** Padding takes memory whatever the text: this much may be asked for, no more. */
 const most = 2 ** 20;
 
-/** How the encodings of a batch get the same length. */
+/** How the encodings of a batch get the same length. Those that are longer stay as they are. */
 export interface PaddingOptions {
-  /** Default 0. */
+  /** Id of padding, below 2^24; default 0. */
   readonly padId?: number;
-  /** Default `[PAD]`. */
+  /** What `tokens` shows for it; default `[PAD]`. */
   readonly padToken?: string;
-  /** Default 0. */
+  /** What `typeIds` has for it; default 0. */
   readonly padTypeId?: number;
   /** The end at which padding goes; default `right`. */
   readonly direction?: 'left' | 'right';
-  /** A fixed length; default that of the longest of the batch. */
+  /** A fixed length, at most 2^20; default that of the longest of the batch. */
   readonly length?: number | null;
-  /** Round the length up to a multiple of this; default no rounding. */
+  /** Round the length up to a multiple of this; default no rounding, as for 0. */
   readonly padToMultipleOf?: number | null;
 }
 

@@ -3,14 +3,14 @@ import { TokenizerError } from '../errors';
 import { wrongArgument } from '../arguments';
 import type { Row, Rows } from './rows';
 
-/** Which text gives way when there are two, and from which end. */
+/** Which of two texts is cut: the longer one, both to the same length where that is not enough; or this one only. */
 export type TruncationStrategy = 'longest_first' | 'only_first' | 'only_second';
 
 /** How encodings are kept short. */
 export interface TruncationOptions {
-  /** Most tokens of a window, those that the post-processor adds included. */
+  /** Most tokens of a window, those that the post-processor adds included; 0 leaves only those. */
   readonly maxLength: number;
-  /** Tokens that a further window shares with the one before; default 0. */
+  /** Tokens that a further window shares with the one before; fewer than a window has of the text, default 0. */
   readonly stride?: number;
   /** Default `longest_first`. */
   readonly strategy?: TruncationStrategy;

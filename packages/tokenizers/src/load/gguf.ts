@@ -159,6 +159,19 @@ function readBert(meta: MetadataReader, given: Tokens): TokenizerParts {
  * @param metadata Plain values by key; of those that do not begin with `tokenizer.`, only `general.name` and
  * `general.architecture` count: llama.cpp tells by them which added tokens take the spaces around them.
  * @throws TokenizerError `unsupported` for another model or pre-tokenizer, `invalid_file` naming the key.
+ * @see https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+ *
+ * @example
+ * ```ts
+ * import { byteAlphabet, tokenizerFromGguf } from '@tessera-llm/tokenizers';
+ * const tokenizer = tokenizerFromGguf({
+ *   'tokenizer.ggml.model': 'gpt2',
+ *   'tokenizer.ggml.pre': 'gpt-2',
+ *   'tokenizer.ggml.tokens': [...byteAlphabet, 'lo', 'low'],
+ *   'tokenizer.ggml.merges': ['l o', 'lo w'],
+ * });
+ * console.log(tokenizer.encode('low').ids); // [257]
+ * ```
  */
 export function tokenizerFromGguf(metadata: GgufMetadata): Tokenizer {
   const meta = new MetadataReader(metadata);

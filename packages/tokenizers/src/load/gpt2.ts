@@ -39,8 +39,18 @@ function readMergesText(text: string): (readonly [string, string])[] {
 /**
  * The tokenizer of GPT-2's vocab.json and merges.txt: byte-level BPE with GPT-2's split.
  *
- * @throws TokenizerError `invalid_file` naming the place, `invalid_argument` for files of another type.
+ * @throws TokenizerError `invalid_file` naming the place, also for special tokens that the vocabulary lacks;
+ * `invalid_argument` for files of another type.
  * @see Radford et al. 2019, "Language models are unsupervised multitask learners".
+ *
+ * @example
+ * ```ts
+ * import { byteAlphabet, tokenizerFromGpt2 } from '@tessera-llm/tokenizers';
+ * const tokens = [...byteAlphabet, 'lo', 'low', 'Ġlow'];
+ * const vocab = Object.fromEntries(tokens.map((token, id) => [token, id]));
+ * const tokenizer = tokenizerFromGpt2({ vocab, merges: '#version: 0.2\nl o\nlo w\nĠ low\n' });
+ * console.log(tokenizer.encode('low low').tokens); // ['low', 'Ġlow']
+ * ```
  */
 export function tokenizerFromGpt2(files: Gpt2Files): Tokenizer {
   checkObject('gpt2', 'files', 'an object with `vocab` and `merges`', files);

@@ -1,5 +1,5 @@
 import { Reader, isRecord, malformed, maxId } from '../config';
-import { assignedId } from '../encode/added-tokens';
+import { assignedId } from '../encode/added-tokens-json';
 import { readTokenizer } from '../json';
 import { template } from '../post-processors/template';
 import type { TokenizerParts } from '../options';
@@ -18,9 +18,12 @@ export interface HuggingFaceFiles {
    * configuration, elsewhere it tells nothing, as in transformers.
    */
   readonly specialTokensMap?: unknown;
-  /** Put bos_token before every text. Default: what tokenizer.json says, whatever the configuration says. */
+  /**
+   * Put bos_token before every text. Default: what tokenizer.json says, whatever the configuration says; false where
+   * `addEos` is given. Given either, the post-processor of tokenizer.json does not count.
+   */
   readonly addBos?: boolean;
-  /** Put eos_token behind every text. Default: what tokenizer.json says. */
+  /** Put eos_token behind every text. Default: what tokenizer.json says; false where `addBos` is given. */
   readonly addEos?: boolean;
 }
 
@@ -31,7 +34,9 @@ export interface HuggingFaceTokenizer {
   readonly specialTokens: Readonly<Record<string, string>>;
   /** Longest input of the model; null where the file gives none (transformers writes 1e30 for that). */
   readonly modelMaxLength: number | null;
+  /** `padding_side`; default right. The tokenizer itself goes by tokenizer.json. */
   readonly paddingSide: 'left' | 'right';
+  /** `truncation_side`; default right. */
   readonly truncationSide: 'left' | 'right';
 }
 
@@ -91,7 +96,18 @@ function addTokens(parts: TokenizerParts, more: readonly NewToken[]): TokenizerP
  * `add_bos_token` and `add_eos_token` from its caller only, and so does this.
  *
  * @throws TokenizerError `invalid_file` naming the place, also for `addBos` where no bos_token is named;
- * `invalid_argument` for files that are no object.
+ * `unsupported` for a component of an unknown type; `invalid_argument` for files that are no object.
+ *
+ * @example
+ * ```ts
+ * import { tokenizerFromHuggingFace, trainBpe } from '@tessera-llm/tokenizers';
+ * const trained = await trainBpe(['low lower'], { vocabSize: 260, specialTokens: ['</s>'] });
+ * // Usually both files parsed: JSON.parse(await readFile('tokenizer.json', 'utf8')) and so on.
+ * const files = { tokenizer: trained.toJSON(), config: { eos_token: '</s>', model_max_length: 512 } };
+ * const { tokenizer, specialTokens, modelMaxLength } = tokenizerFromHuggingFace({ ...files, addEos: true });
+ * console.log(tokenizer.encode('low').tokens); // ['low', '</s>']
+ * console.log(specialTokens.eos_token, modelMaxLength); // '</s>' 512
+ * ```
  */
 export function tokenizerFromHuggingFace(files: HuggingFaceFiles): HuggingFaceTokenizer {
   checkObject('tokenizer', 'files', 'an object with the parsed tokenizer.json as `tokenizer`', files);

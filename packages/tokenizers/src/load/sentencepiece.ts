@@ -13,9 +13,9 @@ import { type PieceType, type SentencePieceModel, pieceType, readSentencePieceMo
 
 /** Settings of `tokenizerFromSentencePiece`. */
 export interface SentencePieceOptions {
-  /** Put the beginning-of-sequence piece before every text; default false, as in SentencePiece. */
+  /** Put the beginning-of-sequence piece, if there is one, before every text; default false, as in SentencePiece. */
   readonly addBos?: boolean;
-  /** Put the end-of-sequence piece behind every text; default false. */
+  /** Put the end-of-sequence piece, if there is one, behind every text; default false. */
   readonly addEos?: boolean;
 }
 
@@ -99,6 +99,20 @@ function sequencePart(tokens: readonly AddedToken[], id: number): { token: strin
  * @param file The bytes of the file.
  * @throws TokenizerError `invalid_file` naming the malformed field, `invalid_argument` for what is no bytes.
  * @see Kudo and Richardson 2018, "SentencePiece".
+ *
+ * @example
+ * ```ts
+ * import { tokenizerFromSentencePiece } from '@tessera-llm/tokenizers';
+ * // A file is a protobuf message; usually it is read from disk. This one is written here, with three pieces.
+ * const field = (number: number, bytes: ArrayLike<number>) => [8 * number + 2, bytes.length, ...Array.from(bytes)];
+ * const piece = (text: string, score: number, type: number) => {
+ *   const bits = new Uint8Array(Float32Array.of(score).buffer);
+ *   return field(1, [...field(1, new TextEncoder().encode(text)), 0x15, ...bits, 0x18, type]);
+ * };
+ * const pieces = [...piece('<unk>', 0, 2), ...piece('▁low', -1, 1), ...piece('er', -2, 1)];
+ * const tokenizer = tokenizerFromSentencePiece(Uint8Array.from([...pieces, ...field(2, [])]));
+ * console.log(tokenizer.encode('low lower').tokens); // ['▁low', '▁low', 'er']
+ * ```
  */
 export function tokenizerFromSentencePiece(
   file: Uint8Array | ArrayBuffer,

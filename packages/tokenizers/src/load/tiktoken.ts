@@ -152,6 +152,12 @@ function withReserved(tokens: Readonly<Record<string, number>>): Readonly<Record
 /**
  * OpenAI's published encodings, for the rank files of their names. `p50k_edit` has the ranks of p50k_base, `o200k_harmony`
  * those of o200k_base.
+ *
+ * @example
+ * ```ts
+ * import { tiktokenEncodings } from '@tessera-llm/tokenizers';
+ * console.log(tiktokenEncodings.cl100k_base.specialTokens['<|endoftext|>']); // 100257
+ * ```
  */
 export const tiktokenEncodings = {
   r50k_base: { pattern: gpt2, specialTokens: { [endOfText]: 50256 } },

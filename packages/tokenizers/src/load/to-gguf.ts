@@ -12,11 +12,15 @@ import { preTokenizerName } from './gguf-pre';
 import { pieceType } from './sentencepiece-model';
 import { type SpaceRules, spaceRules } from './space-rules';
 
-/** Settings of `tokenizerToGguf`: tokens by what they are for; default: what the post-processor puts around a text. */
+/** Settings of `tokenizerToGguf`: tokens of the vocabulary by what they are for. */
 export interface ToGgufOptions {
+  /** Default: what the post-processor puts before a text. */
   readonly bosToken?: string;
+  /** Default: what the post-processor puts behind a text. */
   readonly eosToken?: string;
+  /** Default: the model's; none for byte-level BPE. */
   readonly unkToken?: string;
+  /** Default none. */
   readonly padToken?: string;
 }
 
@@ -198,7 +202,17 @@ function specialValues(tokenizer: Tokenizer, model: string, options: ToGgufOptio
  * scores, kinds of tokens, rules for spaces and what is put around a text; it has no place for the flags of added
  * tokens, truncation, padding and decoders.
  *
- * @throws TokenizerError `unsupported` for what has no form in GGUF, such as an unknown pre-tokenizer.
+ * @throws TokenizerError `unsupported` for what has no form in GGUF, such as an unknown pre-tokenizer;
+ * `invalid_argument` for a named token that the vocabulary lacks.
+ *
+ * @example
+ * ```ts
+ * import { tokenizerFromGguf, tokenizerToGguf, trainBpe } from '@tessera-llm/tokenizers';
+ * const tokenizer = await trainBpe(['low lower'], { vocabSize: 260, specialTokens: ['<|end|>'] });
+ * const metadata = tokenizerToGguf(tokenizer, { eosToken: '<|end|>' });
+ * console.log(metadata['tokenizer.ggml.model'], metadata['tokenizer.ggml.eos_token_id']); // 'gpt2' 0
+ * console.log(tokenizerFromGguf(metadata).decode(tokenizer.encodeIds('lower'))); // 'lower'
+ * ```
  */
 export function tokenizerToGguf(tokenizer: Tokenizer, options: ToGgufOptions = {}): GgufTokenizerMetadata {
   const { model } = tokenizer.parts;

@@ -16,28 +16,37 @@ export interface BpeOptions {
   readonly merges: readonly (readonly [string, string])[];
   /** Rank of each merge, where several share one (tiktoken's); default the place in the list. */
   readonly ranks?: ArrayLike<number>;
-  /** Chance of leaving out a merge. Default none. */
+  /** Chance of leaving out a merge, from 0 to 1 (BPE-dropout, Provilkov et al. 2020). Default none. */
   readonly dropout?: number | null;
   /** Seed of the draws of `dropout`; default 0. */
   readonly seed?: number;
-  /** What stands for characters outside the vocabulary; without one they vanish. */
+  /** What stands for characters outside the vocabulary; default none: they vanish. */
   readonly unkToken?: string | null;
-  /** What the vocabulary writes before every character of a word but its first. */
+  /** What the vocabulary writes before every character of a word but its first; default nothing. */
   readonly continuingSubwordPrefix?: string | null;
-  /** What the vocabulary writes behind the last character of a word. */
+  /** What the vocabulary writes behind the last character of a word; default nothing. */
   readonly endOfWordSuffix?: string | null;
   /** Neighbouring unknown characters become one token. Default false. */
   readonly fuseUnk?: boolean;
-  /** Unknown characters become their UTF-8 bytes, `<0x00>` to `<0xFF>`. Default false. */
+  /** Unknown characters become their UTF-8 bytes, `<0x00>` to `<0xFF>`, if it has them. Default false. */
   readonly byteFallback?: boolean;
   /** A word that is a token is taken whole, whatever the merges say; Llama 3's. Default false. */
   readonly ignoreMerges?: boolean;
 }
 
 /**
- * Byte-pair encoding: the word's characters are merged pair by pair, the pair of lowest rank first.
+ * Byte-pair encoding: the word's characters are merged pair by pair, the pair of lowest rank first, the leftmost of
+ * equals. Byte-level BPE is the same of the characters that `byteLevel` writes for bytes.
  *
  * @see Sennrich et al. 2016, "Neural machine translation of rare words with subword units".
+ *
+ * @example
+ * ```ts
+ * import { Bpe } from '@tessera-llm/tokenizers';
+ * const vocab = new Map(['l', 'o', 'w', 'lo', 'low'].map((token, id) => [token, id]));
+ * const model = new Bpe({ vocab, merges: [['l', 'o'], ['lo', 'w']] });
+ * console.log(model.tokenize('lowlo').tokens); // ['low', 'lo']
+ * ```
  */
 export class Bpe implements Model {
   readonly type = 'BPE';
@@ -55,7 +64,10 @@ export class Bpe implements Model {
   private readonly dropout: Dropout | null;
   private seams: Seams | null = null;
 
-  /** @throws TokenizerError `invalid_file` for an id given twice, or a merge of tokens that are absent. */
+  /**
+   * @throws TokenizerError `invalid_file` for an id given twice, a merge of tokens that are absent, or a dropout
+   * outside [0, 1]. `tokenize` throws `token_not_found` where it needs an `unkToken` that the vocabulary lacks.
+   */
   constructor(options: BpeOptions) {
     const { vocab, merges, continuingSubwordPrefix: prefix, dropout, unkToken } = options;
     this.options = withMergesOf(this, options);
@@ -95,6 +107,7 @@ export class Bpe implements Model {
     return this.options.ignoreMerges ?? false;
   }
 
+  /** Pairs in order of rank. */
   get merges(): readonly (readonly [string, string])[] {
     let list = this.listed?.deref();
     if (list === undefined) {

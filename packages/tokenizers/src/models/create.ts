@@ -14,9 +14,19 @@ const readers: Readonly<Record<Model['type'], (config: Reader) => Model>> = {
 };
 
 /**
- * The model of a tokenizer.json. Old files leave out the type: it follows from the fields.
+ * The model of a tokenizer.json: `BPE`, `WordPiece`, `Unigram` or `WordLevel`. Old files leave out the type: it follows
+ * from the fields.
  *
+ * @param config The parsed component.
+ * @param place What messages call it; default `model`.
  * @throws TokenizerError `unsupported` for another type, `invalid_file` naming the malformed place.
+ *
+ * @example
+ * ```ts
+ * import { createModel } from '@tessera-llm/tokenizers';
+ * const model = createModel({ type: 'WordLevel', vocab: { '<unk>': 0, low: 1 } });
+ * console.log(model.tokenize('low').ids); // [1]
+ * ```
  */
 export function createModel(config: unknown, place = 'model'): Model {
   const reader = Reader.of(config, place);

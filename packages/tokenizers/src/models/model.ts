@@ -3,7 +3,9 @@ export interface Pieces {
   readonly ids: readonly number[];
   /** The tokens as they are shown: the vocabulary's spelling, or the surface where Unigram shows that. */
   readonly tokens: readonly string[];
+  /** Where each begins. */
   readonly starts: readonly number[];
+  /** Where each ends; two that share a character of several bytes both have the whole of it. */
   readonly ends: readonly number[];
 }
 
@@ -16,6 +18,7 @@ export interface Model {
   readonly size?: number;
   /** The token of an id, or undefined. */
   token(id: number): string | undefined;
+  /** The tokens of a word. @throws TokenizerError `token_not_found` where it needs an unknown token and has none. */
   tokenize(word: string): Pieces;
   /** It may cut the same word otherwise each time, as BPE with dropout; default false. */
   readonly random?: boolean;

@@ -9,9 +9,9 @@ import { Trie } from './trie';
 export interface UnigramOptions {
   /** Pieces with their log-probabilities; the place is the id. */
   readonly pieces: readonly (readonly [string, number])[];
-  /** Id of what stands for characters that no piece covers. */
+  /** Id of what stands for characters that no piece covers; default none: such characters are an error. */
   readonly unkId?: number | null;
-  /** Unknown stretches become their UTF-8 bytes, `<0x00>` to `<0xFF>`. Default false. */
+  /** Unknown stretches become their UTF-8 bytes, `<0x00>` to `<0xFF>`; needs `unkId` all the same. Default false. */
   readonly byteFallback?: boolean;
   /** What only SentencePiece's own models know. */
   readonly sentencePiece?: UnigramPieceTypes;
@@ -34,9 +34,18 @@ const unknownPenalty = 10;
 const encoder = new TextEncoder();
 
 /**
- * Unigram: of all ways to cut a word into pieces the one with the highest sum of log-probabilities, by Viterbi.
+ * Unigram: of all ways to cut a word into pieces the one with the highest Σ log p(piece), by Viterbi. A character that
+ * no piece covers scores 10 below the worst piece; side by side they are one token.
  *
  * @see Kudo 2018, "Subword regularization".
+ *
+ * @example
+ * ```ts
+ * import { Unigram } from '@tessera-llm/tokenizers';
+ * const model = new Unigram({ pieces: [['<unk>', 0], ['a', -2], ['b', -2], ['ab', -3]], unkId: 0 });
+ * console.log(model.tokenize('aba').tokens); // ['ab', 'a']
+ * console.log(model.tokenize('xxa').ids); // [0, 1]
+ * ```
  */
 export class Unigram implements Model {
   readonly type = 'Unigram';
@@ -47,10 +56,14 @@ export class Unigram implements Model {
   private readonly round: (x: number) => number;
   private readonly cache = new PieceCache((word) => this.pieces(word));
 
+  /**
+   * @throws TokenizerError `invalid_file` for 2^24 pieces or more, a `unkId` that is none of theirs, or a score of NaN. `tokenize` throws
+   * `token_not_found` for an unknown character without `unkId`.
+   */
   constructor(readonly options: UnigramOptions) {
     const { pieces, unkId } = options;
     if (pieces.length > maxId) throw malformed('model.vocab', `at most ${maxId} pieces`, pieces.length);
-    if (unkId != null && !(unkId < pieces.length))
+    if (unkId != null && !(Number.isInteger(unkId) && unkId >= 0 && unkId < pieces.length))
       throw malformed('model.unk_id', `an id below ${pieces.length}`, unkId);
     const vocab = new Map<string, number>();
     this.trie = new Trie(pieces.length * 4);
@@ -59,6 +72,7 @@ export class Unigram implements Model {
     const counts = (id: number) => !own || !(own.unmatched.has(id) || own.userDefined.has(id));
     const least = pieces.reduce((x, [, score], id) => (counts(id) ? Math.min(x, score) : x), Number.POSITIVE_INFINITY);
     pieces.forEach(([piece, score], id) => {
+      if (Number.isNaN(score)) throw malformed(`model.vocab[${id}]`, 'a piece and its log-probability', [piece, score]);
       vocab.set(piece, id);
       if (piece !== '' && !own?.unmatched.has(id)) this.trie.add(piece, id);
       this.scores[id] = score;

@@ -4,18 +4,32 @@ import type { Model, Pieces } from './model';
 
 /** Settings of a WordLevel model. */
 export interface WordLevelOptions {
+  /** Word → id. */
   readonly vocab: ReadonlyMap<string, number>;
   /** What stands for every other word; default `<unk>`. */
   readonly unkToken?: string;
 }
 
-/** Whole words only. */
+/**
+ * Whole words only: each is in the vocabulary, or the unknown token stands for it.
+ *
+ * @example
+ * ```ts
+ * import { WordLevel } from '@tessera-llm/tokenizers';
+ * const model = new WordLevel({ vocab: new Map([['<unk>', 0], ['low', 1]]) });
+ * console.log(model.tokenize('low').ids, model.tokenize('high').ids); // [1] [0]
+ * ```
+ */
 export class WordLevel implements Model {
   readonly type = 'WordLevel';
   readonly vocab: ReadonlyMap<string, number>;
   private readonly tokens: readonly (string | undefined)[];
   private readonly unkToken: string;
 
+  /**
+   * @throws TokenizerError `invalid_file` for an id given twice. `tokenize` throws `token_not_found` for an unknown
+   * word if the vocabulary lacks `unkToken`.
+   */
   constructor(options: WordLevelOptions) {
     this.vocab = options.vocab;
     this.tokens = invertVocab(options.vocab, 'model.vocab');

@@ -5,8 +5,9 @@ import { PieceCache } from './piece-cache';
 
 /** Settings of a WordPiece model. */
 export interface WordPieceOptions {
+  /** Token → id. */
   readonly vocab: ReadonlyMap<string, number>;
-  /** Default `[UNK]`. */
+  /** What stands for a word that can't be spelled; default `[UNK]`. */
   readonly unkToken?: string;
   /** What the vocabulary writes before pieces inside a word; default `##`. */
   readonly continuingSubwordPrefix?: string;
@@ -18,6 +19,14 @@ export interface WordPieceOptions {
  * WordPiece: from the left, the longest piece that is in the vocabulary; if one place has none, the word is unknown.
  *
  * @see Devlin et al. 2019, "BERT: pre-training of deep bidirectional transformers".
+ *
+ * @example
+ * ```ts
+ * import { WordPiece } from '@tessera-llm/tokenizers';
+ * const model = new WordPiece({ vocab: new Map([['[UNK]', 0], ['un', 1], ['##like', 2], ['##ly', 3]]) });
+ * console.log(model.tokenize('unlikely').tokens); // ['un', '##like', '##ly']
+ * console.log(model.tokenize('likely').tokens); // ['[UNK]']
+ * ```
  */
 export class WordPiece implements Model {
   readonly type = 'WordPiece';
@@ -29,6 +38,10 @@ export class WordPiece implements Model {
   private longest = 0;
   private readonly cache = new PieceCache((word) => this.pieces(word));
 
+  /**
+   * @throws TokenizerError `invalid_file` for an id given twice. `tokenize` throws `token_not_found` for an unknown
+   * word if the vocabulary lacks `unkToken`.
+   */
   constructor(options: WordPieceOptions) {
     this.vocab = options.vocab;
     this.tokens = invertVocab(options.vocab, 'model.vocab');

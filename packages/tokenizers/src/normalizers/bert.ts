@@ -11,9 +11,9 @@ export interface BertNormalizerOptions {
   readonly cleanText?: boolean;
   /** Put spaces around Chinese characters. Default true. */
   readonly handleChineseChars?: boolean;
-  /** Drop accents; default: as `lowercase`. */
+  /** Decompose characters and drop their accents; default (or null): as `lowercase`. */
   readonly stripAccents?: boolean | null;
-  /** Default true. */
+  /** Make letters small, each without regard to its neighbours. Default true. */
   readonly lowercase?: boolean;
 }
 
@@ -44,7 +44,18 @@ export function lowercase(text: AlignedText): AlignedText {
   return text.flatMap((char) => char.toLowerCase());
 }
 
-/** BERT's clean-up, as in its original tokenizer. */
+/**
+ * BERT's clean-up, as in its original tokenizer: control characters, Chinese ones, accents and case, in this order.
+ *
+ * @see Devlin et al. 2019, "BERT: pre-training of deep bidirectional transformers".
+ *
+ * @example
+ * ```ts
+ * import { bertNormalizer, normalizeText } from '@tessera-llm/tokenizers';
+ * console.log(normalizeText(bertNormalizer(), 'Élan')); // 'elan'
+ * console.log(normalizeText(bertNormalizer({ stripAccents: false }), 'Élan')); // 'élan'
+ * ```
+ */
 export function bertNormalizer(options: BertNormalizerOptions = {}): Normalizer {
   const { cleanText = true, handleChineseChars = true, stripAccents = null, lowercase: lower = true } = options;
   return {

@@ -109,9 +109,14 @@ function read(config: Reader): Normalizer {
 }
 
 /**
- * A normaliser from its component of a tokenizer.json.
+ * A normaliser from its component of a tokenizer.json: `BertNormalizer`, `ByteLevel`, `Lowercase`, `NFC`, `NFD`,
+ * `NFKC`, `NFKD`, `Nmt`, `Precompiled`, `Prepend`, `Replace`, `Sequence`, `Strip` or `StripAccents`. Absent settings
+ * have the defaults of Hugging Face's constructors.
  *
- * @throws TokenizerError `unsupported` for an unknown type, `invalid_file` naming the malformed place.
+ * @param config The parsed component.
+ * @param place What messages call it; default `normalizer`.
+ * @throws TokenizerError `unsupported` for an unknown type, `invalid_file` naming the malformed place. Its `normalize`
+ * throws `invalid_file` where it multiplies a text without measure, `step_limit` for a pattern without end.
  *
  * @example
  * ```ts
@@ -123,7 +128,17 @@ export function createNormalizer(config: unknown, place = 'normalizer'): Normali
   return read(Reader.of(config, place));
 }
 
-/** The text that a normaliser makes. */
+/**
+ * The text that a normaliser makes, without the places that it came from.
+ *
+ * @throws TokenizerError as `normalize` of this normaliser (see `createNormalizer`).
+ *
+ * @example
+ * ```ts
+ * import { createNormalizer, normalizeText } from '@tessera-llm/tokenizers';
+ * console.log(normalizeText(createNormalizer({ type: 'NFKC' }), 'ﬁne')); // 'fine'
+ * ```
+ */
 export function normalizeText(normalizer: Normalizer, text: string): string {
   return normalizer.normalize(AlignedText.of(text)).text;
 }

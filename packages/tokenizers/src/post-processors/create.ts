@@ -140,9 +140,21 @@ function read(config: Reader): PostProcessor {
 }
 
 /**
- * A post-processor from its component of a tokenizer.json.
+ * A post-processor from its component of a tokenizer.json: `BertProcessing`, `ByteLevel`, `RobertaProcessing`,
+ * `Sequence` or `TemplateProcessing`.
  *
- * @throws TokenizerError `unsupported` for an unknown type, `invalid_file` naming the malformed place.
+ * @param config The parsed component.
+ * @param place What messages call it; default `post_processor`.
+ * @throws TokenizerError `unsupported` for an unknown type, `invalid_file` naming the malformed place. Its `process`
+ * throws `unsupported` for a template behind another one.
+ *
+ * @example
+ * ```ts
+ * import { Tokenizer, WordLevel, createPostProcessor } from '@tessera-llm/tokenizers';
+ * const model = new WordLevel({ vocab: new Map([['[CLS]', 0], ['[SEP]', 1], ['low', 2]]) });
+ * const postProcessor = createPostProcessor({ type: 'BertProcessing', cls: ['[CLS]', 0], sep: ['[SEP]', 1] });
+ * console.log(new Tokenizer({ model, postProcessor }).encode('low').tokens); // ['[CLS]', 'low', '[SEP]']
+ * ```
  */
 export function createPostProcessor(config: unknown, place = 'post_processor'): PostProcessor {
   return read(Reader.of(config, place));

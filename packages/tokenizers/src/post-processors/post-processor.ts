@@ -2,9 +2,15 @@ import { type Row, type Rows, addedRow, joinRows } from '../encode/rows';
 
 /** Puts special tokens around one or two texts, and finishes offsets. */
 export interface PostProcessor {
-  /** @param texts One or two encodings. @returns Encodings that are then joined. */
+  /**
+   * Puts its tokens around the texts, if they are wanted.
+   *
+   * @param texts One or two encodings.
+   * @param addSpecialTokens false only finishes types and offsets.
+   * @returns Encodings that are then joined.
+   */
   process(texts: readonly Rows[], addSpecialTokens: boolean): Rows[];
-  /** Number of tokens that are added. */
+  /** Number of tokens that are added to one text, or to a pair. */
   added(pair: boolean): number;
   /** The component of tokenizer.json. */
   toJSON(): Record<string, unknown>;

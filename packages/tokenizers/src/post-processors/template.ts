@@ -1,9 +1,10 @@
+import { wrongArgument } from '../arguments';
 import { type Reader, isRecord, malformed } from '../config';
 import { type Row, type Rows, addedRow, mapRows } from '../encode/rows';
 import { TokenizerError } from '../errors';
 import type { PostProcessor } from './post-processor';
 
-/** A part of a template: a special token (one or several ids), or one of the two texts. */
+/** A part of a template: a special token (one or several ids), or one of the two texts; `typeId` is their segment. */
 export type TemplatePart =
   | { readonly special: string; readonly typeId: number }
   | { readonly sequence: 'A' | 'B'; readonly typeId: number };
@@ -11,20 +12,51 @@ export type TemplatePart =
 /** Ids and tokens that a special token of a template stands for. */
 export interface TemplateToken {
   readonly ids: readonly number[];
+  /** The token of each id. */
   readonly tokens: readonly string[];
 }
 
 /** Settings of `templateProcessor`. */
 export interface TemplateOptions {
+  /** What one text becomes; it is the sequence A. */
   readonly single: readonly TemplatePart[];
+  /** What two texts become, A and B. */
   readonly pair: readonly TemplatePart[];
+  /** The special tokens by the names that the parts call them. */
   readonly tokens: ReadonlyMap<string, TemplateToken>;
 }
 
-/** Puts texts and special tokens in the order of a template. */
+/**
+ * Puts texts and special tokens in the order of a template; `template` writes the usual ones. Without special tokens
+ * the texts still get their order and segments.
+ *
+ * @throws TokenizerError `invalid_argument` for a special token that is not among `tokens`, or B in `single`; `unsupported` when it is run on more than two encodings, which only another template makes.
+ *
+ * @example
+ * ```ts
+ * import { Tokenizer, WordLevel, templateProcessor } from '@tessera-llm/tokenizers';
+ * const postProcessor = templateProcessor({
+ *   single: [{ sequence: 'A', typeId: 0 }, { special: '</s>', typeId: 0 }],
+ *   pair: [{ sequence: 'A', typeId: 0 }, { special: '</s>', typeId: 0 }, { sequence: 'B', typeId: 1 }],
+ *   tokens: new Map([['</s>', { ids: [0], tokens: ['</s>'] }]]),
+ * });
+ * const model = new WordLevel({ vocab: new Map([['</s>', 0], ['low', 1], ['high', 2]]) });
+ * const { ids, typeIds } = new Tokenizer({ model, postProcessor }).encode('low', { pair: 'high' });
+ * console.log(ids, typeIds); // [1, 0, 2] [0, 0, 1]
+ * ```
+ */
 export function templateProcessor(options: TemplateOptions): PostProcessor {
   const { single, pair, tokens } = options;
-  const special = (part: TemplatePart) => ('special' in part ? (tokens.get(part.special) ?? null) : null);
+  for (const part of [...single, ...pair]) {
+    if (!('special' in part) || tokens.has(part.special)) continue;
+    throw wrongArgument('templateProcessor', 'tokens', `what ${JSON.stringify(part.special)} stands for`, [
+      ...tokens.keys(),
+    ]);
+  }
+  if (single.some((part) => 'sequence' in part && part.sequence === 'B')) {
+    throw wrongArgument('templateProcessor', 'single', 'the sequence A only', 'B');
+  }
+  const special = (part: TemplatePart) => ('special' in part ? (tokens.get(part.special) as TemplateToken) : null);
   const count = (parts: readonly TemplatePart[]) => parts.reduce((n, part) => n + (special(part)?.ids.length ?? 0), 0);
   return {
     process(texts, addSpecialTokens) {
@@ -73,7 +105,11 @@ function partToJson(part: TemplatePart): unknown {
 }
 
 /**
- * Special tokens before and after each text.
+ * Special tokens before and after each text: `before A after` for one, `before A after before B after` for a pair, the
+ * second text and its tokens of type 1, the first of type 0.
+ *
+ * @param options.before Default none.
+ * @param options.after Default none.
  *
  * @example
  * ```ts

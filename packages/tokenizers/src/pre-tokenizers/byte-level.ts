@@ -9,7 +9,7 @@ export const gpt2Pattern = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\
 export interface ByteLevelOptions {
   /** Put a space before a text that begins with none. Default false (the published component's default is true). */
   readonly addPrefixSpace?: boolean;
-  /** false leaves the splitting to a pre-tokenizer before it; default true. */
+  /** Split as GPT-2 does; false leaves that to a pre-tokenizer before it. Default true. */
   readonly useRegex?: boolean;
   /** Kept for the file; the post-processor trims. Default true. */
   readonly trimOffsets?: boolean;
@@ -18,9 +18,16 @@ export interface ByteLevelOptions {
 let pattern: Pattern | null = null;
 
 /**
- * Splits as GPT-2 does and writes the UTF-8 bytes of each word in the byte alphabet.
+ * Splits as GPT-2 does and writes the UTF-8 bytes of each word in the byte alphabet (see `byteToChar`), where a space
+ * is `Ġ`.
  *
  * @see Radford et al. 2019, "Language models are unsupervised multitask learners".
+ *
+ * @example
+ * ```ts
+ * import { byteLevel, splitText } from '@tessera-llm/tokenizers';
+ * console.log(splitText(byteLevel(), "it's 1 é").map(({ text }) => text)); // ['it', "'s", 'Ġ1', 'ĠÃ©']
+ * ```
  */
 export function byteLevel(options: ByteLevelOptions = {}): PreTokenizer {
   const { addPrefixSpace = false, useRegex = true, trimOffsets = true } = options;

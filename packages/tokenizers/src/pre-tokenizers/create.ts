@@ -4,7 +4,7 @@ import { AlignedText } from '../text/aligned-text';
 import { isLater } from '../text/later';
 import { spaceSource, unitsAt } from '../text/unicode';
 import { byteLevel } from './byte-level';
-import { type PrependScheme, metaspace } from './metaspace';
+import { metaspace, prependSchemes } from './metaspace';
 import type { PreTokenizer } from './pre-tokenizer';
 import { sequence, splitBehaviors, splitBy, splitCharacters } from './split';
 import { unicodeScripts } from './unicode-scripts';
@@ -22,8 +22,11 @@ function readMetaspace(c: Reader): PreTokenizer {
   const replacement = c.string('replacement', '▁');
   if (replacement === '' || unitsAt(replacement, 0) !== replacement.length)
     throw malformed(c.at('replacement'), 'one character', replacement);
-  const schemes: readonly PrependScheme[] = ['always', 'first', 'never'];
-  const prependScheme = c.oneOf('prepend_scheme', schemes, c.boolean('add_prefix_space', true) ? 'always' : 'never');
+  const prependScheme = c.oneOf(
+    'prepend_scheme',
+    prependSchemes,
+    c.boolean('add_prefix_space', true) ? 'always' : 'never',
+  );
   return metaspace({ replacement, prependScheme, split: c.boolean('split', true) });
 }
 
@@ -88,9 +91,14 @@ function read(config: Reader): PreTokenizer {
 }
 
 /**
- * A pre-tokenizer from its component of a tokenizer.json.
+ * A pre-tokenizer from its component of a tokenizer.json: `BertPreTokenizer`, `ByteLevel`, `CharDelimiterSplit`,
+ * `Digits`, `FixedLength`, `Metaspace`, `Punctuation`, `Sequence`, `Split`, `UnicodeScripts`, `Whitespace` or
+ * `WhitespaceSplit`. Absent settings have the defaults of Hugging Face's constructors.
  *
- * @throws TokenizerError `unsupported` for an unknown type, `invalid_file` naming the malformed place.
+ * @param config The parsed component.
+ * @param place What messages call it; default `pre_tokenizer`.
+ * @throws TokenizerError `unsupported` for an unknown type, `invalid_file` naming the malformed place. Its `split`
+ * throws `invalid_file` where it multiplies a text without measure, `step_limit` for a pattern without end.
  *
  * @example
  * ```ts
@@ -103,14 +111,27 @@ export function createPreTokenizer(config: unknown, place = 'pre_tokenizer'): Pr
   return read(Reader.of(config, place));
 }
 
-/** A piece of a text, and where it came from in UTF-16 units. */
+/** A piece of a text, and the stretch [start, end) that it came from, in UTF-16 units. */
 export interface TextPiece {
+  /** As the pre-tokenizer spells it. */
   readonly text: string;
   readonly start: number;
   readonly end: number;
 }
 
-/** The pieces that a pre-tokenizer makes of a text. */
+/**
+ * The pieces that a pre-tokenizer makes of a text.
+ *
+ * @throws TokenizerError as `split` of this pre-tokenizer (see `createPreTokenizer`).
+ *
+ * @example
+ * ```ts
+ * import { createPreTokenizer, splitText } from '@tessera-llm/tokenizers';
+ * const pieces = splitText(createPreTokenizer({ type: 'Whitespace' }), 'Hi, you');
+ * console.log(pieces.map(({ text }) => text)); // ['Hi', ',', 'you']
+ * console.log(pieces.map(({ start, end }) => [start, end])); // [[0, 2], [2, 3], [4, 7]]
+ * ```
+ */
 export function splitText(preTokenizer: PreTokenizer, text: string): TextPiece[] {
   return preTokenizer.split(AlignedText.of(text)).map((piece) => {
     const [start, end] = piece.range(0, piece.length);

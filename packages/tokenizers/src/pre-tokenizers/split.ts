@@ -1,3 +1,4 @@
+import { wrongArgument } from '../arguments';
 import type { Dialect } from '../regex/ast';
 import { type Pattern, compilePattern } from '../regex/pattern';
 import { toOniguruma } from '../regex/to-oniguruma';
@@ -17,13 +18,27 @@ export const splitBehaviors: readonly SplitBehavior[] = [
 export interface SplitOptions {
   /** What becomes of the matches; default `Isolated`. */
   readonly behavior?: SplitBehavior;
-  /** What lies between the matches counts as the match. Default false. */
+  /** What lies between the matches counts as the match, and they as what lies between. Default false. */
   readonly invert?: boolean;
   /** Whose syntax the pattern has; default Oniguruma's, as in tokenizer.json. */
   readonly dialect?: Dialect;
 }
 
-/** Splits by a regular expression. @throws TokenizerError for a malformed or unsupported pattern. */
+/**
+ * Splits by a regular expression in the syntax of `compilePattern`.
+ *
+ * @throws TokenizerError `invalid_argument` for another behaviour, `invalid_file` for a malformed pattern, `unsupported` for one that can't be run; `split`
+ * throws `step_limit` for one that does not end.
+ *
+ * @example
+ * ```ts
+ * import { splitPattern, splitText } from '@tessera-llm/tokenizers';
+ * const numbers = splitPattern('\\p{N}+');
+ * console.log(splitText(numbers, 'a12b').map(({ text }) => text)); // ['a', '12', 'b']
+ * const words = splitPattern('\\p{L}+', { behavior: 'Removed', invert: true });
+ * console.log(splitText(words, 'low, lower').map(({ text }) => text)); // ['low', 'lower']
+ * ```
+ */
 export function splitPattern(regex: string, options: SplitOptions = {}): PreTokenizer {
   const written = options.dialect === 'rust' ? toOniguruma(regex) : regex;
   return splitBy(compilePattern(regex, options.dialect), () => ({ Regex: written }), options);
@@ -32,6 +47,9 @@ export function splitPattern(regex: string, options: SplitOptions = {}): PreToke
 /** Splits by a pattern; `describe` gives what the file says of it. */
 export function splitBy(pattern: Pattern, describe: () => unknown, options: SplitOptions): PreTokenizer {
   const { behavior = 'Isolated', invert = false } = options;
+  if (!splitBehaviors.includes(behavior)) {
+    throw wrongArgument('splitPattern', 'behavior', `one of ${splitBehaviors.join(', ')}`, behavior);
+  }
   return {
     split: (text) => text.split(pattern.matches(text.text), behavior, invert),
     toJSON: () => ({ type: 'Split', pattern: describe(), behavior, invert }),
@@ -65,7 +83,18 @@ export function splitCharacters(
   };
 }
 
-/** Splits the pieces of each pre-tokenizer with the next one. */
+/**
+ * Splits the pieces of each pre-tokenizer with the next one. Of none it leaves the text in one piece.
+ *
+ * @throws TokenizerError `invalid_file` from `split` where the parts multiply a text without measure.
+ *
+ * @example
+ * ```ts
+ * import { createPreTokenizer, sequence, splitText } from '@tessera-llm/tokenizers';
+ * const both = sequence([createPreTokenizer({ type: 'WhitespaceSplit' }), createPreTokenizer({ type: 'Digits' })]);
+ * console.log(splitText(both, 'a1 b22').map(({ text }) => text)); // ['a', '1', 'b', '22']
+ * ```
+ */
 export function sequence(given: readonly PreTokenizer[]): PreTokenizer {
   const parts = given.flatMap((part) => part.parts ?? [part]);
   return {

@@ -8,6 +8,7 @@ import { isSafe, translate } from './translate';
 
 /** Finds all matches of something in a text. */
 export interface Pattern {
+  /** All matches, from the left and without overlap. @throws TokenizerError `step_limit`. */
   matches(text: string): Matches;
 }
 
@@ -33,6 +34,7 @@ export function literalPattern(content: string): Pattern {
  * Case folding is Unicode's: a character matches its other cases (`(?i:s)` matches U+017F), and in Oniguruma's syntax
  * characters match the one that they are the folding of, and that one them (`(?i:ss)` and `ß`, `(?i:ß)` and `SS`).
  *
+ * @param dialect Default `oniguruma`.
  * @throws TokenizerError `invalid_file` or `unsupported`, naming the pattern; `matches` throws `step_limit`.
  *
  * @example

@@ -10,7 +10,16 @@ const pair = /[\ud800-\udfff]/;
 
 /**
  * A text on its way through normalisation that remembers, for each of its code units, which stretch of the original
- * it came from. Values never change; every step makes a new one. Unchanged text needs no tables.
+ * it came from, in UTF-16 units. Values never change; every step makes a new one. Unchanged text needs no tables.
+ * Normalisers and pre-tokenizers of one's own are written with it.
+ *
+ * @example
+ * ```ts
+ * import { AlignedText } from '@tessera-llm/tokenizers';
+ * const text = AlignedText.of('ﬁne').flatMap((char) => char.normalize('NFKC'));
+ * console.log(text.text); // 'fine'
+ * console.log(text.range(0, 2), text.range(2, 4)); // [0, 1] [1, 3]
+ * ```
  */
 export class AlignedText {
   private constructor(
@@ -22,6 +31,7 @@ export class AlignedText {
     private readonly tracked = true,
   ) {}
 
+  /** A text as it was given, which begins at `origin` of the original. */
   static of(text: string, origin = 0): AlignedText {
     return new AlignedText(text, origin, null, null);
   }
@@ -35,6 +45,7 @@ export class AlignedText {
     return new AlignedText(text, this.origin, null, null, false);
   }
 
+  /** UTF-16 units of the text. */
   get length(): number {
     return this.text.length;
   }

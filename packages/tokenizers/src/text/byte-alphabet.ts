@@ -1,3 +1,5 @@
+import { wrongArgument } from '../arguments';
+
 /**
  * GPT-2's byte alphabet: each of the 256 bytes has a visible character, so that a vocabulary of byte strings can be
  * written as text. Printable Latin-1 bytes stand for themselves, the others for U+0100 and on.
@@ -15,15 +17,38 @@ function makeAlphabet(): { charOfByte: string[]; byteOfChar: Map<string, number>
 const { charOfByte, byteOfChar } = makeAlphabet();
 const encoder = new TextEncoder();
 
-/** The 256 characters in code-point order. */
+/** The 256 characters of GPT-2's byte alphabet (see `byteToChar`) in code-point order. */
 export const byteAlphabet: readonly string[] = [...charOfByte].sort((a, b) => a.charCodeAt(0) - b.charCodeAt(0));
 
-/** The character that stands for a byte. */
+/**
+ * The character that stands for a byte, from 0 to 255, in GPT-2's byte alphabet: printable bytes of Latin-1 are
+ * their own characters, the 68 others, in order, U+0100 to U+0143.
+ *
+ * @throws TokenizerError `invalid_argument` for what is no byte.
+ *
+ * @see Radford et al. 2019, "Language models are unsupervised multitask learners".
+ *
+ * @example
+ * ```ts
+ * import { byteToChar } from '@tessera-llm/tokenizers';
+ * console.log(byteToChar(0x41), byteToChar(0x20)); // 'A' 'Ġ'
+ * ```
+ */
 export function byteToChar(byte: number): string {
-  return charOfByte[byte] as string;
+  const char = charOfByte[byte];
+  if (char === undefined) throw wrongArgument('byteToChar', 'byte', 'a whole number from 0 to 255', byte);
+  return char;
 }
 
-/** The byte that a character stands for, or undefined. */
+/**
+ * The byte that a character of GPT-2's byte alphabet stands for (see `byteToChar`); undefined for any other text.
+ *
+ * @example
+ * ```ts
+ * import { charToByte } from '@tessera-llm/tokenizers';
+ * console.log(charToByte('A'), charToByte('Ġ')); // 65 32
+ * ```
+ */
 export function charToByte(char: string): number | undefined {
   return byteOfChar.get(char);
 }

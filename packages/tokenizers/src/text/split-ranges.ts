@@ -1,4 +1,7 @@
-/** What happens to the matches of a split: they vanish, stand alone, or join a neighbour. */
+/**
+ * What happens to the matches of a split. Of `a--b` at each `-`: `Removed` a b, `Isolated` a - - b,
+ * `MergedWithPrevious` a- - b, `MergedWithNext` a - -b, `Contiguous` a -- b.
+ */
 export type SplitBehavior = 'Removed' | 'Isolated' | 'MergedWithPrevious' | 'MergedWithNext' | 'Contiguous';
 
 /** Matches as start, end, start, end, … in UTF-16 units, in order and without overlap. */

@@ -2,9 +2,12 @@ import type { WordChars } from './word-counts';
 
 /** Characters of a vocabulary before any merge. */
 export interface AlphabetOptions {
-  /** Characters that become tokens whether seen or not; of longer texts the first character. */
+  /** Characters that become tokens whether seen or not; of longer texts the first character. Default none. */
   readonly initialAlphabet?: readonly string[];
-  /** Most characters of the alphabet, the rarest left out but for special tokens; default no limit. */
+  /**
+   * Most characters of the alphabet, the rarest left out, initial ones last; default no limit. Those left out are
+   * unknown characters, but for special tokens.
+   */
   readonly limitAlphabet?: number | null;
 }
 

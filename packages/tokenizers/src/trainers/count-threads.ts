@@ -28,7 +28,7 @@ export type CountAnswer =
 
 /** Settings of `countInThreads`. */
 export interface CountThreadsOptions {
-  /** Default: as many as the process may use. */
+  /** From 1 to 1024; default as many as the process may use. */
   readonly threads?: number;
 }
 
@@ -77,6 +77,9 @@ class CountThread {
  * same for every number of threads and without any, also where rare words had to be dropped.
  *
  * Components travel as their tokenizer.json, so normaliser and pre-tokenizer must be of the kinds known there.
+ *
+ * @throws TokenizerError `invalid_argument` for a number of threads out of range. Training with it throws `unsupported`
+ * for other components, `worker_failed` if a thread ends.
  *
  * @example
  * ```ts

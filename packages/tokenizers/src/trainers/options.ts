@@ -13,6 +13,7 @@ export type Texts = Iterable<string> | AsyncIterable<string>;
 
 /** What training tells about itself as it goes. */
 export interface TrainProgress {
+  /** Words are counted first; then Unigram seeds and prunes pieces, the others merge. */
   readonly stage: 'counting' | 'seeding' | 'merging' | 'pruning';
   /** UTF-16 units counted, or tokens made or left. */
   readonly done: number;
@@ -22,11 +23,16 @@ export interface TrainProgress {
 
 /** What goes before the counting of words, and how much of it is held. */
 export interface CountPipeline {
+  /** Default: see the trainer; null for none. */
   readonly normalizer?: Normalizer | null;
+  /** Default: see the trainer; null for none, each text being one word. */
   readonly preTokenizer?: PreTokenizer | null;
-  /** Distinct words that are held at most; default 2,000,000. Beyond it the rarest are dropped, and the report says so. */
+  /**
+   * Distinct words that are held at most, from 1000 on; default 2,000,000. Beyond it the rarest are dropped, and the
+   * report says so.
+   */
   readonly maxWords?: number;
-  /** UTF-8 bytes of distinct words that are held at most; default 128 MiB. Beyond it the rarest are dropped. */
+  /** UTF-8 bytes of these words at most, from 16 KiB on; default 128 MiB. Beyond it the rarest are dropped. */
   readonly maxBytes?: number;
 }
 
@@ -46,9 +52,12 @@ export type SpecialToken = string | Omit<AddedToken, 'id'>;
 
 /** Settings that all trainers share; the names are those of Hugging Face's trainers. */
 export interface TrainOptions extends CountPipeline, CountWatch {
-  /** Number of tokens, special ones included. */
+  /** Number of tokens, special ones included, from 1 to 2^24; fewer where the texts give no more. */
   readonly vocabSize: number;
-  /** Tokens that text can't be made of; they get the first ids. Of one that is given twice the last flags count. */
+  /**
+   * Tokens that text can't be made of; they get the first ids. Of one that is given twice the last flags count.
+   * Default: see the trainer.
+   */
   readonly specialTokens?: readonly SpecialToken[];
   /** How the trained tokenizer writes text again. Default: what undoes the pre-tokenizer, if it is a known one. */
   readonly decoder?: Decoder | null;

@@ -24,15 +24,18 @@ export interface TrainMergesOptions extends TrainOptions, AlphabetOptions {
   readonly minFrequency?: number;
   /** Merged tokens stay shorter than this many characters; default no limit. */
   readonly maxTokenLength?: number | null;
-  /** What the vocabulary writes before every character of a word but its first. */
+  /** What the vocabulary writes before every character of a word but its first; default nothing. */
   readonly continuingSubwordPrefix?: string | null;
-  /** What the vocabulary writes behind the last character of a word. */
+  /** What the vocabulary writes behind the last character of a word; default nothing. */
   readonly endOfWordSuffix?: string | null;
 }
 
 /** Settings of `trainBpe`; the names and defaults are those of Hugging Face's BpeTrainer. */
 export interface TrainBpeOptions extends TrainMergesOptions {
-  /** Characters that become tokens whether seen or not; default the 256 of the byte alphabet if the pre-tokenizer ends with ByteLevel, else none. */
+  /**
+   * Characters that become tokens whether seen or not; default the 256 of the byte alphabet if the pre-tokenizer ends
+   * with ByteLevel, else none.
+   */
   readonly initialAlphabet?: readonly string[];
   /** The token that stands for unknown characters; one of the special tokens. Default none: unknown characters vanish. */
   readonly unkToken?: string | null;
@@ -76,16 +79,18 @@ export async function trainMerges(texts: Texts, options: TrainMergesOptions): Pr
  * the smaller ids. Deterministic, and equal to what Hugging Face's trainer makes of the same texts.
  *
  * @param texts Any number of texts, also asynchronous; only their word counts are held.
+ * @param options.normalizer Default none.
  * @param options.preTokenizer Default: GPT-2's byte-level split; null for none.
- * @throws TokenizerError `invalid_argument` for no text, or a vocabulary too small for the alphabet; `invalid_text` for
- * a lone surrogate; the signal's reason if it was aborted.
+ * @param options.specialTokens Default none.
+ * @throws TokenizerError `invalid_argument` for no text, settings out of range, or a vocabulary too small for the
+ * alphabet; `invalid_text` for a lone surrogate; the signal's reason if it was aborted.
  * @see Sennrich et al. 2016, "Neural machine translation of rare words with subword units".
  *
  * @example
  * ```ts
  * import { trainBpe } from '@tessera-llm/tokenizers';
  * const tokenizer = await trainBpe(['low lower lowest'], { vocabSize: 260, specialTokens: ['<|end|>'] });
- * console.log(tokenizer.encode('lower').tokens);
+ * console.log(tokenizer.encode('lower').tokens); // ['low', 'e', 'r']
  * ```
  */
 export async function trainBpe(texts: Texts, options: TrainBpeOptions): Promise<Tokenizer> {

@@ -22,15 +22,15 @@ import { type WordCounts, charsOf, textOf } from './word-counts';
 
 /** Settings of `trainUnigram`; the names are those of Hugging Face's UnigramTrainer. */
 export interface TrainUnigramOptions extends TrainOptions {
-  /** Share of the pieces that each pruning leaves; default 0.75. */
+  /** Share of the pieces that each pruning leaves, between 0 and 1; default 0.75. */
   readonly shrinkingFactor?: number;
-  /** Most characters of a piece; default 16. */
+  /** Most characters of a piece, up to 1000; default 16. */
   readonly maxPieceLength?: number;
   /** Rounds of expectation and maximisation before each pruning; default 2. */
   readonly nSubIterations?: number;
   /** Most pieces to begin with; default 1,000,000. */
   readonly seedSize?: number;
-  /** Characters that become pieces whether seen or not. */
+  /** Characters that become pieces whether seen or not; of longer texts the first character. Default none. */
   readonly initialAlphabet?: readonly string[];
   /**
    * What stands for unknown characters; it gets id 0 if it is not among the special tokens. Default `<unk>` (the
@@ -49,14 +49,15 @@ const savedDigits = 15;
 
 /**
  * Trains a Unigram tokenizer: from many substrings of the words down to `vocabSize`, by rounds of
- * expectation-maximisation and of dropping the pieces that the texts' likelihood needs least. Deterministic; Hugging
- * Face's trainer gives about the same pieces and scores, which vary there from run to run.
+ * expectation-maximisation and of dropping the pieces that the likelihood Σ count(word) log Σ_cuts Π p(piece) needs
+ * least. Deterministic; Hugging Face's trainer gives about the same pieces and scores, which vary there from run to
+ * run.
  *
  * @param options.specialTokens Default the unknown token.
  * @param options.normalizer Default NFKC; null for none.
  * @param options.preTokenizer Default `metaspace()`; null for none.
- * @throws TokenizerError `invalid_argument` for no text, or a vocabulary too small for all characters; `invalid_text`
- * for a lone surrogate; the signal's reason if it was aborted.
+ * @throws TokenizerError `invalid_argument` for no text, settings out of range, or a vocabulary too small for all
+ * characters; `invalid_text` for a lone surrogate; the signal's reason if it was aborted.
  * @see Kudo 2018, "Subword regularization".
  *
  * @example

@@ -18,10 +18,11 @@ export interface TrainWordLevelOptions extends TrainOptions {
 /**
  * Trains a tokenizer of whole words: the special tokens, then the most frequent words, ties in code-point order.
  *
+ * @param options.normalizer Default none.
  * @param options.specialTokens Default the unknown token; `unkToken` should be among them.
  * @param options.preTokenizer Default Whitespace (words and runs of signs); null for none.
- * @throws TokenizerError `invalid_argument` for no text, `invalid_text` for a lone surrogate; the signal's reason if it
- * was aborted.
+ * @throws TokenizerError `invalid_argument` for no text, settings out of range, or a vocabulary too small for the
+ * special tokens; `invalid_text` for a lone surrogate; the signal's reason if it was aborted.
  *
  * @example
  * ```ts

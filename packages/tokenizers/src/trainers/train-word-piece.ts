@@ -9,7 +9,7 @@ import { type TrainMergesOptions, trainMerges } from './train-bpe';
 
 /** Settings of `trainWordPiece`; the names are those of Hugging Face's WordPieceTrainer. */
 export interface TrainWordPieceOptions extends TrainMergesOptions {
-  /** Default `[UNK]`. */
+  /** What stands for a word that can't be spelled; default `[UNK]`. */
   readonly unkToken?: string;
   /** Longer words are unknown; in characters, default 100. */
   readonly maxInputCharsPerWord?: number;

@@ -3,9 +3,11 @@ import { codePointAt, sizeOf } from '../fast/scan';
 
 /** What was counted, and what was given up to stay in memory. */
 export interface CountReport {
+  /** Number of texts. */
   readonly texts: number;
-  /** UTF-16 units. */
+  /** Their UTF-16 units. */
   readonly units: number;
+  /** Words W that are left, each counted once. */
   readonly distinctWords: number;
   /** Rare words that were dropped because there were more than the limits allow; 0 means that the counts are exact. */
   readonly prunedWords: number;
@@ -15,8 +17,9 @@ export interface CountReport {
   readonly countError: number;
 }
 
-/** Words one behind the other in bytes, in the order in which they were first seen. */
+/** W words one behind the other in bytes, in the order in which they were first seen. */
 export interface PackedWords {
+  /** The bytes of all words; `WordCounts.kind` tells what they are. */
   readonly bytes: Uint8Array;
   /** Bytes of each word (W,). */
   readonly lengths: Int32Array;

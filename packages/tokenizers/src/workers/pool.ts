@@ -20,7 +20,7 @@ const mostKept = 1 << 22;
 
 /** Settings of `TokenizerPool.create`. */
 export interface TokenizerPoolOptions {
-  /** Number of worker threads; default as many as the process may use. */
+  /** Number of worker threads, from 1 to 1024; default as many as the process may use. */
   readonly workers?: number;
 }
 

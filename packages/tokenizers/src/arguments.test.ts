@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest';
+import {
+  Bpe,
+  TokenizerError,
+  Unigram,
+  WordLevel,
+  WordPiece,
+  byteToChar,
+  metaspace,
+  splitPattern,
+  templateProcessor,
+} from './index';
+
+/** The code of the TokenizerError that fn throws. */
+function codeOf(fn: () => unknown): string {
+  try {
+    fn();
+  } catch (error) {
+    if (error instanceof TokenizerError) return error.code;
+    throw error;
+  }
+  return 'none';
+}
+
+describe('components made by hand', () => {
+  it.each([-1, 1.5, Number.NaN, 2 ** 24, '0' as unknown as number])('refuse %s as an id', (id) => {
+    const vocab = new Map([['a', id]]);
+    for (const make of [
+      () => new Bpe({ vocab, merges: [] }),
+      () => new WordLevel({ vocab }),
+      () => new WordPiece({ vocab }),
+      () => new Unigram({ pieces: [['a', -1]], unkId: id }),
+    ]) {
+      expect(codeOf(make)).toBe('invalid_file');
+    }
+  });
+
+  it('refuse scores that are no numbers', () => {
+    expect(codeOf(() => new Unigram({ pieces: [['a', Number.NaN]] }))).toBe('invalid_file');
+  });
+
+  it('refuse settings that they do not know', () => {
+    const never = (value: unknown) => value as never;
+    const tokens = new Map([['<s>', { ids: [0], tokens: ['<s>'] }]]);
+    for (const make of [
+      () => metaspace({ prependScheme: never('x') }),
+      () => metaspace({ replacement: '' }),
+      () => metaspace({ replacement: '__' }),
+      () => splitPattern('-', { behavior: never('x') }),
+      () => templateProcessor({ single: [{ sequence: 'B', typeId: 0 }], pair: [], tokens }),
+      () => templateProcessor({ single: [{ special: '</s>', typeId: 0 }], pair: [], tokens }),
+      () => byteToChar(256),
+      () => byteToChar(-1),
+    ]) {
+      expect(codeOf(make)).toBe('invalid_argument');
+    }
+  });
+});
