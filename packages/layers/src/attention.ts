@@ -12,16 +12,17 @@ import type { Pass } from './pass';
 export interface AttendOptions {
   /** Index of the layer in the cache. */
   readonly layer: number;
-  /** Keys after the query are masked; true for decoders. */
+  /** Keys after the query are masked; default true, as decoders need. */
   readonly causal?: boolean;
-  /** Only keys j with position - window < j are seen, the query's own included; null: all. */
+  /** Only keys j with position - window < j are seen, the query's own included; default null: all. */
   readonly window?: number | null;
-  /** softcap * tanh(score / softcap) before masking; null: off. */
+  /** softcap * tanh(score / softcap) before masking; default null: off. */
   readonly softcap?: number | null;
-  /** Factor of the scores; 1/√D. */
+  /** Factor of the scores; default 1/√D. */
   readonly scale?: number;
+  /** Precision of q, k and v in the products; sums and softmax are float32. Default float32. */
   readonly compute?: Compute;
-  /** Dropout of the attention weights. */
+  /** Dropout of the attention weights; default none. In training it takes a path that holds Tq x Tk weights. */
   readonly dropout?: Dropout;
 }
 
@@ -36,9 +37,22 @@ export interface ScoreOptions {
 /**
  * Self-attention of a pass, softmax(q kᵀ scale) v within each segment; takes and feeds the cache if the batch has one.
  *
- * q (N, Hq, D), k and v (N, Hkv, D), after rotary positions; query head h reads key head floor(h * Hkv / Hq).
+ * q (N, Hq, D), k and v (N, Hkv, D), float32, after rotary positions; query head h reads key head floor(h * Hkv / Hq).
+ * The weights go to the batch's capture, if it asks for them.
  *
  * @returns (N, Hq, D) float32.
+ * @throws LayersError `cache` for a layer that the cache lacks, `shape` for keys and values that don't fit it, `value`
+ *   for dropout in training mode without `rng` in the batch; TensorError `shape`, `dtype`, `value`.
+ *
+ * @example
+ * ```ts
+ * import { attend, batchFromSequences, beginPass } from '@tessera-llm/layers';
+ * import { defaultBackend, tensor, zeros } from '@tessera-llm/tensor';
+ * const pass = beginPass(batchFromSequences([[5, 6]]), { backend: defaultBackend() });
+ * const v = tensor([[[1]], [[3]]]); // (N, Hkv, D)
+ * const y = attend(zeros([2, 1, 1]), { k: zeros([2, 1, 1]), v }, pass, { layer: 0 });
+ * console.log(await y.data()); // [1, 2]: the second row sees both values
+ * ```
  */
 export function attend(
   q: Tensor,
@@ -71,27 +85,34 @@ export interface MultiHeadAttentionOptions {
   readonly layer: number;
   /** C, the width of the residual stream. */
   readonly width: number;
+  /** Hq, the number of query heads. */
   readonly numHeads: number;
-  /** Fewer than numHeads: grouped keys (Ainslie et al. 2023, arXiv:2305.13245); 1: multi-query. Default: numHeads. */
+  /**
+   * Hkv; fewer than numHeads: grouped keys (Ainslie et al. 2023, arXiv:2305.13245); 1: multi-query. Default: numHeads.
+   */
   readonly numKeyValueHeads?: number;
   /** D; default width / numHeads. */
   readonly headDim?: number;
-  /** Biases of the q, k and v projections. */
+  /** Biases of the q, k and v projections; default false. */
   readonly bias?: boolean;
   /** Bias of the output projection; default: as `bias`. */
   readonly outputBias?: boolean;
+  /** As in `AttendOptions`, and so are the next three. */
   readonly causal?: boolean;
   readonly window?: number | null;
   readonly softcap?: number | null;
   readonly scale?: number;
-  /** Dropout of the attention weights in training; 0. It takes a path that holds T×T weights. */
+  /** Probability of dropping an attention weight in training; 0. It takes a path that holds T×T weights. */
   readonly dropout?: number;
+  /** Precision of the inputs of all products; default float32. */
   readonly compute?: Compute;
 }
 
 /**
  * Multi-head self-attention with grouped keys (Vaswani et al. 2017, arXiv:1706.03762) and, if the pass has tables,
- * rotary positions. Parameter names are Llama's: q_proj, k_proj, v_proj, o_proj.
+ * rotary positions: o(softmax(q(x) k(x)ᵀ / √D) v(x)). Parameter names are Llama's: q_proj, k_proj, v_proj, o_proj.
+ *
+ * @throws LayersError `value` unless counts are whole, and numHeads a multiple of numKeyValueHeads.
  *
  * @example
  * ```ts
@@ -139,7 +160,7 @@ export class MultiHeadAttention extends Module {
     };
   }
 
-  /** x (N, C) -> (N, C); `residual` (N, C) is added. */
+  /** x (N, C) -> (N, C), float32; `residual` (N, C) is added. */
   forward(x: Tensor, pass: Pass, residual: Tensor | null = null): Tensor {
     const { q: heads, kv, dim } = this.#heads;
     const { batch } = pass;
@@ -170,11 +191,11 @@ export class MultiHeadAttention extends Module {
   }
 }
 
-/** Output of an encoder, as a decoder reads it. */
+/** Output of an encoder, as a decoder reads it: B segments laid end to end. */
 export interface Memory {
-  /** (M, C) */
+  /** (M, C) float32. */
   readonly states: Tensor;
-  /** (B+1) */
+  /** (B+1), from 0 to M: segment b is rows offsets[b] … offsets[b+1]-1. */
   readonly offsets: Int32Array;
 }
 

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { batchFromPadded, batchFromSequences, checkSegments } from './batch';
+import { batchFromSequences, checkSegments } from './batch';
 import { LayersError } from './errors';
 import { countTargets, nextTokenTargets } from './loss';
+import { batchFromPadded } from './padded-batch';
 
 describe('batchFromPadded', () => {
   it('takes padding out on either side', () => {

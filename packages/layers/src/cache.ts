@@ -10,6 +10,8 @@ export interface CacheStep {
   /**
    * Writes this pass's keys and values of a layer, (N, Hkv, D) each, and gives that layer's whole stores (R, Hkv, D)
    * for `attention`. The stores belong to the cache: don't dispose them.
+   *
+   * @throws LayersError `cache` for a layer that the cache lacks, `shape`
    */
   update(layer: number, k: Tensor, v: Tensor): { readonly k: Tensor; readonly v: Tensor };
   /** Makes the new rows count; a pass that throws before leaves the lengths as they were. */
@@ -24,10 +26,12 @@ export interface CacheRows {
   readonly offsets: Int32Array;
 }
 
-/** Which slot, and how much, a sequence takes in a cache. */
+/** What a cache holds of a token: keys and values of (Hkv, D) for each layer. */
 export interface CacheShape {
   readonly layers: number;
+  /** Hkv */
   readonly numKeyValueHeads: number;
+  /** D */
   readonly headDim: number;
   /** float32 compute stores float32, bfloat16 compute the bfloat16 bits that attention multiplies. */
   readonly compute: Compute;
@@ -45,18 +49,27 @@ export interface KVCache {
    * A free slot for a sequence of at most `maxLength` tokens. The length is declared here because some rotary scalings
    * depend on it, and must not change while the sequence grows.
    *
-   * @throws LayersError `cache_full`
+   * @throws LayersError `value` for a length that is not a whole number from 1. Whether there is room shows in `begin`.
    */
   allocate(maxLength: number): number;
   /** Tokens that the slot holds. @throws LayersError `cache` for a slot that is not allocated. */
   length(slot: number): number;
-  /** The length declared by `allocate`. */
+  /** The length declared by `allocate`. @throws LayersError `cache` for a slot that is not allocated. */
   maxLength(slot: number): number;
-  /** Starts a forward pass: reserves room for its rows. @throws LayersError `cache_full`, `cache`. */
+  /**
+   * Starts a forward pass: reserves room for its rows.
+   *
+   * @throws LayersError `cache_full` for more tokens than a slot declares or the cache has room for; `cache` for a slot
+   *   that is not allocated or comes twice.
+   */
   begin(rows: CacheRows): CacheStep;
-  /** Forgets all tokens of a slot from `length` on (rejected drafts, changed prompts). */
+  /**
+   * Forgets all tokens of a slot from `length` on (rejected drafts, changed prompts).
+   *
+   * @throws LayersError `cache` for a slot that is not allocated or holds fewer tokens; `value`
+   */
   truncate(slot: number, length: number): void;
-  /** Gives a slot back. */
+  /** Gives a slot back. @throws LayersError `cache` for one that is not allocated. */
   free(slot: number): void;
   /** Bytes of the stores. */
   readonly byteLength: number;

@@ -23,10 +23,11 @@ import { PagedKVCache } from './paged-cache';
 export interface Head {
   /** (V, C); a quantised one is constant: losses give gradients to the hidden states and the bias. */
   readonly weight: Tensor | QuantizedWeight;
-  /** (V) */
+  /** (V); default none. */
   readonly bias?: Tensor;
+  /** Default 1. */
   readonly scale?: number;
-  /** softcap * tanh(logit / softcap) */
+  /** softcap * tanh(logit / softcap) after the scale; default off. */
   readonly softcap?: number;
   /** What stands between the model's last norm and the projection, as in masked-language-model heads. */
   readonly transform?: (hidden: Tensor) => Tensor;
@@ -47,28 +48,39 @@ export interface CausalLM extends Module {
   readonly vocabSize: number;
   /** Positions that exist: the size of a learned table, Infinity for rotary ones. */
   readonly positionLimit: number;
+  /** Precision of the inputs of products and attention, and of the cache. */
   readonly compute: Compute;
   readonly head: Head;
   /**
    * Hidden states after the final norm, (N, C) for the N rows of the batch; feeds the batch's cache.
    *
-   * @throws LayersError `token_out_of_range`, `position_out_of_range`, `shape`, `value`, `cache`, `cache_full`, `adapter`
+   * @throws LayersError `token_out_of_range`, `position_out_of_range`, `shape`, `value`, `cache`, `cache_full`,
+   *   `adapter`
    */
   hidden(batch: Batch): Tensor;
-  /** rows (M, C) of hidden states -> (M, V). */
+  /** rows (M, C) of hidden states -> logits (M, V), float32. */
   logits(rows: Tensor): Tensor;
-  /** Log-probability of targets[m] after rows (M, C): (M). The same bits in training, evaluation and decoding. */
+  /**
+   * Log-probability of targets[m] after rows (M, C): (M) float32, in nats. The same bits in training, evaluation and
+   * decoding.
+   *
+   * @throws LayersError `token_out_of_range`; `value` for a temperature that is not above 0.
+   */
   logProbs(rows: Tensor, targets: Int32Array, options?: LogProbOptions): Tensor;
-  /** An empty cache with room for `capacity` tokens over all sequences. */
+  /** An empty cache with room for `capacity` tokens over all sequences. @throws LayersError `value` */
   createCache(capacity: number): KVCache;
 }
 
 /** What `CausalLMModule` needs to know of an architecture to make caches for it. */
 export interface CausalLMDims {
+  /** V */
   readonly vocabSize: number;
+  /** As `CausalLM.positionLimit`. */
   readonly positionLimit: number;
   readonly layers: number;
+  /** Hkv */
   readonly numKeyValueHeads: number;
+  /** D */
   readonly headDim: number;
   readonly compute: Compute;
 }
@@ -78,7 +90,9 @@ export interface CausalLMDims {
  *
  * @example
  * ```ts
- * import { type Batch, CausalLMModule, Embedding, type Head, initializer } from '@tessera-llm/layers';
+ * import {
+ *   type Batch, CausalLMModule, Embedding, type Head, batchFromSequences, initializer,
+ * } from '@tessera-llm/layers';
  * import type { Tensor } from '@tessera-llm/tensor';
  * // A bigram model: the next token depends on the current one only.
  * class Bigram extends CausalLMModule {
@@ -93,6 +107,8 @@ export interface CausalLMDims {
  *     return this.embed.forward(batch.ids);
  *   }
  * }
+ * const model = new Bigram();
+ * console.log(model.logits(model.hidden(batchFromSequences([[1, 2, 3]]))).shape); // [3, 10]
  * ```
  */
 export abstract class CausalLMModule extends Module implements CausalLM {
@@ -149,9 +165,37 @@ export interface TokenLossOptions extends LogProbOptions {
 }
 
 /**
- * Cross-entropy -log p(targets[m]) of every row (M, C), without ever holding (M, V): (M), or their sum.
+ * Cross-entropy -log p(targets[m]) of every row (M, C), without ever holding (M, V): (M), or their sum, float32, in
+ * nats. With label smoothing e: (1 - e) · nll + e · mean over the vocabulary of -log p (Szegedy et al. 2015,
+ * arXiv:1512.00567).
  *
- * @throws LayersError `value` for a temperature that is not above 0.
+ * @param rows Hidden states after the final norm, as `model.hidden` gives them.
+ * @param targets (M) token ids, or `ignoreIndex`.
+ * @throws LayersError `value` for a temperature that is not above 0; TensorError `index_out_of_range` for a target
+ *   outside the vocabulary.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   type Batch, CausalLMModule, Embedding, type Head, batchFromSequences, blank, tokenLosses,
+ * } from '@tessera-llm/layers';
+ * import type { Tensor } from '@tessera-llm/tensor';
+ * class Bigram extends CausalLMModule {
+ *   readonly embed = new Embedding(10, 4, { init: blank() });
+ *   constructor() {
+ *     super({ vocabSize: 10, positionLimit: 100, layers: 1, numKeyValueHeads: 1, headDim: 1, compute: 'float32' });
+ *   }
+ *   get head(): Head {
+ *     return { weight: this.embed.weight };
+ *   }
+ *   hidden(batch: Batch): Tensor {
+ *     return this.embed.forward(batch.ids);
+ *   }
+ * }
+ * const model = new Bigram();
+ * const losses = tokenLosses(model, model.hidden(batchFromSequences([[1, 2]])), new Int32Array([2, -100]));
+ * console.log(await losses.data()); // [2.3026, 0]
+ * ```
  */
 export function tokenLosses(
   model: CausalLM,

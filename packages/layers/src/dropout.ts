@@ -7,7 +7,9 @@ import { Module } from './module';
  * Zeroes elements with probability p and scales the others by 1 / (1 - p), in training mode only.
  *
  * What is dropped is a function of (seed, step, module path, sample, position): recomputing under `checkpoint`, another
- * micro-batch size or another thread count drops the same elements (Srivastava et al. 2014).
+ * micro-batch size or another thread count drops the same elements (Srivastava et al. 2014, "Dropout").
+ *
+ * @throws LayersError `value` for a probability outside [0, 1).
  *
  * @example
  * ```ts

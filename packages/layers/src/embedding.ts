@@ -16,14 +16,14 @@ export interface EmbeddingOptions {
   /** Standard deviation of the new table; default: the initializer's. */
   readonly std?: number;
   /**
-   * A row that stands for padding: it starts as zeros and its lookups give it no gradient, as in PyTorch; -1 is the last one.
-   * Default null: none.
+   * A row that stands for padding: it starts as zeros and its lookups give it no gradient, as in PyTorch; -1 is the
+   * last one. Default null: none.
    */
   readonly paddingIdx?: number | null;
 }
 
 /**
- * A table of vectors: row i of the result is row ids[i] of `weight` (V, C). Also the learned positions of GPT-2.
+ * A table of vectors: row n of the result is row ids[n] of `weight` (V, C). Also the learned positions of GPT-2.
  * The table may be quantised (`setWeight`): rows are dequantised as they are looked up.
  *
  * @example

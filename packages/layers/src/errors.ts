@@ -1,13 +1,22 @@
 /** What went wrong, for programs; the message is for people. */
 export type LayersErrorCode =
+  /** An adapter that isn't there, must be chosen, or can't be had or merged beside another. */
   | 'adapter'
+  /** An adapter's configuration that is wrong, or asks for what is not applied here. */
   | 'adapter_config'
+  /** A slot or layer that a cache lacks, or a slot twice in a batch. */
   | 'cache'
+  /** More tokens than a cache has room for, or a slot declares. */
   | 'cache_full'
+  /** A negative position, or one beyond what a model or a document has. */
   | 'position_out_of_range'
+  /** Arrays or tensors whose lengths don't belong together. */
   | 'shape'
+  /** Weights whose names or shapes don't fit a module or an adapter. */
   | 'state'
+  /** A token id outside the vocabulary. */
   | 'token_out_of_range'
+  /** Anything else that is out of its range. */
   | 'value';
 
 const brand = Symbol.for('tessera.layers.error');

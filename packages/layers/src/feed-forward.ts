@@ -5,7 +5,7 @@ import type { Init } from './init';
 import { Linear } from './linear';
 import { Module } from './module';
 
-/** Activation names of Hugging Face configs and what products call them. */
+/** Activation names of Hugging Face configs and what the ops of `@tessera-llm/tensor` call them. */
 export const activations = {
   gelu: 'geluErf',
   gelu_new: 'geluTanh',
@@ -20,7 +20,17 @@ export const activations = {
 /** A key of `activations`. */
 export type ActivationName = keyof typeof activations;
 
-/** @throws LayersError `value` for a name that `activations` lacks. */
+/**
+ * Checks the name of an activation, as a config holds it.
+ *
+ * @throws LayersError `value` for a name that `activations` lacks.
+ *
+ * @example
+ * ```ts
+ * import { activationName, activations } from '@tessera-llm/layers';
+ * console.log(activations[activationName('gelu_new')]); // 'geluTanh'
+ * ```
+ */
 export function activationName(name: string): ActivationName {
   if (Object.hasOwn(activations, name)) return name as ActivationName;
   throw new LayersError(
@@ -36,13 +46,19 @@ export interface FeedForwardOptions {
   readonly width: number;
   /** F, the width inside. */
   readonly innerWidth: number;
+  /** Default gelu (exact) for FeedForward, silu for GatedFeedForward. */
   readonly activation?: ActivationName;
+  /** Biases of all projections; default true for FeedForward, false for GatedFeedForward. */
   readonly bias?: boolean;
+  /** Precision of the inputs of the products; default float32. */
   readonly compute?: Compute;
 }
 
 /**
- * fc2(act(fc1(x))), the feed-forward of the original transformer; biases and exact GELU by default.
+ * fc2(act(fc1(x))), the feed-forward of the original transformer (Vaswani et al. 2017, arXiv:1706.03762, section 3.3);
+ * biases and exact GELU by default.
+ *
+ * @throws LayersError `value` for widths that are no counts and unknown activations.
  *
  * @example
  * ```ts
@@ -74,6 +90,8 @@ export class FeedForward extends Module {
 /**
  * down_proj(act(gate_proj(x)) * up_proj(x)), SwiGLU by default (Shazeer 2020, arXiv:2002.05202). Names are Llama's.
  *
+ * @throws LayersError `value` for widths that are no counts and unknown activations.
+ *
  * @example
  * ```ts
  * import { GatedFeedForward, initializer } from '@tessera-llm/layers';
@@ -100,7 +118,7 @@ export class GatedFeedForward extends Module {
 
   /** (N, C) -> (N, C). `segments` as in Linear; `residual` (N, C) is added. */
   forward(x: Tensor, segments?: Segments, residual: Tensor | null = null): Tensor {
-    // A kernel of its own: in the product's epilogue the gate's rows come from memory in pieces, and a prompt takes longer.
+    // A kernel of its own: in the product's epilogue the gate's rows come from memory in pieces, which slows prompts.
     const inner = gated(this.gate_proj.forward(x, segments), this.up_proj.forward(x, segments), {
       activation: this.#activation,
     });

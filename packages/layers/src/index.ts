@@ -17,10 +17,7 @@ export {
   type BatchExtras,
   type BatchRng,
   type Capture,
-  type PaddedOptions,
   type Segments,
-  type UnpaddedBatch,
-  batchFromPadded,
   batchFromSequences,
   checkSegments,
 } from './batch';
@@ -54,8 +51,9 @@ export {
   languageModelLoss,
   nextTokenTargets,
 } from './loss';
-export { Module, stateProblems } from './module';
+export { Module } from './module';
 export { LayerNorm, type LayerNormOptions, RMSNorm, type RMSNormOptions } from './norm';
+export { type PaddedOptions, type UnpaddedBatch, batchFromPadded } from './padded-batch';
 export { PagedKVCache, type PagedKVCacheOptions } from './paged-cache';
 export { type Pass, type PassOptions, type RunLayersOptions, beginPass, endPass, runLayers } from './pass';
 export { PassPlans } from './pass-plans';
@@ -69,4 +67,5 @@ export {
   inverseFrequencies,
 } from './rope-scaling';
 export { Rotary, type RotaryOptions, type RotaryTables } from './rotary';
+export { stateProblems } from './state-problems';
 export type { Weight } from './weight';

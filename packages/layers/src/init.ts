@@ -13,11 +13,14 @@ import {
 import { LayersError } from './errors';
 import type { Weight } from './weight';
 
-/** Makes the parameters of new layers. */
+/** Makes the parameters of new layers, float32; see `initializer`. */
 export interface Init {
   /** Normal with mean 0 and the given standard deviation (default: the initializer's). */
   normal(shape: readonly number[], std?: number): Tensor;
-  /** A matrix (rows, columns) of Linear or Embedding, which may be quantised; the values of `normal`, but for a row of zeros. */
+  /**
+   * A matrix (rows, columns) of Linear or Embedding, which may be quantised; the values of `normal`, but for `zeroRow`,
+   * a row of zeros (null: none).
+   */
   matrix(shape: readonly number[], std?: number, options?: { readonly zeroRow?: number | null }): Weight;
   /** A constant. */
   constant(shape: readonly number[], value: number): Tensor;
@@ -35,7 +38,8 @@ export interface InitializerOptions {
  * Random weights. The parameter made i-th comes from stream i of the seed, so the weights of a model depend on its
  * seed and its architecture only.
  *
- * @throws LayersError `value`
+ * @throws LayersError `value` for a seed that is no such number, and a standard deviation that is negative or not
+ *   finite.
  *
  * @example
  * ```ts
@@ -43,7 +47,7 @@ export interface InitializerOptions {
  * const init = initializer({ seed: 1, std: 0.05 });
  * const a = new Linear(4, 3, { init });
  * const b = new Linear(4, 3, { init }); // other weights than a
- * console.log(a.weight.shape, b.weight.shape);
+ * console.log(a.weight.shape, b.weight.shape); // [3, 4] [3, 4]
  * ```
  */
 export function initializer({ seed, std = 0.02 }: InitializerOptions): Init {
@@ -89,7 +93,18 @@ function checkStd(std: number): void {
   throw new LayersError('value', `[initializer] expected a finite standard deviation of at least 0, got ${std}`);
 }
 
-/** Zeros everywhere: for modules whose weights are loaded next. */
+/**
+ * Zeros everywhere: for modules whose weights are loaded next.
+ *
+ * @example
+ * ```ts
+ * import { Linear, blank } from '@tessera-llm/layers';
+ * import { tensor } from '@tessera-llm/tensor';
+ * const layer = new Linear(2, 1, { init: blank() });
+ * layer.load(new Map([['weight', tensor([[1, 2]])], ['bias', tensor([3])]]));
+ * console.log(await layer.forward(tensor([[1, 1]])).data()); // [6]
+ * ```
+ */
 export function blank(): Init {
   const make = (shape: readonly number[]) => parameter(zeros(shape));
   return { normal: make, matrix: make, constant: make };

@@ -13,7 +13,8 @@ import { LayersError, checkCount } from './errors';
 import type { Init } from './init';
 
 /**
- * @internal x Wᵀ + b and what follows for a weight of either kind. A quantised one says itself what becomes of x; `compute` is for dense ones.
+ * @internal x Wᵀ + b and what follows for a weight of either kind. A quantised one says itself what becomes of x;
+ * `compute` is for dense ones.
  */
 export function project(
   x: Tensor,
@@ -31,15 +32,17 @@ export interface LinearOptions {
   readonly bias?: boolean;
   /** Standard deviation of the new weight; default: the initializer's. */
   readonly std?: number;
-  /** Precision of the product's inputs; accumulation is always float32. */
+  /** Precision of the product's inputs; accumulation is always float32. Default float32. */
   readonly compute?: Compute;
 }
 
 /**
  * Affine map y = x Wᵀ + b with `weight` (out, in), PyTorch's layout.
  *
- * x (…, in) float32 gives (…, out) float32. The weight may be quantised (`setWeight`): it is then constant, gradients flow
- * to x and bias, and its own `activations` take the place of `compute`.
+ * x (…, in) float32 gives (…, out) float32. The weight may be quantised (`setWeight`): it is then constant, gradients
+ * flow to x and bias, and its own `activations` take the place of `compute`.
+ *
+ * @throws LayersError `value` for sizes that are no counts.
  *
  * @example
  * ```ts
@@ -71,7 +74,8 @@ export class Linear extends AdaptableLayer {
   /**
    * @param segments Whose rows x holds: needed where segments use different adapters, or an adapter has dropout.
    * @param after What follows the map, in one kernel with it where no adapter adds to it.
-   * @throws TensorError `shape` if the last axis of x is not `in`; LayersError `adapter` for an adapter that isn't there.
+   * @throws TensorError `shape` if the last axis of x is not `in`; LayersError `adapter` for an adapter that isn't
+   *   there.
    */
   forward(x: Tensor, segments?: Segments, after: ProductEpilogue = {}): Tensor {
     const product = (then: ProductEpilogue) =>
@@ -85,7 +89,9 @@ export class Linear extends AdaptableLayer {
 }
 
 /**
- * The same map in GPT-2's layout: y = x W + b with `weight` (in, out).
+ * The same map in GPT-2's layout: y = x W + b with `weight` (in, out), dense always.
+ *
+ * @throws LayersError `value` for sizes that are no counts.
  *
  * @example
  * ```ts
@@ -112,7 +118,7 @@ export class Conv1D extends AdaptableLayer {
     return true;
   }
 
-  /** x (N, in) -> (N, out). `segments` and `after` as in Linear. */
+  /** x (…, in) -> (…, out), float32. `segments` and `after` as in Linear. */
   forward(x: Tensor, segments?: Segments, after: ProductEpilogue = {}): Tensor {
     const product = (then: ProductEpilogue) =>
       linear(x, this.weight, { bias: this.bias, compute: this.#compute, across: true, ...then });

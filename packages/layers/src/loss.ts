@@ -3,13 +3,15 @@ import type { Batch } from './batch';
 import { type CausalLM, type TokenLossOptions, tokenLosses } from './causal-lm';
 import { LayersError } from './errors';
 
-/** Target of rows that shall not count. */
+/** Target of rows that shall not count: -100, as in PyTorch and transformers. */
 export const ignoreIndex = -100;
 
 /**
  * Next-token targets: row n of a segment gets the label of row n+1, the last row of each segment none (-100).
  *
  * @param labels (N) aligned with the ids, -100 where a token shall not count as a target; default: the ids.
+ * @returns (N)
+ * @throws LayersError `shape` for another number of labels.
  *
  * @example
  * ```ts
@@ -31,7 +33,15 @@ export function nextTokenTargets(batch: Batch, labels: Int32Array = batch.ids): 
   return targets;
 }
 
-/** Number of targets that count. */
+/**
+ * Number of targets that count, for `normalizer` of `languageModelLoss`.
+ *
+ * @example
+ * ```ts
+ * import { countTargets } from '@tessera-llm/layers';
+ * console.log(countTargets(new Int32Array([6, 7, -100]))); // 2
+ * ```
+ */
 export function countTargets(targets: Int32Array): number {
   return targets.reduce((count, target) => count + (target === ignoreIndex ? 0 : 1), 0);
 }
@@ -48,9 +58,9 @@ export interface LanguageModelLossOptions extends Pick<TokenLossOptions, 'labelS
 }
 
 /**
- * Mean cross-entropy of the next token, in nats: sum over real targets / normalizer, as a scalar.
+ * Mean cross-entropy of the next token, in nats: sum of -log p(target) over real targets / normalizer, () float32.
  *
- * @throws LayersError `value` if no target counts.
+ * @throws LayersError `value` if no target counts or the normalizer is not above 0, and what `model.hidden` throws.
  *
  * @example
  * ```ts

@@ -5,9 +5,10 @@ import {
   isLabelling,
   isQuantizedWeight,
   isTensor,
-  labelled,
 } from '@tessera-llm/tensor';
+import { announced } from './announced';
 import { LayersError } from './errors';
+import { stateProblems } from './state-problems';
 import { structureChanged } from './structure';
 
 const brand = Symbol.for('tessera.layers.Module');
@@ -171,8 +172,8 @@ export abstract class Module {
   }
 
   /**
-   * Copies values into the parameters, in place, converting to their dtype; quantised weights are put in the place of what
-   * was there (`setWeight`), and so are tensors where a quantised weight was. Nothing changes if a check fails.
+   * Copies values into the parameters, in place, converting to their dtype; quantised weights are put in the place of
+   * what was there (`setWeight`), and so are tensors where a quantised weight was. Nothing changes if a check fails.
    *
    * @param state A weight for every key, as `namedWeights` of a module of the same architecture gives it.
    * @throws LayersError `state` for missing or unexpected keys and shapes that differ; `value` where a weight can't be
@@ -192,8 +193,8 @@ export abstract class Module {
   }
 
   /**
-   * Puts a weight in the place of the one at `key`, wherever that one is used, and gives the old one's memory back. This
-   * is how a model gets quantised weights, and dense ones again. A tensor should be a `parameter`.
+   * Puts a weight in the place of the one at `key`, wherever that one is used, and gives the old one's memory back.
+   * This is how a model gets quantised weights, and dense ones again. A tensor should be a `parameter`.
    *
    * @param weight Of the same shape. Linear and Embedding take quantised ones.
    * @throws LayersError `state` for a key or shape that does not fit; `value` where the weight can't be quantised.
@@ -248,69 +249,12 @@ export abstract class Module {
     }
   }
 
-  /** Gives the memory of all weights back. The module can't be used afterwards. */
+  /** Gives the memory of all weights back, shared ones too. The module can't be used afterwards. */
   dispose(): void {
     for (const weight of this.namedWeights().values()) weight.dispose();
   }
 }
 
-/** Modules that compute while a profile is taken, outermost first. */
-const running: Module[] = [];
-const knownPaths = new WeakMap<Module, Map<Module, string>>();
-
-/** Path of a module below another; undefined if it isn't there. */
-function pathBelow(above: Module, module: Module): string | undefined {
-  const known = knownPaths.get(above)?.get(module);
-  if (known !== undefined) return known;
-  const paths = new Map([...above.namedModules()].map(([path, m]) => [m, path]));
-  knownPaths.set(above, paths);
-  return paths.get(module);
-}
-
-/** Runs a module's computation under its path below the module that called it, or below the root. */
-function announced(module: Module, run: () => unknown): unknown {
-  const caller = running[running.length - 1];
-  const path = (caller && pathBelow(caller, module)) ?? module.path;
-  running.push(module);
-  try {
-    return path === '' ? run() : labelled(path, run);
-  } finally {
-    running.pop();
-  }
-}
-
-/**
- * What is wrong with a state of these shapes for weights of those; empty: nothing.
- *
- * @param expected Shape of every weight by key.
- * @param got Shape of every tensor by key.
- */
-export function stateProblems(
-  expected: ReadonlyMap<string, readonly number[]>,
-  got: ReadonlyMap<string, readonly number[]>,
-): string[] {
-  const missing = [...expected.keys()].filter((key) => !got.has(key));
-  const unexpected = [...got.keys()].filter((key) => !expected.has(key));
-  const wrong: string[] = [];
-  for (const [key, want] of expected) {
-    const shape = got.get(key);
-    if (shape !== undefined && `${shape}` !== `${want}`) {
-      wrong.push(`${key}: expected (${want.join(', ')}), got (${shape.join(', ')})`);
-    }
-  }
-  return [
-    missing.length > 0 ? `missing keys: ${list(missing)}` : '',
-    unexpected.length > 0 ? `unexpected keys: ${list(unexpected)}` : '',
-    wrong.length > 0 ? `wrong shapes: ${list(wrong)}` : '',
-  ].filter((problem) => problem !== '');
-}
-
 function join(path: string, name: string): string {
   return path === '' ? name : `${path}.${name}`;
-}
-
-/** At most eight names, so that a checkpoint of another model doesn't fill the screen. */
-function list(names: readonly string[]): string {
-  const shown = names.slice(0, 8).join(', ');
-  return names.length > 8 ? `${shown} and ${names.length - 8} more` : shown;
 }

@@ -13,7 +13,10 @@ export interface LayerNormOptions {
 }
 
 /**
- * y = (x - mean) / sqrt(var + eps) * weight + bias over the last axis (Ba, Kiros and Hinton 2016, arXiv:1607.06450).
+ * y = (x - mean) / sqrt(var + eps) * weight + bias over the last axis, biased variance (Ba, Kiros and Hinton 2016,
+ * arXiv:1607.06450). A new one has weight 1 and bias 0, (C) each.
+ *
+ * @throws LayersError `value` for a width that is no count.
  *
  * @example
  * ```ts
@@ -52,7 +55,10 @@ export interface RMSNormOptions {
 }
 
 /**
- * y = x / sqrt(mean(x²) + eps) * (offset + weight) over the last axis (Zhang and Sennrich 2019, arXiv:1910.07467).
+ * y = x / sqrt(mean(x²) + eps) * (offset + weight) over the last axis (Zhang and Sennrich 2019, arXiv:1910.07467). A
+ * new one has offset + weight = 1, (C).
+ *
+ * @throws LayersError `value` for a width that is no count.
  *
  * @example
  * ```ts

@@ -14,7 +14,24 @@ interface Entry {
 /**
  * Recorded decoding steps over one cache, through the layers of a model: a step is the same kernels each time, and
  * without the layers' JavaScript, which takes as long as they do in a small model, they give the same bits. The cache
- * that has one disposes it.
+ * that has one disposes it. At most eight are kept, those of the latest numbers of sequences.
+ *
+ * @example
+ * ```ts
+ * import { PagedKVCache, batchFromSequences, beginPass, endPass } from '@tessera-llm/layers';
+ * import { defaultBackend, mul, tensor } from '@tessera-llm/tensor';
+ * const store = new PagedKVCache({ layers: 1, numKeyValueHeads: 1, headDim: 1, compute: 'float32', capacity: 64 });
+ * const cache = { store, slots: new Int32Array([store.allocate(8)]) };
+ * const layers: object[] = [];
+ * // The native backend records the first step, and makes the second without the call.
+ * for (const id of [5, 6]) {
+ *   const pass = beginPass(batchFromSequences([[id]], { cache }), { backend: defaultBackend() });
+ *   const y = store.plans.through(layers, pass, tensor([[id]]), (_, x) => mul(x, 2));
+ *   endPass(pass);
+ *   if (id === 6) console.log(await y.data()); // [12]
+ * }
+ * store.dispose();
+ * ```
  */
 export class PassPlans {
   /** The latest first. */
@@ -22,10 +39,13 @@ export class PassPlans {
 
   /**
    * Runs the layers as `run` does. A pass of one row for each sequence is recorded, and stands in for the later ones of
-   * as many sequences.
+   * as many sequences. Without a cache, with a capture, under `grad`, or on a backend without plans `run` is called
+   * each time.
    *
    * @param layers Tells models that share the cache apart.
    * @param input (N, C); belongs to this method from here on.
+   * @param run Computes from the pass and the input that it is given, and from weights alone.
+   * @returns What `run` returns.
    */
   through<P extends Pass>(layers: object, pass: P, input: Tensor, run: (pass: P, input: Tensor) => Tensor): Tensor {
     const { batch, cache, layout, rope } = pass;
@@ -63,6 +83,7 @@ export class PassPlans {
     return entry;
   }
 
+  /** Gives the plans' memory back. */
   dispose(): void {
     for (const { plan } of this.#entries.splice(0)) plan?.dispose();
   }

@@ -16,7 +16,9 @@ export interface Pass<S extends Segments = Segments> {
 
 /** Settings of `beginPass`. */
 export interface PassOptions {
+  /** Where the rotary tables go: the backend of the weights. */
   readonly backend: Backend;
+  /** Default null: no rotary positions. */
   readonly rotary?: Rotary | null;
 }
 
@@ -24,7 +26,17 @@ export interface PassOptions {
  * Starts a forward pass: checks the batch, reserves room in its cache and makes the rotary tables, once for all layers.
  * The caller ends it with `endPass`.
  *
- * @throws LayersError `shape`, `value`, `cache`, `cache_full`, `position_out_of_range`, `adapter`
+ * @throws LayersError what `checkSegments` and the cache's `begin` throw: `shape`, `value`, `cache`, `cache_full`,
+ *   `adapter`; `position_out_of_range` for a negative position, or one beyond the length that a rotary scaling depends
+ *   on.
+ *
+ * @example
+ * ```ts
+ * import { batchFromSequences, beginPass } from '@tessera-llm/layers';
+ * import { defaultBackend } from '@tessera-llm/tensor';
+ * const pass = beginPass(batchFromSequences([[5, 6, 7], [8, 9]]), { backend: defaultBackend() });
+ * console.log(pass.layout.keyLengths, pass.cache); // [3, 2] null
+ * ```
  */
 export function beginPass<S extends Segments>(batch: S, { backend, rotary = null }: PassOptions): Pass<S> {
   const { offsets, positions, cache } = batch;
@@ -39,7 +51,22 @@ export function beginPass<S extends Segments>(batch: S, { backend, rotary = null
   };
 }
 
-/** Ends a pass that went well: its rows count in the cache, and its attention maps go to the capture. */
+/**
+ * Ends a pass that went well: its rows count in the cache, and its attention maps go to the capture. One that throws
+ * before leaves the cache's lengths as they were.
+ *
+ * @example
+ * ```ts
+ * import { PagedKVCache, batchFromSequences, beginPass, endPass } from '@tessera-llm/layers';
+ * import { defaultBackend } from '@tessera-llm/tensor';
+ * const store = new PagedKVCache({ layers: 1, numKeyValueHeads: 1, headDim: 8, compute: 'float32', capacity: 64 });
+ * const slot = store.allocate(10);
+ * const batch = batchFromSequences([[5, 6, 7]], { cache: { store, slots: new Int32Array([slot]) } });
+ * endPass(beginPass(batch, { backend: defaultBackend() }));
+ * console.log(store.length(slot)); // 3
+ * store.dispose();
+ * ```
+ */
 export function endPass(pass: Pass): void {
   pass.cache?.commit();
   pass.batch.capture?.attentions?.push(...pass.maps);
@@ -49,10 +76,12 @@ export function endPass(pass: Pass): void {
 export interface RunLayersOptions {
   /**
    * Decoding steps over a cache may be recorded and then run without calling `forward`. For layers that compute from x,
-   * the pass they are given and their weights alone; false.
+   * the pass they are given and their weights alone; default false.
    */
   readonly plan?: boolean;
-  /** What follows the last layer, its norm say, and computes as layers do. It does not count as a layer for the capture. */
+  /**
+   * What follows the last layer, its norm say, and computes as layers do. It does not count as a layer for the capture.
+   */
   readonly last?: (x: Tensor) => Tensor;
 }
 
@@ -62,8 +91,18 @@ export interface RunLayersOptions {
  *
  * @param input (N, C); belongs to this function from here on.
  * @param forward One layer's part; the pass that it is given may be a copy whose tensors stay in place.
- * @returns What `last` makes of the last layer's output; each layer's input is in the batch's capture, if it asks for
- * hidden states.
+ * @returns (N, C): what `last` makes of the last layer's output; each layer's input is in the batch's capture, if it
+ * asks for hidden states.
+ *
+ * @example
+ * ```ts
+ * import { batchFromSequences, beginPass, endPass, runLayers } from '@tessera-llm/layers';
+ * import { defaultBackend, mul, tensor } from '@tessera-llm/tensor';
+ * const pass = beginPass(batchFromSequences([[5]]), { backend: defaultBackend() });
+ * const y = runLayers(pass, tensor([[1, 2]]), [2, 5], (factor, x) => mul(x, factor));
+ * endPass(pass);
+ * console.log(await y.data()); // [10, 20]
+ * ```
  */
 export function runLayers<L, P extends Pass>(
   pass: P,

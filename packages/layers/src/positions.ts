@@ -7,6 +7,7 @@ import { checkCount } from './errors';
  * Learned positions are an `Embedding` looked up with the batch's positions.
  *
  * @returns (length, width), row-major.
+ * @throws LayersError `value` for sizes that are no counts.
  *
  * @example
  * ```ts

@@ -14,14 +14,17 @@ export interface PostNormOptions {
   readonly layer: number;
   /** C */
   readonly width: number;
+  /** Divides the width. */
   readonly numHeads: number;
-  /** F; 4 C. */
+  /** F; default 4 C. */
   readonly innerWidth?: number;
-  /** relu as in the paper. */
+  /** Default relu, as in the paper. */
   readonly activation?: ActivationName;
-  /** Of each sublayer's output, before it is added to the residual; 0.1. */
+  /** Of each sublayer's output, before it is added to the residual; default 0.1. */
   readonly dropout?: number;
+  /** Of the norms; default 1e-5. */
   readonly eps?: number;
+  /** Precision of the inputs of products and attention; default float32. */
   readonly compute?: Compute;
 }
 
@@ -43,7 +46,9 @@ function attentionOf({ dropout: _, ...options }: Filled, causal: boolean): Multi
 
 /**
  * Encoder block of the original transformer (Vaswani et al. 2017, arXiv:1706.03762, section 3.1):
- * h = norm(x + attention(x)), y = norm(h + feedForward(h)); every row sees its whole segment.
+ * h = norm(x + attention(x)), y = norm(h + feedForward(h)); every row sees its whole segment. Projections have biases.
+ *
+ * @throws LayersError `value` for sizes that are no counts, and a dropout outside [0, 1).
  *
  * @example
  * ```ts
@@ -84,8 +89,10 @@ export class EncoderBlock extends Module {
 }
 
 /**
- * Decoder block of the original transformer: causal self-attention, attention to the encoder's output, feed-forward,
- * each followed by residual and norm.
+ * Decoder block of the original transformer (same section): h = norm(x + attention(x)), causal,
+ * g = norm(h + crossAttention(h, memory)), y = norm(g + feedForward(g)).
+ *
+ * @throws LayersError `value` for sizes that are no counts, and a dropout outside [0, 1).
  *
  * @example
  * ```ts
@@ -122,7 +129,7 @@ export class DecoderBlock extends Module {
     this.mlp_dropout = new Dropout(options.dropout);
   }
 
-  /** x (N, C), memory (M, C) -> (N, C) */
+  /** x (N, C), memory (M, C) of as many segments -> (N, C) */
   forward(x: Tensor, memory: Memory, pass: Pass): Tensor {
     const { batch } = pass;
     const attended = this.attn_dropout.addTo(x, batch, (residual) => this.self_attn.forward(x, pass, residual));

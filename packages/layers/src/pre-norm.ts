@@ -14,8 +14,10 @@ export interface PreNormBlockOptions {
 }
 
 /**
- * The decoder block of Llama and its kin: h = x + attention(norm(x)), y = h + feedForward(norm(h)), with RMS norms and a
- * gated feed-forward. Names are Llama's.
+ * The decoder block of Llama and its kin: h = x + attention(norm(x)), y = h + feedForward(norm(h)), with RMS norms and
+ * a gated feed-forward. Names are Llama's.
+ *
+ * @throws LayersError `value` for what its layers can't be made of.
  *
  * @example
  * ```ts

@@ -1,21 +1,32 @@
 import { LayersError } from './errors';
 
 interface RopeBase {
-  /** Base of the wavelengths; 10000 in the paper. */
+  /** theta, the base of the wavelengths; 10000 in the paper. */
   readonly rope_theta: number;
-  /** Part of each head that is rotated; default 1. */
+  /** Part of each head that is rotated, R = floor(D · part); default 1. */
   readonly partial_rotary_factor?: number | undefined;
 }
 
-/** `rope_parameters` as config.json of transformers 5 holds them. */
+/**
+ * `rope_parameters` as config.json of transformers 5 holds them. `original_max_position_embeddings` is the length
+ * before a scaling, by default the model's `max_position_embeddings`.
+ */
 export type RopeParameters = RopeBase &
   (
     | { readonly rope_type: 'default' }
     /** Positions divided by `factor`. */
     | { readonly rope_type: 'linear'; readonly factor: number }
-    /** The base grows with the length beyond max_position_embeddings ("dynamic NTK"). */
+    /**
+     * The base grows with the length L beyond M = max_position_embeddings: theta (factor L / M - factor + 1)^(R/(R-2)).
+     */
     | { readonly rope_type: 'dynamic'; readonly factor: number }
-    /** Peng et al. 2023, arXiv:2309.00071. */
+    /**
+     * YaRN (Peng et al. 2023, arXiv:2309.00071): pairs that turn less than `beta_slow` (1) times within the original
+     * length are divided by `factor`, those that turn more than `beta_fast` (32) times kept, those between blended by
+     * their index, whose bounds are rounded outwards unless `truncate` is false. cos and sin are multiplied by
+     * `attention_factor`, by default s(1), or s(mscale) / s(mscale_all_dim) where both are given, with
+     * s(m) = 0.1 m ln(factor) + 1, and 1 for factors up to 1.
+     */
     | {
         readonly rope_type: 'yarn';
         readonly factor: number;
@@ -27,7 +38,10 @@ export type RopeParameters = RopeBase &
         readonly mscale_all_dim?: number | null | undefined;
         readonly truncate?: boolean | undefined;
       }
-    /** Long wavelengths divided by `factor`, short ones kept, those between blended (Llama 3.1). */
+    /**
+     * Llama 3.1: pairs that turn less than `low_freq_factor` times within the original length are divided by `factor`,
+     * those that turn more than `high_freq_factor` times kept, those between blended.
+     */
     | {
         readonly rope_type: 'llama3';
         readonly factor: number;
@@ -35,7 +49,11 @@ export type RopeParameters = RopeBase &
         readonly high_freq_factor: number;
         readonly original_max_position_embeddings?: number | undefined;
       }
-    /** A factor for each pair, one set for short and one for long documents (Ding et al. 2024, arXiv:2402.13753). */
+    /**
+     * LongRoPE (Ding et al. 2024, arXiv:2402.13753): a divisor for each of the R/2 pairs, the long ones for documents
+     * longer than the original length o. cos and sin are multiplied by `attention_factor`, by default
+     * sqrt(1 + ln(factor) / ln(o)), or 1 where `factor`, by default max_position_embeddings / o, is at most 1.
+     */
     | {
         readonly rope_type: 'longrope';
         readonly short_factor: readonly number[];
@@ -48,7 +66,9 @@ export type RopeParameters = RopeBase &
 
 /** What the frequencies depend on beside the parameters. */
 export interface RopeContext {
+  /** D */
   readonly headDim: number;
+  /** `max_position_embeddings` of a config. */
   readonly maxPositionEmbeddings: number;
   /** Length of the document, for dynamic and longrope; default: short enough to change nothing. */
   readonly length?: number;
@@ -58,13 +78,16 @@ export interface RopeContext {
 export interface RopeFrequencies {
   /** (R/2), radians per position. */
   readonly inverse: Float32Array;
+  /** Multiplies cos and sin; 1 but for yarn and longrope. */
   readonly attentionFactor: number;
 }
 
 /**
- * Inverse frequencies theta^(-2i/R) of the R/2 pairs, scaled as `rope_type` says.
+ * Inverse frequencies theta^(-2i/R) of the R/2 pairs, scaled as `rope_type` says, as transformers'
+ * `ROPE_INIT_FUNCTIONS`.
  *
- * @throws LayersError `value` for parameters out of range.
+ * @throws LayersError `value` for a theta or factor that is not above 0, an odd rotated width, and lists of other than
+ *   R/2 entries.
  *
  * @example
  * ```ts

@@ -1,6 +1,7 @@
 import { defaultBackend } from '@tessera-llm/tensor';
 import { describe, expect, it } from 'vitest';
-import { batchFromPadded, batchFromSequences } from './batch';
+import { batchFromSequences } from './batch';
+import { batchFromPadded } from './padded-batch';
 import { type RopeParameters, inverseFrequencies } from './rope-scaling';
 import { Rotary } from './rotary';
 

@@ -3,7 +3,7 @@ import type { Segments } from './batch';
 import { LayersError, checkCount } from './errors';
 import { type RopeParameters, inverseFrequencies } from './rope-scaling';
 
-/** Rotation angles of a forward pass: cos and sin of (N, R/2), already times the attention factor. */
+/** Rotation angles of a forward pass: cos and sin of (N, R/2) float32, already times the attention factor. */
 export interface RotaryTables {
   readonly cos: Tensor;
   readonly sin: Tensor;
@@ -25,7 +25,10 @@ export interface RotaryOptions {
 }
 
 /**
- * Rotary positions (Su et al. 2021, arXiv:2104.09864): angle of pair i at position p is p * inverseFrequency[i].
+ * Rotary positions (Su et al. 2021, arXiv:2104.09864): angle of pair i at position p is p * inverseFrequency[i]. Pair i
+ * is elements i and i + R/2 of a head.
+ *
+ * @throws LayersError `value` for parameters that `inverseFrequencies` refuses, and sizes that are no counts.
  *
  * @example
  * ```ts
@@ -59,7 +62,12 @@ export class Rotary {
     return rope_type === 'dynamic' || rope_type === 'longrope';
   }
 
-  /** The tables of a batch's rows. */
+  /**
+   * The tables of a batch's rows.
+   *
+   * @throws LayersError `position_out_of_range` where factors depend on length and a position lies beyond its segment's
+   *   declared maximum.
+   */
   tables(segments: Segments, backend: Backend): RotaryTables {
     const { positions, offsets } = segments;
     const rows = positions.length;

@@ -10,8 +10,22 @@ import { denseBytes } from './weight-bytes';
  * bfloat16 or float16). `applyAdapter` of `@tessera-llm/layers` gives it to a model.
  *
  * @returns Parameters in float32, and the configuration with PEFT's defaults filled in.
- * @throws FormatsError for files that are missing or malformed; LayersError `adapter_config` for what is not applied here;
- *   ModelsError `unsupported_dtype`.
+ * @throws FormatsError `missing_file`, `read_failed`, `invalid_json`, `invalid_file`; LayersError `adapter_config` for
+ *   what is not applied here; ModelsError `unsupported_dtype`.
+ *
+ * @example
+ * ```ts
+ * import { mkdtemp } from 'node:fs/promises';
+ * import { tmpdir } from 'node:os';
+ * import { join } from 'node:path';
+ * import { createAdapter } from '@tessera-llm/layers';
+ * import { createModel, loadAdapter, saveAdapter } from '@tessera-llm/models';
+ * const model = createModel({ model_type: 'gpt2', vocab_size: 50, n_embd: 8, n_layer: 1, n_head: 2 }, { seed: 1 });
+ * const folder = join(await mkdtemp(join(tmpdir(), 'tessera-')), 'adapter');
+ * await saveAdapter(folder, createAdapter(model, { target_modules: ['c_attn'], r: 4 }, { seed: 2 }));
+ * const { config, tensors } = await loadAdapter(folder);
+ * console.log(config.lora_alpha, [...tensors.values()].map(({ shape }) => shape)); // 8 [[4, 8], [24, 4]]
+ * ```
  */
 export async function loadAdapter(folder: string): Promise<AdapterSpec> {
   const { config, tensors } = await readAdapter(folder);
@@ -28,13 +42,13 @@ export async function loadAdapter(folder: string): Promise<AdapterSpec> {
 
 /** Settings of `saveAdapter`. */
 export interface SaveAdapterOptions {
-  /** What the tensors are stored as: float32 (default) keeps every bit. */
+  /** What the tensors are stored as: float32 (default) keeps every bit, bfloat16 rounds and takes half the space. */
   readonly dtype?: 'float32' | 'bfloat16';
 }
 
 /**
- * Saves an adapter as PEFT does: `PeftModel.from_pretrained(base, folder)` loads it. The folder appears whole or not at all;
- * other files in it stay.
+ * Saves an adapter as PEFT does: `PeftModel.from_pretrained(base, folder)` loads it. The folder appears whole or not at
+ * all; other files in it stay.
  *
  * @param adapter What `applyAdapter` gave, or a spec.
  * @throws FormatsError `write_failed`
@@ -46,7 +60,10 @@ export interface SaveAdapterOptions {
  * import { applyAdapter, createAdapter } from '@tessera-llm/layers';
  * import { createModel, loadAdapter, saveAdapter } from '@tessera-llm/models';
  * const model = createModel(
- *   { model_type: 'llama', vocab_size: 50, hidden_size: 8, intermediate_size: 16, num_hidden_layers: 1, num_attention_heads: 2 },
+ *   {
+ *     model_type: 'llama', vocab_size: 50, hidden_size: 8, intermediate_size: 16,
+ *     num_hidden_layers: 1, num_attention_heads: 2,
+ *   },
  *   { seed: 1 },
  * );
  * const folder = `${await mkdtemp(`${tmpdir()}/tessera-`)}/adapter`;

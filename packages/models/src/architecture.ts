@@ -19,6 +19,7 @@ export interface ComputeOptions {
 
 /** What an architecture builds a model with. */
 export interface BuildOptions extends ComputeOptions {
+  /** Makes the weights: `initializer` of `@tessera-llm/layers`, or one that gives loaded ones. */
   readonly init: Init;
 }
 
@@ -28,7 +29,7 @@ export interface Model extends CausalLM {
   readonly config: ModelConfig;
 }
 
-/** A configuration: config.json's own names and values. */
+/** A configuration: config.json's own names and values, among them those of its architecture. */
 export interface ModelConfig {
   readonly model_type: string;
   readonly vocab_size: number;

@@ -10,15 +10,16 @@ export type ModelConfigInput = Gpt2ConfigInput | LlamaConfigInput;
 
 /** Settings of `createModel`. */
 export interface CreateModelOptions extends ComputeOptions {
-  /** Decides every weight. */
+  /** Decides every weight: a whole number from 0 to 2^53 - 1, or a bigint. */
   readonly seed: number | bigint;
 }
 
 /**
- * A new model with random weights: normal with standard deviation `initializer_range`, biases 0, norms 1, the padding row of a Llama 0,
- * and GPT-2's smaller start of the residual branches, as transformers does.
+ * A new model with random weights in float32: normal with standard deviation `initializer_range` (default 0.02), biases
+ * 0, norms 1, the padding row of a Llama 0, and the last matrices of GPT-2's residual branches smaller by √(2 n_layer),
+ * as transformers does.
  *
- * @throws ModelsError `invalid_config`, `unsupported_architecture`, `invalid_option`
+ * @throws ModelsError `invalid_config`, `unsupported_architecture`, `invalid_option`; LayersError `value` for the seed.
  *
  * @example
  * ```ts
@@ -35,7 +36,7 @@ export interface CreateModelOptions extends ComputeOptions {
  *   },
  *   { seed: 1 },
  * );
- * console.log(model.parameterCount());
+ * console.log(model.parameterCount()); // 24992
  * ```
  */
 export function createModel(config: ModelConfigInput, { seed, ...options }: CreateModelOptions): Model {

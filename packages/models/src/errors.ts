@@ -2,7 +2,7 @@
 export type ModelsErrorCode =
   /** A config.json with a wrong or contradictory field. */
   | 'invalid_config'
-  /** A model_type that no file of this package implements. */
+  /** A model_type that this package lacks, or something of an architecture that it or the GGUF format lacks. */
   | 'unsupported_architecture'
   /** Weights that belong to another architecture than config.json says. */
   | 'wrong_architecture'
@@ -46,7 +46,8 @@ export class ModelsError extends Error {
 }
 
 /**
- * That an option has one of its values, for callers without types: an unknown one would be ignored, or fail in the middle of a step.
+ * That an option has one of its values, for callers without types: an unknown one would be ignored, or fail in the
+ * middle of a step.
  *
  * @throws ModelsError `invalid_option`
  */

@@ -14,7 +14,10 @@ const schema = z.looseObject({
   max_new_tokens: z.int().min(1).nullish(),
 });
 
-/** generation_config.json: how a model's authors would have it sampled. Fields have its own names. */
+/**
+ * generation_config.json: how a model's authors would have it sampled. Fields have its own names; those that are not
+ * known come along as they are.
+ */
 export type GenerationConfig = z.output<typeof schema>;
 
 /** Checks a generation_config.json; an absent one is empty. @throws ModelsError `invalid_config` */

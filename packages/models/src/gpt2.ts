@@ -53,7 +53,7 @@ const schema = z
 /** What `createModel` takes for a GPT-2: every field but `model_type` has a default. */
 export type Gpt2ConfigInput = z.input<typeof schema>;
 
-/** A checked configuration with nothing left open. */
+/** A checked configuration with its defaults filled in. */
 export type Gpt2Config = z.output<typeof schema>;
 
 class Gpt2Attention extends Module {
@@ -166,7 +166,16 @@ class Gpt2Model extends Module {
 
 /**
  * GPT-2 (Radford et al. 2019, "Language models are unsupervised multitask learners"): pre-norm blocks with layer norms,
- * learned positions and a GELU feed-forward.
+ * learned positions and a GELU feed-forward. `createModel` and `open` make one.
+ *
+ * @throws LayersError `position_out_of_range` from `hidden` for a position from `n_positions` on.
+ *
+ * @example
+ * ```ts
+ * import { Gpt2ForCausalLM, createModel } from '@tessera-llm/models';
+ * const model = createModel({ model_type: 'gpt2', vocab_size: 50, n_embd: 8, n_layer: 2, n_head: 2 }, { seed: 1 });
+ * if (model instanceof Gpt2ForCausalLM) console.log(model.transformer.h.length, model.config.n_positions); // 2 1024
+ * ```
  */
 export class Gpt2ForCausalLM extends CausalLMModule implements Model {
   readonly config: Gpt2Config;

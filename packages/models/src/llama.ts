@@ -65,7 +65,7 @@ const schema = z
 /** What `createModel` takes for a Llama: every field but `model_type` has a default. */
 export type LlamaConfigInput = z.input<typeof schema>;
 
-/** A checked configuration with nothing left open. */
+/** A checked configuration with its defaults filled in, its rotary fields in the layout of transformers 5. */
 export type LlamaConfig = ReturnType<typeof checked>;
 
 function checked(json: unknown) {
@@ -132,7 +132,20 @@ class LlamaModel extends Module {
 
 /**
  * Llama (Touvron et al. 2023, arXiv:2302.13971, and its successors): pre-norm blocks with RMS norms, rotary positions,
- * grouped keys and SwiGLU.
+ * grouped keys and SwiGLU. `createModel` and `open` make one.
+ *
+ * @example
+ * ```ts
+ * import { LlamaForCausalLM, createModel } from '@tessera-llm/models';
+ * const model = createModel(
+ *   {
+ *     model_type: 'llama', vocab_size: 50, hidden_size: 8, intermediate_size: 16,
+ *     num_hidden_layers: 2, num_attention_heads: 2,
+ *   },
+ *   { seed: 1 },
+ * );
+ * if (model instanceof LlamaForCausalLM) console.log(model.model.layers.length, model.config.head_dim); // 2 4
+ * ```
  */
 export class LlamaForCausalLM extends CausalLMModule implements Model {
   readonly config: LlamaConfig;

@@ -17,24 +17,31 @@ export interface Opened {
   readonly model: Model;
   /** null if the folder has no tokenizer.json, or the file no tokenizer. */
   readonly tokenizer: Tokenizer | null;
-  /** Renders chats as prompts, alone or with the tokenizer by `applyChatTemplate`; null if the folder has none. */
+  /** Renders chats as prompts, alone or with the tokenizer by `applyChatTemplate`; null if there is none. */
   readonly chatTemplate: ChatTemplate | null;
+  /** Empty for a folder without one; of a GGUF file the ids of its configuration. */
   readonly generationConfig: GenerationConfig;
-  /** Ids that end generation: those of generation_config, config and tokenizer (GGUF: also of the end of a turn) together. */
+  /**
+   * Ids that end generation: those of generation_config, config and tokenizer (GGUF: also of the end of a turn)
+   * together.
+   */
   readonly endIds: readonly number[];
   /** Metadata of a GGUF file with its types, for `save`; null for a folder. */
   readonly metadata: ReadonlyMap<string, GgufValue> | null;
 }
 
 /**
- * Opens a model: a folder in Hugging Face layout (config.json of transformers 4 or 5, model.safetensors or its shards in
- * float32, bfloat16 or float16, generation_config.json, tokenizer.json, tokenizer_config.json and chat templates), or a GGUF file, which
- * holds all of that in one, its weights in any of ggml's types.
+ * Opens a model: a folder in Hugging Face layout (config.json of transformers 4 or 5, model.safetensors or its shards
+ * in float32, bfloat16 or float16, generation_config.json, tokenizer.json, tokenizer_config.json and chat templates),
+ * or a GGUF file, which holds all of that in one, its weights in any of ggml's types of floats and blocks.
  *
  * @param path The folder or the file.
  * @throws FormatsError for files that are missing, cut or malformed.
  * @throws ModelsError `unsupported_architecture`, `wrong_architecture`, `invalid_config`, `invalid_checkpoint`,
- * `unsupported_dtype`.
+ * `unsupported_dtype`; `invalid_option` for options with unknown values, or that contradict each other.
+ * @throws TokenizerError for a tokenizer or chat template of a GGUF file that can't be read; of a folder it is
+ *   `invalid_config`.
+ * @throws What `options.signal` gives as its reason, once it is aborted.
  *
  * @example
  * ```ts
@@ -42,10 +49,10 @@ export interface Opened {
  * import { tmpdir } from 'node:os';
  * import { createModel, open, save } from '@tessera-llm/models';
  * const folder = await mkdtemp(`${tmpdir()}/tessera-`);
- * const config = { model_type: 'llama', vocab_size: 50, hidden_size: 8, intermediate_size: 16, num_hidden_layers: 1, num_attention_heads: 2 } as const;
+ * const config = { model_type: 'gpt2', vocab_size: 50, n_embd: 8, n_layer: 1, n_head: 2, eos_token_id: 7 } as const;
  * await save(folder, { model: createModel(config, { seed: 1 }) });
- * const { model, endIds } = await open(folder, { compute: 'bfloat16' });
- * console.log(model.vocabSize, endIds); // 50 [2]
+ * const opened = await open(folder, { compute: 'bfloat16' });
+ * console.log(opened.model.vocabSize, opened.endIds); // 50 [7]
  * ```
  */
 export async function open(path: string, options: OpenOptions = {}): Promise<Opened> {

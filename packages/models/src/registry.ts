@@ -6,10 +6,18 @@ import { llama } from './llama';
 /** The `model_type`s of config.json that this package implements. */
 export type ModelType = 'gpt2' | 'llama';
 
-/** Every architecture by its `model_type`. */
+/** Every architecture by its `model_type`, as `createModel` and `open` look them up. */
 export const architectures: Readonly<Record<ModelType, Architecture>> = { gpt2, llama };
 
-/** True for a `model_type` that this package implements. */
+/**
+ * True for a `model_type` that this package implements.
+ *
+ * @example
+ * ```ts
+ * import { isModelType } from '@tessera-llm/models';
+ * console.log(isModelType('llama'), isModelType('t5')); // true false
+ * ```
+ */
 export function isModelType(value: unknown): value is ModelType {
   return typeof value === 'string' && Object.hasOwn(architectures, value);
 }

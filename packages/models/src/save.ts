@@ -22,9 +22,9 @@ import { denseBytes } from './weight-bytes';
 export interface SaveContents {
   readonly model: Model;
   readonly tokenizer?: Tokenizer | null;
-  /** Goes into tokenizer_config.json; written with a tokenizer only. */
+  /** Goes into tokenizer_config.json, which is written with a tokenizer only; in a GGUF file into its metadata. */
   readonly chatTemplate?: ChatTemplate | string | null;
-  /** Default: the end and beginning ids of the configuration. */
+  /** Default: the end and beginning ids of the configuration. A GGUF file has none. */
   readonly generationConfig?: GenerationConfig;
   /**
    * How matrices are stored: float32 (default), which keeps every bit; bfloat16; in a GGUF file also `packed`: what the
@@ -50,7 +50,9 @@ const weightFile = /^model(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?$/;
  * All files are written beside the old ones and take their places only when every one of them is complete: a full disk
  * leaves what was there. Other files of the folder stay.
  *
- * @throws FormatsError `write_failed`; ModelsError `invalid_option`, `unsupported_architecture` for what GGUF can't hold.
+ * @throws FormatsError `write_failed`; ModelsError `invalid_option` for `packed` in a folder, int8 weights as `packed`,
+ *   and a tokenizer without its metadata in a GGUF file, `unsupported_architecture` for what GGUF can't hold,
+ *   `invalid_config` for a malformed `generationConfig`; TokenizerError for a chat template that can't be read.
  *
  * @example
  * ```ts
@@ -59,7 +61,7 @@ const weightFile = /^model(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?$/;
  * import { join } from 'node:path';
  * import { createModel, open, save } from '@tessera-llm/models';
  * const model = createModel(
- *   { model_type: 'gpt2', vocab_size: 50, n_positions: 16, n_embd: 8, n_layer: 1, n_head: 2, bos_token_id: 0, eos_token_id: 0 },
+ *   { model_type: 'gpt2', vocab_size: 50, n_embd: 8, n_layer: 1, n_head: 2, bos_token_id: 0, eos_token_id: 0 },
  *   { seed: 1 },
  * );
  * const folder = join(await mkdtemp(join(tmpdir(), 'tessera-')), 'model');

@@ -8,6 +8,7 @@ import type { WeightSource } from './weight-source';
 /** Bytes read so far, for a progress display. */
 export interface LoadProgress {
   readonly loadedBytes: number;
+  /** Bytes of all tensors that become weights, as the file stores them. */
   readonly totalBytes: number;
 }
 
@@ -18,11 +19,13 @@ export interface WeightsOptions extends Omit<ComputeOptions, 'compute'> {
    *
    * - `float32` (default): every bit that the file holds.
    * - `bfloat16`: half the memory and half the time to read it in decoding; rounds what the file holds with more bits.
-   * - `packed`: the file's own blocks where the kernels multiply with them (Q8_0, Q4_0, Q4_1, Q4_K, Q6_K). They can't be
-   *   trained. Matrices of other types become `format`, or dense: float32 with compute float32, else bfloat16.
+   * - `packed`: the file's own blocks where the kernels multiply with them (Q8_0, Q4_0, Q4_1, Q4_K, Q6_K). They can't
+   *   be trained. Matrices of other types become `format`, or dense: float32 with compute float32, else bfloat16.
    */
   readonly weights?: 'float32' | 'bfloat16' | 'packed';
-  /** With `weights: 'packed'`: what matrices that aren't packed in the file are quantised to. Default: they stay dense. */
+  /**
+   * With `weights: 'packed'`: what matrices that aren't packed in the file are quantised to. Default: they stay dense.
+   */
   readonly format?: QuantizeFormat;
   /**
    * Precision of the inputs of matrix products and attention, and of the KV cache; accumulation, norms, softmax and the
@@ -30,7 +33,9 @@ export interface WeightsOptions extends Omit<ComputeOptions, 'compute'> {
    * activations to 8 bits for each row and group of 32, and attention and the cache are bfloat16.
    */
   readonly compute?: Compute | 'int8';
+  /** Gives up between two tensors and throws the signal's reason. */
   readonly signal?: AbortSignal;
+  /** Called after each tensor. */
   readonly onProgress?: (progress: LoadProgress) => void;
 }
 
@@ -78,8 +83,8 @@ interface Wanted {
 
 /**
  * Builds the model of empty tensors to learn which call of the initializer makes which parameter: nothing is allocated
- * on the word of a configuration, and one with far more parameters than the file is given up at once. Of fewer than that
- * `checkShapes` can say which are missing.
+ * on the word of a configuration, and one with far more parameters than the file is given up at once. Of fewer than
+ * that `checkShapes` can say which are missing.
  */
 function dryBuild(build: (init: Init) => Model, { weights, where }: WeightSource): Map<string, Wanted> {
   const most = 2 * weights.size + 64;

@@ -1,11 +1,17 @@
 /**
  * The addon as it stands: functions over memory by address, kernels by number. Addresses are numbers below 2^53 and are
  * checked to be live blocks of this thread wherever bytes move, except in the argument record of `run`.
+ *
+ * Functions throw an Error whose `code` is `value` for an argument that makes no sense (an address that is no live
+ * block), `index_out_of_range` for bytes outside the block, `out_of_memory`, or `unsupported` where the runtime has no
+ * external array buffers.
  */
 export interface NativeAddon {
   /** Version of this interface; the loader checks it. */
   readonly abi: number;
-  /** Instruction family that the kernels were chosen for: baseline, avx2, avx512, avx512vnni, avx512bf16, amx or neon. */
+  /**
+   * Instruction family that the kernels were chosen for: baseline, avx2, avx512, avx512vnni, avx512bf16, amx or neon.
+   */
   readonly isa: string;
   /** The argument record of this thread: fill it, then `run`. Each kernel's comment in C++ lists its places. */
   readonly args: Float64Array;
@@ -14,10 +20,11 @@ export interface NativeAddon {
   /** Runs a kernel: undefined when done, else a status (see `statusNames`); `lastError()` has the message. */
   run(kernel: number): number | undefined;
   /**
-   * Runs a plan, the first `words` float64 of a block: calls one after another, each a kernel's number (or `staleCode`),
-   * how many arguments it has, and these. Stops at the first that fails; results as of `run`.
+   * Runs a plan, the first `words` float64 of a block: calls one after another, each a kernel's number (or
+   * `staleCode`), how many arguments it has, and these. Stops at the first that fails; results as of `run`.
    */
   runPlan(address: number, words: number): number | undefined;
+  /** The message of this thread's last status that was not ok. */
   lastError(): string;
   /** Uninitialised memory, 64-byte aligned; 0 where the system has none. */
   allocate(bytes: number): number;
@@ -27,6 +34,7 @@ export interface NativeAddon {
   release(address: number): void;
   /** An ArrayBuffer over the block. `detach` it before the block is released. */
   view(address: number): ArrayBuffer;
+  /** Empties the ArrayBuffer of `view`; the block stays. */
   detach(buffer: ArrayBuffer): void;
   /** Copies from the block into bytes. */
   read(address: number, byteOffset: number, bytes: Uint8Array): void;
@@ -40,10 +48,13 @@ export interface NativeAddon {
   invalidate(address: number): void;
   /** Live, peak and reserved bytes of the process into args[0…2]. */
   memory(): void;
+  /** The peak starts again from the bytes that live now. */
   resetPeak(): void;
   /** Gives cached memory back to the system. */
   trim(): void;
+  /** Threads that kernels run on, the calling one included. */
   threads(): number;
+  /** Sets their number for the process: 1 to 256. */
   setThreads(count: number): void;
 }
 

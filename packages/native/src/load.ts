@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { NativeAddon } from './addon';
 
-/** The addon, or why it can't be had. */
+/** The addon and the file that it came from, or why it can't be had. */
 export type LoadResult =
   | { readonly ok: true; readonly addon: NativeAddon; readonly file: string }
   | { readonly ok: false; readonly reason: string };
@@ -41,7 +41,16 @@ function isMusl(): boolean {
   return typeof header === 'object' && header !== null && !('glibcVersionRuntime' in header);
 }
 
-/** Name of the package that carries this platform's prebuilt addon, such as @tessera-llm/native-linux-x64-gnu. */
+/**
+ * Name of the package that carries the prebuilt addon of this platform: its operating system, processor and, on Linux,
+ * C library.
+ *
+ * @example
+ * ```ts
+ * import { platformPackage } from '@tessera-llm/native';
+ * console.log(platformPackage()); // such as '@tessera-llm/native-linux-x64-gnu'
+ * ```
+ */
 export function platformPackage(): string {
   const libc = process.platform !== 'linux' ? '' : isMusl() ? '-musl' : '-gnu';
   return `@tessera-llm/native-${process.platform}-${process.arch}${libc}`;
@@ -107,8 +116,8 @@ let loaded: LoadResult | undefined;
  * Loads the addon of this platform: the one built in this workspace, else the prebuilt package. Never throws; the first
  * outcome is kept. Each worker thread loads it for itself, and they share memory and the pool of threads.
  *
- * @returns `{ok: true, addon, file}`, or `{ok: false, reason}` where no build exists, or it does not fit the processor or
- * the C library.
+ * @returns `{ok: true, addon, file}`, or `{ok: false, reason}` where no build exists, or it does not fit the processor
+ * or the C library.
  *
  * @example
  * ```ts

@@ -22,9 +22,9 @@ import { entriesOf, type NamedTensors } from './parameters.js';
 
 /** Settings of {@link clipCoefficient} and {@link clipGradNorm}. */
 export interface ClipNormOptions {
-  /** The global norm allowed. */
+  /** The global norm allowed, > 0 and finite. Language models usually take 1. */
   readonly maxNorm: number;
-  /** The p of the norm over all elements of all gradients; default 2, may be Infinity. */
+  /** The p of the norm over all elements of all gradients, > 0; default 2, may be Infinity: the largest of all. */
   readonly normType?: number;
 }
 
@@ -42,8 +42,8 @@ export interface ClipResult {
  * which multiplies in the same pass as the update. A gradient with NaN makes the norm and the factor NaN.
  *
  * @param grads Gradients by name, float32.
- * @throws OptimizerError `invalid_setting` unless maxNorm and normType are > 0 and for unknown options,
- * `invalid_gradient` for none.
+ * @throws OptimizerError `invalid_setting` unless maxNorm is > 0 and finite, normType > 0, and for unknown options;
+ * `invalid_gradient` for none, or something else than a tensor.
  * @see Pascanu et al. 2013, "On the difficulty of training recurrent neural networks"; as `clip_grad_norm_` in PyTorch.
  *
  * @example
@@ -89,6 +89,16 @@ function globalNorm(tensors: readonly Tensor[], p: number): Tensor {
  *
  * @returns () float32, the norm before clipping.
  * @throws OptimizerError as {@link clipCoefficient}
+ *
+ * @example
+ * ```ts
+ * import { clipGradNorm } from '@tessera-llm/optimizers';
+ * import { tensor } from '@tessera-llm/tensor';
+ *
+ * const [w, b] = [tensor([3, 0]), tensor([4])];
+ * const norm = clipGradNorm({ w, b }, { maxNorm: 1 });
+ * console.log(await norm.item(), await w.data(), await b.data()); // 5 [0.6, 0] [0.8]
+ * ```
  */
 export function clipGradNorm(grads: NamedTensors, options: ClipNormOptions): Tensor {
   return scope(() => {

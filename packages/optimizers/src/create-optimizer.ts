@@ -37,14 +37,16 @@ export const optimizerTypes = Object.keys(classes) as readonly OptimizerType[];
 /** Settings of an optimizer before they are checked, as a configuration file holds them. */
 export type UncheckedSettings = Readonly<Record<string, unknown>>;
 
-/** An optimizer of whatever kind. */
+/** An optimizer of whatever kind: what {@link createOptimizer} gives. */
 export type AnyOptimizer = Pick<Optimizer<{ lr: number | null }>, 'step' | 'state' | 'load' | 'dispose'>;
 
 /**
  * Makes an optimizer by name, for configuration files: names and values of settings are checked as
  * those of the class are.
  *
- * @throws OptimizerError `invalid_setting` for an unknown name or setting, `invalid_parameters`
+ * @param type The class's name in lower case, `adafactor_hf` for {@link AdafactorHF}; see {@link optimizerTypes}.
+ * @throws OptimizerError `invalid_setting` for an unknown name or setting, or a value out of its range;
+ * `invalid_parameters` for none, one twice, or one that the class cannot update.
  *
  * @example
  * ```ts

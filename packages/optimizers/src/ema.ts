@@ -5,7 +5,7 @@ import { entriesOf, type NamedTensors } from './parameters.js';
 
 /** Settings of {@link Ema}. */
 export interface EmaOptions {
-  /** Weight of the old average, in [0, 1). Default 0.999. */
+  /** d, the weight of the old average, in [0, 1). Default 0.999: about the last thousand steps count. */
   readonly decay?: number;
   /** Use min(decay, (1 + t) / (10 + t)) at update t (from 1), so that the start is forgotten soon. Default false. */
   readonly warmup?: boolean;
@@ -15,8 +15,9 @@ export interface EmaOptions {
  * An exponential moving average of parameters: e = d e + (1 - d) p after each step. The average often
  * generalises better than the last weights; evaluate and save it in their place.
  *
+ * @throws OptimizerError `invalid_setting` for a decay outside [0, 1) and unknown options; `invalid_parameters` from
+ * `update` and `load` for a name that is missing or has another shape.
  * @see Polyak and Juditsky 1992, "Acceleration of stochastic approximation by averaging".
- * @throws OptimizerError `invalid_setting`, `invalid_parameters`
  *
  * @example
  * ```ts
@@ -60,6 +61,7 @@ export class Ema {
     this.updates = updates;
   }
 
+  /** Frees the averages. */
   dispose(): void {
     for (const average of this.averages.values()) average.dispose();
   }

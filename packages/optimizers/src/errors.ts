@@ -10,7 +10,21 @@ const brand = Symbol.for('tessera.optimizers.error');
  */
 export type OptimizerErrorCode = 'invalid_setting' | 'invalid_parameters' | 'invalid_gradient' | 'invalid_state';
 
-/** The one error class of this package; `code` says what kind it is, the message what was expected and what came. */
+/**
+ * The one error class of this package; `code` says what kind it is, the message what was expected and what came.
+ *
+ * @example
+ * ```ts
+ * import { AdamW, OptimizerError } from '@tessera-llm/optimizers';
+ * import { parameter, tensor } from '@tessera-llm/tensor';
+ *
+ * try {
+ *   new AdamW({ w: parameter(tensor([1])) }, { lr: -1 });
+ * } catch (error) {
+ *   console.log(error instanceof OptimizerError && error.code); // 'invalid_setting'
+ * }
+ * ```
+ */
 export class OptimizerError extends Error {
   readonly code: OptimizerErrorCode;
   readonly [brand] = true;

@@ -1,6 +1,7 @@
 import { copyInPlace, full, isTensor, keep, mul, noGrad, scope, type Tensor } from '@tessera-llm/tensor';
 import { checkKnown, checkSetting, OptimizerError, ranges } from './errors.js';
 import { entriesOf, groupsOf, type NamedTensors, type Parameters } from './parameters.js';
+import { withDefaults } from './settings.js';
 
 /** What a rule gets for one parameter in one step. */
 export interface Update<S> {
@@ -36,11 +37,11 @@ export interface StateTensor {
 export interface OptimizerRule<S> {
   /** For messages: the class's name. */
   readonly name: string;
-  /** Throws for settings out of range, and for parameters that it cannot update. */
+  /** Throws for settings out of range, and for parameters that it cannot update. Called once for each group. */
   check(settings: S, params: readonly (readonly [string, Tensor])[]): void;
   /** The state tensors that a parameter needs. */
   state(param: Tensor, settings: S): Readonly<Record<string, StateTensor>>;
-  /** One step of one parameter, in place. What it makes is freed afterwards. */
+  /** One step of one parameter, in place, without gradients. What it makes is freed afterwards. */
   update(update: Update<S>): void;
 }
 
@@ -74,6 +75,25 @@ interface Slot<S> {
  *
  * Parameters are float32; their state is made at their first step and lives until `dispose`. Step
  * counts are kept by parameter, so that one that joins later starts its bias correction anew.
+ *
+ * @throws OptimizerError `invalid_setting` for an unknown setting, a value of another kind, or a negative lr;
+ * `invalid_parameters` for none, one twice, or one that is not a float32 tensor.
+ *
+ * @example
+ * ```ts
+ * import { Optimizer, type OptimizerRule } from '@tessera-llm/optimizers';
+ * import { copyInPlace, mul, parameter, sign, sub, tensor } from '@tessera-llm/tensor';
+ *
+ * const rule: OptimizerRule<{ readonly lr: number }> = {
+ *   name: 'SignSGD',
+ *   check() {},
+ *   state: () => ({}),
+ *   update: ({ param, grad, lr }) => copyInPlace(param, sub(param, mul(sign(grad), lr))),
+ * };
+ * const w = parameter(tensor([1, 2]));
+ * new Optimizer(rule, { w }, { lr: 0.5 }).step({ w: tensor([7, -3]) });
+ * console.log(await w.data()); // [0.5, 2.5]
+ * ```
  */
 export class Optimizer<S extends { readonly lr: number | null }> {
   readonly #rule: OptimizerRule<S>;
@@ -102,7 +122,9 @@ export class Optimizer<S extends { readonly lr: number | null }> {
    * in PyTorch. Everything is checked before anything is written.
    *
    * @param grads Gradients by parameter name, float32, of the parameters' shapes.
-   * @throws OptimizerError `invalid_gradient`; `invalid_setting` for a NaN or negative `lrFactor`, and for unknown options.
+   * @throws OptimizerError `invalid_gradient` for an unknown or repeated name, another shape or dtype, or a `factor`
+   * that is not () float32; `invalid_setting` for an `lrFactor` that is negative or not finite, and for unknown
+   * options.
    */
   step(grads: NamedTensors, options: StepOptions = {}): void {
     const op = `${this.#rule.name}.step`;
@@ -154,8 +176,8 @@ export class Optimizer<S extends { readonly lr: number | null }> {
   /**
    * Takes over a saved state; values are copied, bit for bit. Everything is checked first.
    *
-   * @throws OptimizerError `invalid_state` for something else than a state, unknown or missing names, other shapes, or step counts
-   * that are not whole numbers.
+   * @throws OptimizerError `invalid_state` for something else than a state, unknown or missing names, other shapes, or
+   * step counts that are not whole numbers.
    */
   load(state: { readonly steps: Readonly<Record<string, number>>; readonly tensors: NamedTensors }): void {
     const op = `${this.#rule.name}.load`;
@@ -231,35 +253,6 @@ function forget(slot: { steps: number; readonly tensors: Map<string, Tensor> }):
   for (const tensor of slot.tensors.values()) tensor.dispose();
   slot.tensors.clear();
   slot.steps = 0;
-}
-
-/**
- * Settings with what is given put over the defaults; a name that the defaults lack is refused, and so
- * is a value of another kind than the default's. Ranges are the rule's to check.
- */
-export function withDefaults<S extends object>(op: string, defaults: S, given: object): S {
-  const result = { ...defaults };
-  const known = new Map(Object.entries(defaults));
-  checkKnown(op, 'settings', given, [...known.keys()]);
-  for (const [key, value] of Object.entries(given)) {
-    if (value === undefined) continue;
-    const [want, got] = [kindOf(known.get(key)), kindOf(value)];
-    // Where null means something, other values are numbers or names.
-    const nullable = want === 'number' || want === 'string';
-    if (want !== got && want !== 'null' && !(got === 'null' && nullable)) {
-      throw new OptimizerError(
-        'invalid_setting',
-        `[${op}] expected ${key} to be a ${want}, got ${got === 'null' ? 'null' : `a ${got}`}`,
-      );
-    }
-    Object.assign(result, { [key]: value });
-  }
-  return result;
-}
-
-function kindOf(value: unknown): string {
-  if (value === null) return 'null';
-  return Array.isArray(value) ? 'list' : typeof value;
 }
 
 /** The gradient times the clipping coefficient, if there is one. */

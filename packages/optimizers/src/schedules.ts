@@ -17,7 +17,10 @@ interface Span extends Warmup {
 /** The lower end of a cosine: as a part of the learning rate, or absolute beside the learning rate itself. */
 type Floor = { readonly minLrRate: number } | { readonly minLr: number; readonly lr: number };
 
-/** Shapes of a ramp of {@link createSchedule}'s `warmup_stable_decay`. */
+/**
+ * Shapes of a ramp of {@link createSchedule}'s `warmup_stable_decay`, over its progress x from 0 to 1. Upwards: x,
+ * (1 - cos(pi x)) / 2, 1 - sqrt(1 - x). Downwards: 1 - x, (1 + cos(2 pi c x)) / 2 with c = `numCycles`, 1 - sqrt(x).
+ */
 export type RampShape = 'linear' | 'cosine' | '1-sqrt';
 
 /**
@@ -58,12 +61,13 @@ export type ScheduleConfig =
       readonly decaySteps: number;
       /** Steps at the full rate; default: what is left of `totalSteps`. */
       readonly stableSteps?: number;
+      /** Needed without `stableSteps`. */
       readonly totalSteps?: number;
       /** Default `'linear'`. */
       readonly warmupType?: RampShape;
       /** Default `'cosine'`. */
       readonly decayType?: RampShape;
-      /** Both ramps end here; default 0. */
+      /** The factor at the lower end of both ramps, and after the last; default 0. */
       readonly minLrRatio?: number;
       /** Waves of a cosine decay; default 0.5. */
       readonly numCycles?: number;
@@ -78,19 +82,20 @@ const op = 'createSchedule';
  *
  * - `constant`: 1; `constant_with_warmup`: step / w, then 1
  * - `linear`: max(0, 1 - x)
- * - `cosine`: (1 + cos(2 pi c x)) / 2 with c = `numCycles`; it rises again past the end if c > 0.5
+ * - `cosine`: (1 + cos(2 pi c x)) / 2 with c = `numCycles`; it rises again past the end, and before it if c > 0.5
  * - `cosine_with_restarts`: (1 + cos(pi (c x mod 1))) / 2, and 0 from the end on
- * - `cosine_with_min_lr`: cosine scaled into [m, 1]; `cosine_warmup_with_min_lr`: the same one step
- *   earlier, with a warm-up that starts above 0
+ * - `cosine_with_min_lr`: cosine scaled into [m, 1], m = `minLrRate` or `minLr` / `lr`; `cosine_warmup_with_min_lr`:
+ *   the same one step earlier, with a warm-up that starts above 0
  * - `polynomial`: (lr - lrEnd) (1 - x)^power + lrEnd, relative to lr, and lrEnd after the end
  * - `inverse_sqrt`: sqrt(timescale / (step + timescale - w))
- * - `warmup_stable_decay`: a ramp up, 1, a ramp down (Hu et al. 2024, "MiniCPM")
+ * - `warmup_stable_decay`: a ramp up, 1, a ramp down (Hu et al. 2024, arXiv:2404.06395), then `minLrRatio`
  *
- * All but `constant` and `cosine_warmup_with_min_lr` are 0 at step 0 if there is a warm-up, as in
- * transformers: the first update changes nothing.
+ * All but `constant` and `cosine_warmup_with_min_lr` are 0 at step 0 if there is a warm-up (`warmup_stable_decay`:
+ * `minLrRatio`), as in transformers: the first update changes nothing.
  *
- * @throws OptimizerError `invalid_setting` for counts that are not whole numbers, rates that are not finite, and fields
- * that the schedule does not have.
+ * @returns The factor of the learning rate; throws `invalid_setting` for a step that is not a whole number >= 0.
+ * @throws OptimizerError `invalid_setting` for an unknown type, counts that are not whole numbers, rates that are not
+ * finite, fields that the schedule does not have, both or none of `minLrRate` and `minLr`, and `lrEnd` >= `lr`.
  *
  * @example
  * ```ts

@@ -49,10 +49,30 @@ export interface LoraFactors {
   readonly path: string;
 }
 
-/** A layer y = x Wᵀ (+ b) to which adapters can add their low-rank products. */
+/**
+ * A layer y = x Wᵀ (+ b) to which adapters can add their low-rank products, as `Linear` and `Conv1D` are. One of your
+ * own gives its product to `adapted`, and the batch whose rows x holds.
+ *
+ * @example
+ * ```ts
+ * import { AdaptableLayer, type Segments } from '@tessera-llm/layers';
+ * import { type Tensor, linear, parameter, tensor } from '@tessera-llm/tensor';
+ * class Plain extends AdaptableLayer {
+ *   readonly weight: Tensor = parameter(tensor([[1, 2]]));
+ *   readonly bias = null;
+ *   readonly weightIsTransposed = false;
+ *   forward(x: Tensor, segments?: Segments): Tensor {
+ *     return this.adapted(x, (then) => linear(x, this.weight, then), { segments, after: {} });
+ *   }
+ * }
+ * console.log(await new Plain().forward(tensor([[3, 4]])).data()); // [11]
+ * ```
+ */
 export abstract class AdaptableLayer extends Module {
   readonly [brand] = true;
+  /** W (out, in), or (in, out) where `weightIsTransposed`. */
   abstract readonly weight: Weight;
+  /** b (out) */
   abstract readonly bias: Tensor | null;
   #slots: AdapterSlots | null = null;
   readonly #factors = new Map<number, LoraFactors>();
@@ -77,8 +97,11 @@ export abstract class AdaptableLayer extends Module {
   }
 
   /**
-   * What the batch's adapters make of the layer's own `product` (…, out) for x (…, in), and what follows: behind the adapters if
-   * there are any.
+   * What the batch's adapters make of the layer's own `product` (…, out) for x (…, in), and what follows: behind the
+   * adapters if there are any.
+   *
+   * @throws LayersError `adapter` for an index that no adapter has, for none given beside several adapters, and for
+   *   another than the merged one; `value` for an adapter's dropout in training mode without `rng` in the batch.
    */
   protected adapted(x: Tensor, product: (then: ProductEpilogue) => Tensor, { segments, after }: Followed): Tensor {
     if (this.#slots === null) return product(after);

@@ -12,7 +12,8 @@ import {
   zerosLike,
 } from '@tessera-llm/tensor';
 import { LayersError } from '../errors';
-import { type Module, stateProblems } from '../module';
+import type { Module } from '../module';
+import { stateProblems } from '../state-problems';
 import type { LoraFactors } from './adaptable';
 import { type LoraConfig, loraConfig } from './config';
 import { AdapterSlots } from './slots';
@@ -26,31 +27,49 @@ export interface Adapter extends AdapterSpec {
   /** True between `merge` and `unmerge`. */
   readonly merged: boolean;
   /**
-   * Makes the weights what the adapter makes of them, W + s B A, so that it costs nothing more. A copy of the old weights is kept.
+   * Makes the weights what the adapter makes of them, W + s B A (of DoRA with its lengths), so that it costs nothing
+   * more. A copy of the old weights is kept.
    *
    * @throws LayersError `adapter` beside other adapters, or where a weight is quantised; nothing has changed then.
    */
   merge(): void;
   /** Puts the weights back, bit for bit. */
   unmerge(): void;
-  /** Takes the adapter off the model, unmerging it, and frees its tensors. With the last one the model can be trained again. */
+  /**
+   * Takes the adapter off the model, unmerging it, and frees its tensors. With the last one the model can be trained
+   * again.
+   */
   dispose(): void;
 }
 
 const slotsOf = new WeakMap<Module, { readonly slots: AdapterSlots; frozen: readonly Tensor[] }>();
 
 /**
- * Gives a model an adapter (Hu et al. 2021, arXiv:2106.09685; DoRA: Liu et al. 2024, arXiv:2402.09353): each layer that it targets computes
- * y = x Wᵀ + s · dropout(x) Aᵀ Bᵀ, the adapter's part in float32 whatever the layer computes in; W may be quantised (Dettmers et al. 2023, arXiv:2305.14314).
+ * Gives a model an adapter (Hu et al. 2021, arXiv:2106.09685; DoRA: Liu et al. 2024, arXiv:2402.09353): each layer that
+ * it targets computes y = x Wᵀ + s · dropout(x) Aᵀ Bᵀ with A (R, in), B (out, R) and s = lora_alpha / R, the adapter's
+ * part in float32 whatever the layer computes in; W may be quantised (Dettmers et al. 2023, arXiv:2305.14314).
  *
- * The model's own parameters are frozen (`requiresGrad` false) while it has adapters: train `adapter.tensors`. A model can have
- * several adapters; the batch's `adapters` says which one each segment uses (-1: none). With one adapter it may be left out.
- * The result of a row depends on its own adapter only, never on those of its neighbours.
+ * The model's own parameters are frozen (`requiresGrad` false) while it has adapters: train `adapter.tensors`. A model
+ * can have several adapters; the batch's `adapters` says which one each segment uses (-1: none). With one adapter it
+ * may be left out. The result of a row depends on its own adapter only, never on those of its neighbours.
  *
- * @param spec As `createAdapter` or a file gives it. Its float32 tensors become the adapter's parameters and are freed with it;
- *   others are converted.
- * @throws LayersError `adapter_config` for a configuration that can't be applied in full; `state` for missing or unexpected
- *   tensors and shapes that don't fit; `adapter` while another adapter is merged.
+ * @param spec As `createAdapter` or a file gives it. Its float32 tensors become the adapter's parameters and are freed
+ *   with it; others are converted.
+ * @throws LayersError `adapter_config` for a configuration that can't be applied in full; `state` for missing or
+ *   unexpected tensors and shapes that don't fit; `adapter` while another adapter is merged.
+ *
+ * @example
+ * ```ts
+ * import { Linear, Module, applyAdapter, createAdapter, initializer } from '@tessera-llm/layers';
+ * class Small extends Module {
+ *   readonly proj = new Linear(4, 4, { init: initializer({ seed: 1 }) });
+ *   readonly head = { weight: null };
+ * }
+ * const model = new Small();
+ * const adapter = applyAdapter(model, createAdapter(model, { target_modules: ['proj'], r: 2 }, { seed: 2 }));
+ * console.log(adapter.index, adapter.tensors.size, model.parameters().some((p) => p.requiresGrad)); // 0 2 false
+ * adapter.dispose();
+ * ```
  */
 export function applyAdapter(model: AdaptedModel, spec: AdapterSpec): Adapter {
   const config = loraConfig(spec.config);

@@ -3,8 +3,9 @@ import { LayersError } from '../errors';
 import { wholePattern } from './pattern';
 
 /**
- * Settings of a LoRA adapter: the fields of PEFT's adapter_config.json that are applied here, under their names, checked and
- * with nothing left open. Fields that describe the file (`base_model_name_or_path`, `task_type`, …) come along as they are.
+ * Settings of a LoRA adapter: the fields of PEFT's adapter_config.json that are applied here, under their names,
+ * checked and with nothing left open. Fields that describe the file (`base_model_name_or_path`, `task_type`, …) come
+ * along as they are.
  */
 export interface LoraConfig {
   readonly peft_type: 'LORA';
@@ -17,13 +18,13 @@ export interface LoraConfig {
   /** Scale by lora_alpha / √r instead (Kalajdzievski 2023, arXiv:2312.03732); false. */
   readonly use_rslora: boolean;
   /**
-   * Learn the length of every output's weights apart from their direction (Liu et al. 2024, arXiv:2402.09353); false. The
-   * length of W + s B A is made anew in every pass; no gradient flows through it. It takes no lora_dropout.
+   * Learn the length of every output's weights apart from their direction (Liu et al. 2024, arXiv:2402.09353); false.
+   * The length of W + s B A is made anew in every pass; no gradient flows through it. It takes no lora_dropout.
    */
   readonly use_dora: boolean;
   /**
-   * Which layers: a list of names, each a whole module path or its end after a dot; a regular expression of the whole path;
-   * or `'all-linear'`, every linear layer but the output head.
+   * Which layers: a list of names, each a whole module path or its end after a dot; a regular expression of the whole
+   * path; or `'all-linear'`, every linear layer but the output head.
    */
   readonly target_modules: string | readonly string[];
   /** Layers that are left out though they are targets: a list or a regular expression, as above; null. */
@@ -102,9 +103,9 @@ const descriptive = new Set([
 /**
  * Checks the fields of an adapter_config.json and fills in PEFT's defaults.
  *
- * @throws LayersError `adapter_config` for a wrong value, and for every field that PEFT knows, or some later version of it
- *   will, and that would change the result but is not applied here (`modules_to_save`, trained biases, …): it must be null, false or
- *   empty. Nothing is ignored silently.
+ * @throws LayersError `adapter_config` for a wrong value, and for every field that PEFT knows, or some later version of
+ *   it will, and that would change the result but is not applied here (`modules_to_save`, trained biases, …): it must
+ *   be null, false or empty. Nothing is ignored silently.
  *
  * @example
  * ```ts

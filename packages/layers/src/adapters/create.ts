@@ -27,12 +27,16 @@ function lengths({ layer }: Target): Tensor {
  *
  * @param model The model that it is for; it stays as it is.
  * @param config `target_modules` and what differs from PEFT's defaults.
- * @param options `seed` decides A.
- * @throws LayersError `adapter_config`
+ * @param options `seed` decides A: that of the i-th target comes from stream i.
+ * @returns A (R, in) and B (out, R) of every layer in float32; of DoRA also the lengths of its weights, (out).
+ * @throws LayersError `adapter_config` for what `loraConfig` refuses, for targets that name no layer, one that is not
+ *   linear or the output head, and for `init_lora_weights` false.
  *
  * @example
  * ```ts
- * import { type Batch, CausalLMModule, Embedding, type Head, Linear, applyAdapter, createAdapter, initializer } from '@tessera-llm/layers';
+ * import {
+ *   type Batch, CausalLMModule, Embedding, type Head, Linear, applyAdapter, createAdapter, initializer,
+ * } from '@tessera-llm/layers';
  * import type { Tensor } from '@tessera-llm/tensor';
  * class Small extends CausalLMModule {
  *   readonly embed = new Embedding(10, 4, { init: initializer({ seed: 1 }) });

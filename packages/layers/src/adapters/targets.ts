@@ -15,7 +15,7 @@ export interface Target {
   readonly scale: number;
 }
 
-/** A module tree that has an output head. */
+/** A module tree that has an output head, which adapters leave alone: any `CausalLM`. */
 export interface AdaptedModel extends Module {
   readonly head: { readonly weight: unknown };
 }

@@ -14,15 +14,9 @@ import {
 } from '@tessera-llm/tensor';
 import { checkSetting, OptimizerError, ranges } from '../errors.js';
 import { decayInto } from '../math.js';
-import {
-  Optimizer,
-  type OptimizerRule,
-  scaledGrad,
-  type StateTensor,
-  type Update,
-  withDefaults,
-} from '../optimizer.js';
+import { Optimizer, type OptimizerRule, scaledGrad, type StateTensor, type Update } from '../optimizer.js';
 import type { Parameters } from '../parameters.js';
+import { withDefaults } from '../settings.js';
 import { clipRms, rms } from './adafactor.js';
 
 /** Settings of {@link AdafactorHF}; names and defaults are those of transformers. */
@@ -37,7 +31,7 @@ export interface AdafactorHFSettings {
   readonly decayRate: number;
   /** Decay of a first moment; default null: none. */
   readonly beta1: number | null;
-  /** Decoupled, times the scaled rate; default 0. */
+  /** wd, decoupled: p = p (1 - alpha wd), alpha the scaled rate; default 0. */
   readonly weightDecay: number;
   /** Multiply the rate by the root mean square of the parameter; default true. */
   readonly scaleParameter: boolean;
@@ -113,12 +107,24 @@ const rule: OptimizerRule<AdafactorHFSettings> = {
 
 /**
  * Adafactor as transformers has it (and fairseq before): as {@link Adafactor}, but with eps added to
- * the squared gradient, an optional first moment, and a rate that is either given or relative.
+ * the squared gradient, an optional first moment (of the updates), and a rate that is either given or relative.
  *
- * State: `exp_avg_sq_row`, `exp_avg_sq_col`, or `exp_avg_sq` for vectors; `exp_avg` with beta1.
+ * State: `exp_avg_sq_row` (…, M) and `exp_avg_sq_col` (…, N), or `exp_avg_sq` (N) for vectors; `exp_avg` of the
+ * parameter's shape with beta1.
  *
- * @throws OptimizerError `invalid_setting`, `invalid_parameters`
- * @see Shazeer and Stern 2018, "Adafactor"; as `transformers.optimization.Adafactor`.
+ * @throws OptimizerError `invalid_setting` (also for both or none of lr and relativeStep), `invalid_parameters`
+ * @see Shazeer and Stern 2018, arXiv:1804.04235; as `transformers.optimization.Adafactor`.
+ *
+ * @example
+ * ```ts
+ * import { AdafactorHF } from '@tessera-llm/optimizers';
+ * import { parameter, tensor } from '@tessera-llm/tensor';
+ *
+ * const w = parameter(tensor([[1, 2], [3, 4]]));
+ * const optimizer = new AdafactorHF({ w }, { lr: 0.1, relativeStep: false, scaleParameter: false });
+ * optimizer.step({ w: tensor([[1, 1], [1, 1]]) });
+ * console.log(await w.data()); // [0.9, 1.9, 2.9, 3.9]
+ * ```
  */
 export class AdafactorHF extends Optimizer<AdafactorHFSettings> {
   constructor(parameters: Parameters<AdafactorHFSettings>, settings: Partial<AdafactorHFSettings> = {}) {

@@ -15,8 +15,9 @@ import {
 } from '@tessera-llm/tensor';
 import { checkSetting, ranges } from '../errors.js';
 import { decayInto, shrink } from '../math.js';
-import { Optimizer, type OptimizerRule, scaledGrad, type StateTensor, withDefaults } from '../optimizer.js';
+import { Optimizer, type OptimizerRule, scaledGrad, type StateTensor } from '../optimizer.js';
 import type { Parameters } from '../parameters.js';
+import { withDefaults } from '../settings.js';
 
 /** Settings of {@link Adafactor}; names and defaults are PyTorch's. */
 export interface AdafactorSettings {
@@ -28,7 +29,7 @@ export interface AdafactorSettings {
   readonly eps: readonly [number, number];
   /** The root mean square that an update may have; default 1. */
   readonly d: number;
-  /** Decoupled; default 0. */
+  /** wd, decoupled: p = p (1 - lr wd); default 0. */
   readonly weightDecay: number;
 }
 
@@ -90,12 +91,25 @@ const rule: OptimizerRule<AdafactorSettings> = {
  * Adafactor as PyTorch has it: the second moment of a matrix is kept as row and column means, so that
  * the state of an (M, N) parameter is M + N numbers. More axes are factored over the last two.
  *
- * alpha = max(eps2, RMS(p)) min(lr, 1 / sqrt(t)), u = g / sqrt(v), p = p - alpha u / max(1, RMS(u) / d).
+ * b2 = 1 - t^beta2Decay, r = b2 r + (1 - b2) mean of g^2 over columns, c the same over rows, v = r c / max(eps1,
+ * mean(r)); alpha = max(eps2, RMS(p)) min(lr, 1 / sqrt(t)), u = g / sqrt(max(v, eps1^2)), p = p - alpha u / max(1,
+ * RMS(u) / d).
  *
- * State: `row_var`, `col_var`, or `variance` for vectors.
+ * State: `row_var` (…, M, 1) and `col_var` (…, 1, N), or `variance` (N) for vectors.
  *
  * @throws OptimizerError `invalid_setting`, `invalid_parameters`
- * @see Shazeer and Stern 2018, "Adafactor: adaptive learning rates with sublinear memory cost"; as `torch.optim.Adafactor`.
+ * @see Shazeer and Stern 2018, "Adafactor: adaptive learning rates with sublinear memory cost", arXiv:1804.04235; as
+ * `torch.optim.Adafactor`.
+ *
+ * @example
+ * ```ts
+ * import { Adafactor } from '@tessera-llm/optimizers';
+ * import { parameter, tensor } from '@tessera-llm/tensor';
+ *
+ * const w = parameter(tensor([[1, 2], [3, 4]]));
+ * new Adafactor({ w }, { lr: 0.1 }).step({ w: tensor([[1, 1], [1, 1]]) });
+ * console.log(await w.data()); // [0.726, 1.726, 2.726, 3.726]
+ * ```
  */
 export class Adafactor extends Optimizer<AdafactorSettings> {
   constructor(parameters: Parameters<AdafactorSettings>, settings: Partial<AdafactorSettings> = {}) {

@@ -1,16 +1,17 @@
 import { add, addInPlace, div, sqrt, square } from '@tessera-llm/tensor';
 import { checkSetting, ranges } from '../errors.js';
 import { descend, gradWithDecay } from '../math.js';
-import { Optimizer, type OptimizerRule, withDefaults } from '../optimizer.js';
+import { Optimizer, type OptimizerRule } from '../optimizer.js';
 import type { Parameters } from '../parameters.js';
+import { withDefaults } from '../settings.js';
 
 /** Settings of {@link Adagrad}; names and defaults are PyTorch's. */
 export interface AdagradSettings {
-  /** Default 0.01. */
+  /** Learning rate of the first step; default 0.01. */
   readonly lr: number;
   /** The rate of step t is lr / (1 + (t - 1) lrDecay); default 0. */
   readonly lrDecay: number;
-  /** Added to the gradient; default 0. */
+  /** Times the parameter, added to the gradient; default 0. */
   readonly weightDecay: number;
   /** What the sum of squares starts from; default 0. */
   readonly initialAccumulatorValue: number;
@@ -40,10 +41,20 @@ const rule: OptimizerRule<AdagradSettings> = {
 /**
  * Adagrad: s = s + g^2, p = p - lr / (1 + (t - 1) lrDecay) g / (sqrt(s) + eps).
  *
- * State: `sum`.
+ * State: `sum` (s), of the parameter's shape.
  *
  * @throws OptimizerError `invalid_setting`, `invalid_parameters`
  * @see Duchi et al. 2011, "Adaptive subgradient methods"; as `torch.optim.Adagrad`.
+ *
+ * @example
+ * ```ts
+ * import { Adagrad } from '@tessera-llm/optimizers';
+ * import { parameter, tensor } from '@tessera-llm/tensor';
+ *
+ * const w = parameter(tensor([1, 2]));
+ * new Adagrad({ w }, { lr: 0.5 }).step({ w: tensor([4, 0]) });
+ * console.log(await w.data()); // [0.5, 2]
+ * ```
  */
 export class Adagrad extends Optimizer<AdagradSettings> {
   constructor(parameters: Parameters<AdagradSettings>, settings: Partial<AdagradSettings> = {}) {

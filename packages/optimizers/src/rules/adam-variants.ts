@@ -1,25 +1,28 @@
 import { abs, add, copyInPlace, div, maximum, mul, sqrt, square } from '@tessera-llm/tensor';
 import { checkSetting, ranges } from '../errors.js';
 import { decayInto, descend, gradWithDecay } from '../math.js';
-import { Optimizer, type OptimizerRule, withDefaults } from '../optimizer.js';
+import { Optimizer, type OptimizerRule } from '../optimizer.js';
 import type { Parameters } from '../parameters.js';
+import { withDefaults } from '../settings.js';
 import { checkBetas } from './adam.js';
 
 /** Settings of {@link RAdam} and {@link Adamax}; names and defaults are PyTorch's. */
 export interface AdamVariantSettings {
-  /** Default 1e-3 for RAdam, 2e-3 for Adamax and NAdam. */
+  /** Learning rate; default 1e-3 for RAdam, 2e-3 for Adamax and NAdam. */
   readonly lr: number;
-  /** Default [0.9, 0.999]. */
+  /**
+   * [b1, b2]: decay of the averages of the gradient and of its square (Adamax: of its largest); default [0.9, 0.999].
+   */
   readonly betas: readonly [number, number];
-  /** Default 1e-8. */
+  /** Added to the root (Adamax: to |g|); default 1e-8. */
   readonly eps: number;
-  /** Added to the gradient; default 0. */
+  /** Times the parameter, added to the gradient; default 0. */
   readonly weightDecay: number;
 }
 
-/** Settings of {@link NAdam}. */
+/** Settings of {@link NAdam}; names and defaults are PyTorch's. */
 export interface NAdamSettings extends AdamVariantSettings {
-  /** How fast the momentum approaches beta1; default 0.004. */
+  /** d, how fast the momentum approaches b1; default 0.004. */
   readonly momentumDecay: number;
 }
 
@@ -47,12 +50,22 @@ const adamaxRule: OptimizerRule<AdamVariantSettings> = {
 };
 
 /**
- * Adamax, Adam with the infinity norm: u = max(b2 u, |g| + eps), p = p - lr / (1 - b1^t) m / u.
+ * Adamax, Adam with the infinity norm: m = b1 m + (1 - b1) g, u = max(b2 u, |g| + eps), p = p - lr / (1 - b1^t) m / u.
  *
- * State: `exp_avg`, `exp_inf`.
+ * State: `exp_avg` (m) and `exp_inf` (u), of the parameter's shape.
  *
  * @throws OptimizerError `invalid_setting`, `invalid_parameters`
- * @see Kingma and Ba 2015, "Adam: a method for stochastic optimization"; as `torch.optim.Adamax`.
+ * @see Kingma and Ba 2015, "Adam: a method for stochastic optimization", arXiv:1412.6980; as `torch.optim.Adamax`.
+ *
+ * @example
+ * ```ts
+ * import { Adamax } from '@tessera-llm/optimizers';
+ * import { parameter, tensor } from '@tessera-llm/tensor';
+ *
+ * const w = parameter(tensor([1, 2]));
+ * new Adamax({ w }, { lr: 0.1 }).step({ w: tensor([3, 0]) });
+ * console.log(await w.data()); // [0.9, 2]
+ * ```
  */
 export class Adamax extends Optimizer<AdamVariantSettings> {
   constructor(parameters: Parameters<AdamVariantSettings>, settings: Partial<AdamVariantSettings> = {}) {
@@ -64,9 +77,9 @@ export class Adamax extends Optimizer<AdamVariantSettings> {
 const momentumAt = (beta1: number, decay: number, step: number) => beta1 * (1 - 0.5 * 0.96 ** (step * decay));
 
 /**
- * The momenta of all steps so far, multiplied: a function of the step alone, so that it need not be saved. It only falls,
- * and once 1 - product rounds to 1 nothing depends on it any more: hundreds of factors with the usual betas, not as
- * many as there were steps.
+ * The momenta of all steps so far, multiplied: a function of the step alone, so that it need not be saved. It only
+ * falls, and once 1 - product rounds to 1 nothing depends on it any more: hundreds of factors with the usual betas, not
+ * as many as there were steps.
  */
 function momentumProduct(beta1: number, decay: number, step: number): number {
   let product = 1;
@@ -100,12 +113,22 @@ const nadamRule: OptimizerRule<NAdamSettings> = {
 
 /**
  * Adam with Nesterov's momentum, whose factor mu_t = b1 (1 - 0.96^(t d) / 2) rises with the step:
- * p = p - lr ((1 - mu_t) / (1 - M_t) g + mu_(t+1) / (1 - M_(t+1)) m) / (sqrt(v / (1 - b2^t)) + eps), M the products.
+ * p = p - lr ((1 - mu_t) / (1 - M_t) g + mu_(t+1) / (1 - M_(t+1)) m) / (sqrt(v / (1 - b2^t)) + eps), M_t = mu_1 … mu_t.
  *
- * State: `exp_avg`, `exp_avg_sq`.
+ * State: `exp_avg` (m) and `exp_avg_sq` (v), of the parameter's shape.
  *
  * @throws OptimizerError `invalid_setting`, `invalid_parameters`
  * @see Dozat 2016, "Incorporating Nesterov momentum into Adam"; as `torch.optim.NAdam`.
+ *
+ * @example
+ * ```ts
+ * import { NAdam } from '@tessera-llm/optimizers';
+ * import { parameter, tensor } from '@tessera-llm/tensor';
+ *
+ * const w = parameter(tensor([1, 2]));
+ * new NAdam({ w }, { lr: 0.1 }).step({ w: tensor([3, 0]) });
+ * console.log(await w.data()); // [0.894, 2]
+ * ```
  */
 export class NAdam extends Optimizer<NAdamSettings> {
   constructor(parameters: Parameters<NAdamSettings>, settings: Partial<NAdamSettings> = {}) {
@@ -137,13 +160,25 @@ const radamRule: OptimizerRule<AdamVariantSettings> = {
 };
 
 /**
- * Adam with a rectified variance: momentum alone while the average of squares is too short, then Adam
- * times r_t = sqrt((l - 4)(l - 2) L / ((L - 4)(L - 2) l)).
+ * Adam with a rectified variance. With L = 2 / (1 - b2) - 1 and l = L - 2 t b2^t / (1 - b2^t): while l <= 5 the average
+ * of squares is too short, and the step is momentum alone, p = p - lr / (1 - b1^t) m; then it is Adam's times r_t =
+ * sqrt((l - 4)(l - 2) L / ((L - 4)(L - 2) l)), with eps added to sqrt(v) before the bias of v is corrected.
  *
- * State: `exp_avg`, `exp_avg_sq`.
+ * State: `exp_avg` (m) and `exp_avg_sq` (v), of the parameter's shape.
  *
  * @throws OptimizerError `invalid_setting`, `invalid_parameters`
- * @see Liu et al. 2020, "On the variance of the adaptive learning rate and beyond"; as `torch.optim.RAdam`.
+ * @see Liu et al. 2020, "On the variance of the adaptive learning rate and beyond", arXiv:1908.03265; as
+ * `torch.optim.RAdam`.
+ *
+ * @example
+ * ```ts
+ * import { RAdam } from '@tessera-llm/optimizers';
+ * import { parameter, tensor } from '@tessera-llm/tensor';
+ *
+ * const w = parameter(tensor([1, 2]));
+ * new RAdam({ w }, { lr: 0.1 }).step({ w: tensor([3, 0]) });
+ * console.log(await w.data()); // [0.7, 2]
+ * ```
  */
 export class RAdam extends Optimizer<AdamVariantSettings> {
   constructor(parameters: Parameters<AdamVariantSettings>, settings: Partial<AdamVariantSettings> = {}) {

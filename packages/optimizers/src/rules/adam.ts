@@ -1,17 +1,21 @@
 import { adamwInPlace, type Tensor } from '@tessera-llm/tensor';
 import { checkSetting, ranges } from '../errors.js';
-import { Optimizer, type OptimizerRule, withDefaults } from '../optimizer.js';
+import { Optimizer, type OptimizerRule } from '../optimizer.js';
 import type { Parameters } from '../parameters.js';
+import { withDefaults } from '../settings.js';
 
 /** Settings of {@link AdamW} and {@link Adam}; names and defaults are PyTorch's. */
 export interface AdamSettings {
-  /** Default 1e-3. */
+  /** Learning rate; default 1e-3. */
   readonly lr: number;
-  /** Decay of the averages of the gradient and of its square; default [0.9, 0.999]. Language models often use [0.9, 0.95]. */
+  /**
+   * Decay of the averages of the gradient and of its square; default [0.9, 0.999]. Language models often use [0.9,
+   * 0.95].
+   */
   readonly betas: readonly [number, number];
   /** Added to the root; default 1e-8. */
   readonly eps: number;
-  /** Default 0.01 for AdamW, 0 for Adam. */
+  /** wd; default 0.01 for AdamW, 0 for Adam. */
   readonly weightDecay: number;
   /** Divide by the largest average so far (Reddi et al. 2018); default false. */
   readonly amsgrad: boolean;
@@ -54,10 +58,10 @@ const defaults: AdamSettings = { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weigh
  * m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g^2,
  * p = p (1 - lr wd) - lr / (1 - b1^t) m / (sqrt(v / (1 - b2^t)) + eps).
  *
- * State: `exp_avg`, `exp_avg_sq`, with AMSGrad `max_exp_avg_sq`.
+ * State: `exp_avg` (m), `exp_avg_sq` (v), with AMSGrad `max_exp_avg_sq`, of the parameter's shape.
  *
  * @throws OptimizerError `invalid_setting` (a NaN learning rate, betas outside [0, 1), ...), `invalid_parameters`
- * @see Loshchilov and Hutter 2019, "Decoupled weight decay regularization"; as `torch.optim.AdamW`.
+ * @see Loshchilov and Hutter 2019, "Decoupled weight decay regularization", arXiv:1711.05101; as `torch.optim.AdamW`.
  *
  * @example
  * ```ts
@@ -78,10 +82,23 @@ export class AdamW extends Optimizer<AdamSettings> {
 }
 
 /**
- * Adam; weight decay is added to the gradient, so that it passes through the averages.
+ * Adam: as {@link AdamW}, but with weight decay added to the gradient, g = g + wd p, so that it passes through the
+ * averages.
+ *
+ * State: `exp_avg`, `exp_avg_sq`, with AMSGrad `max_exp_avg_sq`, of the parameter's shape.
  *
  * @throws OptimizerError `invalid_setting`, `invalid_parameters`
- * @see Kingma and Ba 2015, "Adam: a method for stochastic optimization"; as `torch.optim.Adam`.
+ * @see Kingma and Ba 2015, "Adam: a method for stochastic optimization", arXiv:1412.6980; as `torch.optim.Adam`.
+ *
+ * @example
+ * ```ts
+ * import { Adam } from '@tessera-llm/optimizers';
+ * import { parameter, tensor } from '@tessera-llm/tensor';
+ *
+ * const w = parameter(tensor([1, 2]));
+ * new Adam({ w }, { lr: 0.1 }).step({ w: tensor([3, 0]) });
+ * console.log(await w.data()); // [0.9, 2]
+ * ```
  */
 export class Adam extends Optimizer<AdamSettings> {
   constructor(parameters: Parameters<AdamSettings>, settings: Partial<AdamSettings> = {}) {

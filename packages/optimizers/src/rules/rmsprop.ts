@@ -1,20 +1,21 @@
 import { add, copyInPlace, div, mul, sqrt, square, sub } from '@tessera-llm/tensor';
 import { checkSetting, ranges } from '../errors.js';
 import { decayInto, descend, gradWithDecay } from '../math.js';
-import { Optimizer, type OptimizerRule, withDefaults } from '../optimizer.js';
+import { Optimizer, type OptimizerRule } from '../optimizer.js';
 import type { Parameters } from '../parameters.js';
+import { withDefaults } from '../settings.js';
 
 /** Settings of {@link RMSprop}; names and defaults are PyTorch's. */
 export interface RMSpropSettings {
-  /** Default 0.01. */
+  /** Learning rate; default 0.01. */
   readonly lr: number;
   /** Decay of the average of the squared gradient; default 0.99. */
   readonly alpha: number;
   /** Added to the root; default 1e-8. */
   readonly eps: number;
-  /** Added to the gradient; default 0. */
+  /** Times the parameter, added to the gradient; default 0. */
   readonly weightDecay: number;
-  /** Default 0. */
+  /** Decay of a sum of the steps, which then takes their place; default 0: none, and no state. */
   readonly momentum: number;
   /** Divide by the standard deviation instead of the root mean square; default false. */
   readonly centered: boolean;
@@ -55,12 +56,23 @@ const rule: OptimizerRule<RMSpropSettings> = {
 };
 
 /**
- * RMSprop: v = alpha v + (1 - alpha) g^2, p = p - lr g / (sqrt(v) + eps), optionally centred, with momentum.
+ * RMSprop: v = alpha v + (1 - alpha) g^2, d = g / (sqrt(v) + eps), p = p - lr d. Centred: a = alpha a + (1 - alpha) g,
+ * and v - a^2 in the place of v. With momentum: buf = mu buf + d, p = p - lr buf.
  *
- * State: `square_avg`, `grad_avg` if centred, `momentum_buffer` with momentum.
+ * State: `square_avg` (v), `grad_avg` (a) if centred, `momentum_buffer` with momentum, of the parameter's shape.
  *
  * @throws OptimizerError `invalid_setting`, `invalid_parameters`
  * @see Tieleman and Hinton 2012, lecture 6.5; as `torch.optim.RMSprop`.
+ *
+ * @example
+ * ```ts
+ * import { RMSprop } from '@tessera-llm/optimizers';
+ * import { parameter, tensor } from '@tessera-llm/tensor';
+ *
+ * const w = parameter(tensor([1, 2]));
+ * new RMSprop({ w }).step({ w: tensor([1, 0]) });
+ * console.log(await w.data()); // [0.9, 2]
+ * ```
  */
 export class RMSprop extends Optimizer<RMSpropSettings> {
   constructor(parameters: Parameters<RMSpropSettings>, settings: Partial<RMSpropSettings> = {}) {

@@ -1,18 +1,19 @@
 import { add, copyInPlace, mul } from '@tessera-llm/tensor';
 import { checkSetting, OptimizerError, ranges } from '../errors.js';
 import { descend, gradWithDecay } from '../math.js';
-import { Optimizer, type OptimizerRule, withDefaults } from '../optimizer.js';
+import { Optimizer, type OptimizerRule } from '../optimizer.js';
 import type { Parameters } from '../parameters.js';
+import { withDefaults } from '../settings.js';
 
 /** Settings of {@link SGD}; names and defaults are PyTorch's. */
 export interface SGDSettings {
-  /** Default 1e-3. */
+  /** Learning rate; default 1e-3. */
   readonly lr: number;
-  /** Default 0: none, and no state. */
+  /** mu, the decay of the sum of gradients; default 0: none, and no state. */
   readonly momentum: number;
   /** Part of the gradient that the momentum leaves out; default 0. */
   readonly dampening: number;
-  /** Added to the gradient; default 0. */
+  /** wd: times the parameter, added to the gradient; default 0. */
   readonly weightDecay: number;
   /** Look ahead along the momentum; needs momentum > 0 and dampening 0. Default false. */
   readonly nesterov: boolean;
@@ -52,7 +53,8 @@ const rule: OptimizerRule<SGDSettings> = {
  * State: `momentum_buffer` if there is momentum.
  *
  * @throws OptimizerError `invalid_setting`, `invalid_parameters`
- * @see Sutskever et al. 2013, "On the importance of initialization and momentum in deep learning"; as `torch.optim.SGD`.
+ * @see Sutskever et al. 2013, "On the importance of initialization and momentum in deep learning"; as
+ * `torch.optim.SGD`.
  *
  * @example
  * ```ts
