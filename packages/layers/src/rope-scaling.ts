@@ -173,6 +173,9 @@ function llama3(p: Of<'llama3'>, dim: number, max: number): RopeFrequencies {
   const factor = positive('factor', p.factor);
   const original = p.original_max_position_embeddings ?? max;
   const { low_freq_factor: low, high_freq_factor: high } = p;
+  if (!(low < high)) {
+    throw new LayersError('value', `[rope] expected low_freq_factor below high_freq_factor, got ${low} and ${high}`);
+  }
   const inverse = powers(p.rope_theta, dim).map((f) => {
     const turns = (original * f) / (2 * Math.PI); // within the original length
     if (turns < low) return f / factor;
@@ -188,11 +191,15 @@ function longrope(p: Of<'longrope'>, dim: number, context: RopeContext): RopeFre
   const factor = p.factor ?? context.maxPositionEmbeddings / original;
   const attentionFactor =
     p.attention_factor ?? (factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(original)));
-  const name = (context.length ?? 0) > original ? 'long_factor' : 'short_factor';
-  const factors = p[name];
-  if (factors.length !== dim / 2) {
-    throw new LayersError('value', `[rope] expected ${dim / 2} entries in ${name}, got ${factors.length}`);
+  positive('attention_factor', attentionFactor);
+  // Both: the long one would fail at the first long document.
+  for (const name of ['short_factor', 'long_factor'] as const) {
+    if (p[name].length !== dim / 2) {
+      throw new LayersError('value', `[rope] expected ${dim / 2} entries in ${name}, got ${p[name].length}`);
+    }
+    for (const factor of p[name]) positive(name, factor);
   }
-  const inverse = powers(p.rope_theta, dim).map((f, i) => f / positive(name, factors[i] ?? 0));
+  const factors = (context.length ?? 0) > original ? p.long_factor : p.short_factor;
+  const inverse = powers(p.rope_theta, dim).map((f, i) => f / (factors[i] as number));
   return { inverse: Float32Array.from(inverse), attentionFactor };
 }

@@ -90,6 +90,12 @@ describe('Rotary', () => {
 
   it('rejects wrong parameters and positions beyond the declared length', () => {
     expect(() => new Rotary({ parameters: { ...dynamic, factor: -1 }, ...context })).toThrow(/factor above 0/);
+    const base = { rope_theta: 10000, factor: 2 };
+    const bounds = { rope_type: 'llama3', ...base, low_freq_factor: 4, high_freq_factor: 1 } as const;
+    expect(() => new Rotary({ parameters: bounds, ...context })).toThrow(/low_freq_factor below high_freq_factor/);
+    const pairs = context.headDim / 2;
+    const long = { rope_type: 'longrope', ...base, short_factor: Array(pairs).fill(1), long_factor: [1] } as const;
+    expect(() => new Rotary({ parameters: long, ...context })).toThrow(`${pairs} entries in long_factor, got 1`);
     const rotary = new Rotary({ parameters: dynamic, ...context });
     const batch = batchFromSequences([[1, 2, 3]], { maxLengths: Int32Array.of(2) });
     expect(() => rotary.tables(batch, defaultBackend())).toThrow(/declared maximum length/);

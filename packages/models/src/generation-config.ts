@@ -21,12 +21,12 @@ const schema = z.looseObject({
 export type GenerationConfig = z.output<typeof schema>;
 
 /** Checks a generation_config.json; an absent one is empty. @throws ModelsError `invalid_config` */
-export function parseGenerationConfig(json: unknown): GenerationConfig {
+export function parseGenerationConfig(where: string, json: unknown): GenerationConfig {
   const parsed = schema.safeParse(json ?? {});
   if (parsed.success) return parsed.data;
   throw new ModelsError(
     'invalid_config',
-    `[open] expected a valid generation_config.json, got:\n${z.prettifyError(parsed.error)}`,
+    `[${where}] expected a valid generation_config.json, got:\n${z.prettifyError(parsed.error)}`,
     { cause: parsed.error },
   );
 }

@@ -72,7 +72,7 @@ async function isFile(path: string): Promise<boolean> {
 async function openFolder(path: string, options: OpenOptions): Promise<Opened> {
   const json = await readConfig(path);
   const blueprint = architectureOf(json.model_type).blueprint(json);
-  const generationConfig = parseGenerationConfig(await readGenerationConfig(path));
+  const generationConfig = parseGenerationConfig('open', await readGenerationConfig(path));
   const { tokenizer, chatTemplate, eosId } = await readTokenizer(path);
   const model = await loadModel(await openFolderWeights(path, blueprint), blueprint, options);
   const endIds = endIdsOf(generationConfig.eos_token_id, blueprint.config.eos_token_id, eosId);
@@ -83,7 +83,7 @@ async function openFile(path: string, options: OpenOptions): Promise<Opened> {
   const { blueprint, source, tokenizer, chatTemplate, turnEndIds, metadata } = await openGgufModel(path);
   const model = await loadModel(source, blueprint, options);
   const { bos_token_id, eos_token_id, pad_token_id } = blueprint.config;
-  const generationConfig = parseGenerationConfig({ bos_token_id, eos_token_id, pad_token_id });
+  const generationConfig = parseGenerationConfig('open', { bos_token_id, eos_token_id, pad_token_id });
   return { model, tokenizer, chatTemplate, generationConfig, endIds: endIdsOf(eos_token_id, turnEndIds), metadata };
 }
 

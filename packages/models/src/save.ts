@@ -87,7 +87,7 @@ export async function save(folder: string, contents: SaveContents): Promise<void
   }
   const { config } = model;
   const { bos_token_id, eos_token_id } = config;
-  const generationConfig = parseGenerationConfig(contents.generationConfig ?? { bos_token_id, eos_token_id });
+  const generationConfig = parseGenerationConfig('save', contents.generationConfig ?? { bos_token_id, eos_token_id });
   const json = architectureOf(config.model_type).blueprint(config).toJson();
   await system(folder, () => mkdir(folder, { recursive: true }));
   const staged = await system(folder, () => mkdtemp(join(folder, '.saving-')));

@@ -60,7 +60,8 @@ export function clipCoefficient(grads: NamedTensors, options: ClipNormOptions): 
   checkKnown(op, 'options', options, ['maxNorm', 'normType']);
   const { maxNorm, normType = 2 } = options;
   checkSetting(op, 'maxNorm', maxNorm, ranges.positive);
-  if (!(normType > 0)) throw new OptimizerError('invalid_setting', `[${op}] expected normType > 0, got ${normType}`);
+  if (typeof normType !== 'number' || !(normType > 0))
+    throw new OptimizerError('invalid_setting', `[${op}] expected normType > 0, got ${normType}`);
   const tensors = entriesOf(grads).map(([name, grad]) => {
     if (isTensor(grad)) return grad;
     throw new OptimizerError('invalid_gradient', `[${op}] expected the gradient of ${name}, got ${String(grad)}`);

@@ -37,6 +37,8 @@ export interface StateTensor {
 export interface OptimizerRule<S> {
   /** For messages: the class's name. */
   readonly name: string;
+  /** Settings that a group may set back to null, which means something to the rule; default none. */
+  readonly nullable?: readonly (keyof S & string)[];
   /** Throws for settings out of range, and for parameters that it cannot update. Called once for each group. */
   check(settings: S, params: readonly (readonly [string, Tensor])[]): void;
   /** The state tensors that a parameter needs. */
@@ -108,7 +110,7 @@ export class Optimizer<S extends { readonly lr: number | null }> {
   constructor(rule: OptimizerRule<S>, parameters: Parameters<S>, settings: S) {
     this.#rule = rule;
     for (const { entries, own } of groupsOf(rule.name, parameters)) {
-      const resolved = withDefaults(rule.name, settings, own);
+      const resolved = withDefaults(rule.name, settings, own, rule.nullable);
       if (resolved.lr !== null) checkSetting(rule.name, 'lr', resolved.lr, ranges.nonNegative);
       rule.check(resolved, entries);
       for (const [name, param] of entries) {

@@ -206,6 +206,15 @@ describe.each(availableBackends())('adapters on %s', (backend) => {
     const second = applyAdapter(model, filled(model, { target_modules: 'all-linear' }, 5));
     expect(() => adapter.merge()).toThrow('no other adapter');
     second.dispose();
+    // One that is gone leaves the others alone.
+    adapter.dispose();
+    expect(() => adapter.merge()).toThrow('got a disposed one');
+    const third = applyAdapter(model, filled(model, { target_modules: 'all-linear' }, 6));
+    third.merge();
+    const merged = bits(model, batch);
+    adapter.unmerge();
+    expect(bits(model, batch)).toEqual(merged);
+    third.dispose();
   });
 
   it('DoRA starts at the bare model, and merged weights have the lengths that it learned', () => {

@@ -109,6 +109,7 @@ export function applyAdapter(model: AdaptedModel, spec: AdapterSpec): Adapter {
     },
     merge() {
       if (originals !== null) return;
+      if (disposed) throw new LayersError('adapter', '[merge] expected an adapter of the model, got a disposed one');
       const weights = parts.map(denseWeight);
       slots.setMerged(index);
       originals = weights.map((w) => {
@@ -119,7 +120,8 @@ export function applyAdapter(model: AdaptedModel, spec: AdapterSpec): Adapter {
       parts.forEach((part, i) => mergeInto(weights[i] as Tensor, part));
     },
     unmerge() {
-      originals?.forEach((original, i) => {
+      if (originals === null) return;
+      originals.forEach((original, i) => {
         copyInPlace(denseWeight(parts[i] as Part), original);
         original.dispose();
       });

@@ -48,6 +48,7 @@ function relativeRate(u: Update<AdafactorHFSettings>): number {
 
 const rule: OptimizerRule<AdafactorHFSettings> = {
   name: 'AdafactorHF',
+  nullable: ['lr', 'beta1'],
   check({ lr, eps, clipThreshold, decayRate, beta1, weightDecay, relativeStep, warmupInit }) {
     checkSetting('AdafactorHF', 'eps[0]', eps[0], ranges.nonNegative);
     checkSetting('AdafactorHF', 'eps[1]', eps[1], ranges.nonNegative);

@@ -22,8 +22,8 @@ export interface NewtonSchulzOptions {
  *
  * @param matrix (M, N) float32.
  * @returns (M, N) float32.
- * @throws OptimizerError `invalid_setting` for other than three coefficients, steps that are no whole number, unknown
- * options; `invalid_gradient` for something else than a matrix.
+ * @throws OptimizerError `invalid_setting` for other than three coefficients, steps that are no whole number, an eps that
+ * is not above 0, unknown options; `invalid_gradient` for something else than a matrix.
  * @see Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks",
  * kellerjordan.github.io/posts/muon.
  *
@@ -40,6 +40,7 @@ export function newtonSchulz(matrix: Tensor, options: NewtonSchulzOptions = {}):
   checkKnown('newtonSchulz', 'options', options, ['coefficients', 'steps', 'eps']);
   const { coefficients = defaults.nsCoefficients, steps = defaults.nsSteps, eps = defaults.eps } = options;
   checkIteration('newtonSchulz', coefficients, steps);
+  checkSetting('newtonSchulz', 'eps', eps, ranges.positive);
   const [rows = 0, columns = 0] = matrix.shape;
   if (matrix.rank !== 2)
     throw new OptimizerError('invalid_gradient', `[newtonSchulz] expected a matrix, got (${matrix.shape.join(', ')})`);
@@ -100,6 +101,7 @@ const defaults: MuonSettings = {
 
 const rule: OptimizerRule<MuonSettings> = {
   name: 'Muon',
+  nullable: ['adjustLrFn'],
   check({ weightDecay, momentum, nsCoefficients, nsSteps, eps, adjustLrFn }, params) {
     checkSetting('Muon', 'weightDecay', weightDecay, ranges.nonNegative);
     checkSetting('Muon', 'momentum', momentum, ranges.decay);
