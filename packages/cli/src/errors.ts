@@ -9,7 +9,13 @@ export const exitCodes = {
   interrupted: 130,
 } as const;
 
-/** What went wrong, as a stable word to switch on. */
+/**
+ * What went wrong, as a stable word to switch on.
+ *
+ * - `config`: a configuration file, or one of messages, is wrong
+ * - `interrupted`: a run was stopped by a signal, and saved
+ * - `usage`: the command line is wrong
+ */
 export type CliErrorCode = 'config' | 'interrupted' | 'usage';
 
 const exitCodeOf: Readonly<Record<CliErrorCode, number>> = {
@@ -20,7 +26,16 @@ const exitCodeOf: Readonly<Record<CliErrorCode, number>> = {
 
 const brand = Symbol.for('tessera.cli.error');
 
-/** An error of the command itself; errors of the packages pass through it unchanged and exit with 1. */
+/**
+ * An error of the command itself. `main` reports it and gives its `exitCode`; errors of the packages exit with 1.
+ *
+ * @example
+ * ```ts
+ * import { CliError, exitCodes } from '@tessera-llm/cli';
+ * const error = new CliError('usage', 'expected a model, got none');
+ * console.log(error.exitCode === exitCodes.usage, error.exitCode); // true 2
+ * ```
+ */
 export class CliError extends Error {
   readonly code: CliErrorCode;
   readonly [brand] = true;
@@ -39,7 +54,16 @@ export class CliError extends Error {
   }
 }
 
-/** What is shown of an error: its code if it has one, and its message. */
+/**
+ * What is shown of an error: its message, and its `code` if that is a string, else `unknown`. With `--json` it is the
+ * field `error` of the document.
+ *
+ * @example
+ * ```ts
+ * import { describeError } from '@tessera-llm/cli';
+ * console.log(describeError(new Error('the disk is full')).code); // 'unknown'
+ * ```
+ */
 export function describeError(error: unknown): { readonly code: string; readonly message: string } {
   if (!(error instanceof Error)) return { code: 'unknown', message: String(error) };
   const code = 'code' in error && typeof error.code === 'string' ? error.code : 'unknown';

@@ -6,6 +6,7 @@ import { Output, type Streams } from './output';
 
 /** Where a command runs: streams, and the signal that Ctrl-C raises. */
 export interface Environment extends Streams {
+  /** Stops the command: training saves first, and the exit code is 130. Default: nothing does. */
   readonly signal?: AbortSignal;
 }
 
@@ -14,9 +15,11 @@ Exit codes: ${exitCodes.ok} done, ${exitCodes.failure} failed, ${exitCodes.usage
 ${exitCodes.interrupted} interrupted (training resumes with --resume).`;
 
 /**
- * Runs the `tessera` command.
+ * Runs the `tessera` command. Errors are not thrown: their messages go to standard error, and with `--json` standard
+ * output has the document `{"error": {"code", "message"}}`.
  *
- * @param args The command line after the program's name.
+ * @param args The command line after the program's name; `['--help']` lists the commands.
+ * @param environment Streams to write to, usually those of the process.
  * @returns The exit code; see {@link exitCodes}.
  *
  * @example

@@ -2,7 +2,9 @@ import type { JsonObject } from '@tessera-llm/formats';
 
 /** Where a command writes; the process's streams, or a test's. */
 export interface Streams {
+  /** Results. */
   readonly stdout: { write(text: string): unknown };
+  /** Notes, progress and errors; a terminal (`isTTY`) gets a line that is redrawn, cut to its `columns`. */
   readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean; readonly columns?: number };
 }
 

@@ -6,7 +6,7 @@ const brand = Symbol.for('tessera.data.error');
  * - `empty_text`: a text gave no tokens
  * - `empty_corpus`: there is no document, or nothing to predict in any
  * - `invalid_text`: a file is not UTF-8
- * - `vocab_mismatch`: a token id, or a model's vocabulary, does not fit the data's
+ * - `vocab_mismatch`: a token id lies outside the vocabulary, or the data's vocabulary is larger than the model's
  * - `corrupted_data`: files and their index disagree, or ids lie outside the vocabulary
  * - `invalid_state`: a loader's saved state belongs to other data or settings
  * - `invalid_argument`: options are inconsistent
@@ -24,7 +24,19 @@ export type DataErrorCode =
   | 'read_failed'
   | 'write_failed';
 
-/** The one error class of this package; `code` says what kind it is, the message what was expected and what came. */
+/**
+ * The one error class of this package; `code` says what kind it is, the message what was expected and what came.
+ *
+ * @example
+ * ```ts
+ * import { DataError, tokensFromArrays } from '@tessera-llm/data';
+ * try {
+ *   tokensFromArrays([[1, 9]], { vocabSize: 9 });
+ * } catch (error) {
+ *   console.log(error instanceof DataError && error.code); // 'vocab_mismatch'
+ * }
+ * ```
+ */
 export class DataError extends Error {
   readonly code: DataErrorCode;
   readonly [brand] = true;

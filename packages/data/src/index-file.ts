@@ -34,13 +34,33 @@ export const tokenIndexSchema = z.object({
     .min(1),
 });
 
-/** The description of a folder of token shards, as in its `index.json`. */
+/**
+ * The description of a folder of token shards, as in its `index.json`: `dtype` of the ids (uint16 or uint32,
+ * little-endian), counts, the fingerprint of a `TokenSource`, and counts and SHA-256 checksums of every shard.
+ */
 export type TokenIndex = z.infer<typeof tokenIndexSchema>;
 
 /** Bytes per token id. */
 export const idBytes = { uint16: 2, uint32: 4 } as const;
 
-/** Reads and checks a folder's index. @throws DataError `missing_file`, `read_failed`, `corrupted_data` */
+/**
+ * Reads a folder's `index.json` and checks its form and sums; the shards are not looked at.
+ *
+ * @throws DataError `missing_file`, `read_failed`, `corrupted_data`
+ *
+ * @example
+ * ```ts
+ * import { mkdtemp } from 'node:fs/promises';
+ * import { tmpdir } from 'node:os';
+ * import { join } from 'node:path';
+ * import { readTokenIndex, writeTokenIds } from '@tessera-llm/data';
+ *
+ * const folder = join(await mkdtemp(join(tmpdir(), 'tessera-')), 'tokens');
+ * await writeTokenIds(folder, [[1, 2, 3], [4, 5]], { vocabSize: 6 });
+ * const { dtype, token_count } = await readTokenIndex(folder);
+ * console.log(dtype, token_count); // 'uint16' 5
+ * ```
+ */
 export async function readTokenIndex(folder: string): Promise<TokenIndex> {
   const path = join(folder, indexFile);
   const text = await readingFile(path, () => readFile(path, 'utf8'));

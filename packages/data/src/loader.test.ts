@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type TokenBatch, TokenLoader, type TokenLoaderOptions, validationBatches } from './loader.js';
+import { TokenLoader, type TokenLoaderOptions } from './loader.js';
+import type { TokenBatch } from './token-batch.js';
 import { type TokenSource, tokensFromArrays } from './token-source.js';
+import { validationBatches } from './validation.js';
 
 /** Documents whose ids say where they stand: 100 * document + place. */
 function numbered(lengths: readonly number[]): TokenSource {

@@ -1,25 +1,9 @@
 import { z } from 'zod';
 import { checkChoice, checkWhole, DataError } from './errors.js';
 import { permutation } from './permutation.js';
+import { readBatch, type TokenBatch } from './token-batch.js';
 import type { TokenSource } from './token-source.js';
-import { type DocumentMode, documentModes, type Unit, Units } from './units.js';
-
-/**
- * A packed batch of N tokens in S segments. Attention stays within a segment; every position has a
- * label, so there is nothing to ignore and no padding.
- */
-export interface TokenBatch {
-  /** (N,) input token ids. */
-  readonly ids: Int32Array;
-  /** (S + 1,) segment s holds rows `offsets[s]` up to `offsets[s + 1]`. */
-  readonly offsets: Int32Array;
-  /** (N,) position of each token in its segment, from 0. */
-  readonly positions: Int32Array;
-  /** (N,) the token that follows each input in its document. */
-  readonly labels: Int32Array;
-  /** The epoch, from 0, that the batch's first token belongs to. */
-  readonly epoch: number;
-}
+import { checkPredictable, type DocumentMode, documentModes, type Unit, Units } from './units.js';
 
 /** Options of {@link TokenLoader}. */
 export interface TokenLoaderOptions {
@@ -27,7 +11,7 @@ export interface TokenLoaderOptions {
   readonly batchSize: number;
   /** The longest segment, at most the model's context. */
   readonly seqLen: number;
-  /** The order of every epoch is a function of it alone. */
+  /** A whole number: the order of an epoch is a function of it, the epoch's number and the number of runs. */
   readonly seed: number;
   /**
    * `'separate'` (default): a segment never crosses from one document into another, so that nothing
@@ -63,7 +47,7 @@ export type TokenLoaderState = Readonly<z.infer<typeof stateSchema>>;
  *
  * `state()` is a few numbers; a loader that `load`s it goes on with the very next batch.
  *
- * @throws DataError `invalid_argument`; `empty_corpus` if no document has two tokens.
+ * @throws DataError `invalid_argument`; `empty_corpus` if there is nothing to predict: no document has two tokens.
  *
  * @example
  * ```ts
@@ -111,7 +95,11 @@ export class TokenLoader {
     return predictions(this.#source, documents) / (batchSize * seqLen);
   }
 
-  /** The next batch, or undefined after the last epoch. Calls must not overlap. */
+  /**
+   * The next batch, or undefined after the last epoch. Calls must not overlap.
+   *
+   * @throws DataError what `source.read` throws; the loader then stays where it was.
+   */
   async next(): Promise<TokenBatch | undefined> {
     const { batchSize, seqLen, epochs } = this.#options;
     const budget = batchSize * seqLen;
@@ -164,7 +152,7 @@ export class TokenLoader {
   }
 
   /**
-   * Goes to a saved position.
+   * Goes to a saved position. `epochs` is not part of it and may differ.
    *
    * @throws DataError `invalid_state` if it is malformed or comes from other data, another seed or
    * other sizes: the batches would silently differ from those of the interrupted run.
@@ -205,64 +193,6 @@ export class TokenLoader {
   }
 }
 
-/**
- * One pass in file order for validation: each document in windows of `seqLen` tokens from its start,
- * whole windows only, at most batchSize * seqLen tokens in a batch. The same batches every time.
- *
- * @throws DataError `invalid_argument`, `empty_corpus`
- */
-export async function* validationBatches(
-  source: TokenSource,
-  { batchSize, seqLen, documents = 'separate' }: Pick<TokenLoaderOptions, 'batchSize' | 'seqLen' | 'documents'>,
-): AsyncGenerator<TokenBatch, void, undefined> {
-  const op = 'validationBatches';
-  checkWhole(op, 'batchSize', batchSize);
-  checkWhole(op, 'seqLen', seqLen);
-  checkChoice(op, 'documents', documents, documentModes);
-  const units = new Units(source, documents, seqLen);
-  checkPredictable(op, units);
-  let runs: Unit[] = [];
-  let filled = 0;
-  for (let index = 0; index < units.count; index++) {
-    const unit = units.at(index);
-    if (filled + unit.length > batchSize * seqLen) {
-      yield await readBatch(source, runs, 0);
-      runs = [];
-      filled = 0;
-    }
-    runs.push(unit);
-    filled += unit.length;
-  }
-  yield await readBatch(source, runs, 0);
-}
-
-async function readBatch(source: TokenSource, runs: readonly Unit[], epoch: number): Promise<TokenBatch> {
-  const offsets = new Int32Array(runs.length + 1);
-  for (const [s, { length }] of runs.entries()) offsets[s + 1] = (offsets[s] ?? 0) + length;
-  const total = offsets.at(-1) ?? 0;
-  const ids = new Int32Array(total);
-  const labels = new Int32Array(total);
-  const positions = new Int32Array(total);
-  for (const [s, { start, length }] of runs.entries()) {
-    const tokens = new Int32Array(length + 1);
-    await source.read(start, tokens);
-    const at = offsets[s] ?? 0;
-    ids.set(tokens.subarray(0, length), at);
-    labels.set(tokens.subarray(1), at);
-    for (let i = 0; i < length; i++) positions[at + i] = i;
-  }
-  return { ids, offsets, positions, labels, epoch };
-}
-
 function predictions(source: TokenSource, mode: DocumentMode): number {
   return source.tokenCount - (mode === 'joined' ? 1 : source.documentCount);
-}
-
-function checkPredictable(op: string, units: Units): void {
-  if (units.count === 0) {
-    throw new DataError(
-      'empty_corpus',
-      `[${op}] expected a document of at least two tokens, got none: there is nothing to predict`,
-    );
-  }
 }

@@ -7,7 +7,10 @@ import { checkRange, offsetsOf, type TokenSource } from './token-source.js';
 
 /** Options of {@link openTokens}. */
 export interface OpenTokensOptions {
-  /** The model's vocabulary; data with ids beyond it is refused. Default: the data's own. */
+  /**
+   * The model's vocabulary; data of a larger one is refused. Default: any. The source's `vocabSize` is the data's own
+   * in either case.
+   */
   readonly vocabSize?: number;
   /**
    * Also read every shard once and compare its checksum. Default false: sizes, document lengths and
@@ -30,6 +33,22 @@ interface OpenShard {
  *
  * @throws DataError `missing_file`, `read_failed`, `corrupted_data` (sizes or checksums that differ
  * from the index), `vocab_mismatch`
+ *
+ * @example
+ * ```ts
+ * import { mkdtemp } from 'node:fs/promises';
+ * import { tmpdir } from 'node:os';
+ * import { join } from 'node:path';
+ * import { openTokens, writeTokenIds } from '@tessera-llm/data';
+ *
+ * const folder = join(await mkdtemp(join(tmpdir(), 'tessera-')), 'tokens');
+ * await writeTokenIds(folder, [[1, 2, 3], [4, 5]], { vocabSize: 6 });
+ * const source = await openTokens(folder, { vocabSize: 6, verify: true });
+ * const target = new Int32Array(3);
+ * await source.read(1, target);
+ * console.log(target, source.documentOffsets); // [2, 3, 4] [0, 3, 5]
+ * await source.close();
+ * ```
  */
 export async function openTokens(
   folder: string,

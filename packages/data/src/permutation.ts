@@ -18,8 +18,9 @@ function mix(x: number): number {
  * A Feistel network over the smallest even number of bits that holds `size`, walked until it lands
  * inside (Black and Rogaway 2002, "Ciphers with arbitrary finite domains").
  *
- * @param seed A whole number; its low 53 bits count.
- * The size goes from 1 to 2^32.
+ * The seed and the epoch are whole numbers of at most 53 bits, the size one from 1 to 2^32.
+ *
+ * @returns The permutation: position → element, both from 0 to size-1. Positions are not checked.
  * @throws DataError `invalid_argument`
  *
  * @example

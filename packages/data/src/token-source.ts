@@ -8,13 +8,21 @@ import { checkWhole, DataError } from './errors.js';
 export interface TokenSource {
   /** A SHA-256 over ids and document lengths: equal for equal data, however it is stored. */
   readonly fingerprint: string;
+  /** Every id lies below it. */
   readonly vocabSize: number;
+  /** Tokens of all documents. */
   readonly tokenCount: number;
   readonly documentCount: number;
   /** (documents + 1): document d holds tokens `documentOffsets[d]` up to `documentOffsets[d + 1]`. */
   readonly documentOffsets: Float64Array;
-  /** Fills `target` with the tokens from `start` on, across documents; throws if they do not exist. */
+  /**
+   * Fills `target` with the tokens from `start` on, across documents.
+   *
+   * @throws DataError `invalid_argument` for tokens that do not exist; of shards also `read_failed`, and
+   * `corrupted_data` for ids outside the vocabulary.
+   */
   read(start: number, target: Int32Array): Promise<void>;
+  /** Closes the files of shards; nothing can be read afterwards. Does nothing in memory. */
   close(): Promise<void>;
 }
 
@@ -67,9 +75,10 @@ export function offsetsOf(lengths: Iterable<number>, documents: number): Float64
 }
 
 /**
- * A {@link TokenSource} over documents in memory.
+ * A {@link TokenSource} over documents in memory, of which it makes a copy.
  *
- * @throws DataError `empty_corpus`, `empty_text`, `vocab_mismatch`, `invalid_argument`
+ * @throws DataError `empty_corpus` for no documents, `empty_text` for a document without tokens, `vocab_mismatch` for
+ * an id outside the vocabulary, `invalid_argument`
  *
  * @example
  * ```ts

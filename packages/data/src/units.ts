@@ -1,6 +1,10 @@
+import { DataError } from './errors.js';
 import type { TokenSource } from './token-source.js';
 
-/** `separate` keeps documents apart; `joined` treats all of them as one text. */
+/**
+ * `separate`: nothing is predicted from another document. `joined`: documents follow one another as one text, and the
+ * first token of each but the first is predicted from the document before.
+ */
 export type DocumentMode = 'separate' | 'joined';
 
 export const documentModes: readonly DocumentMode[] = ['separate', 'joined'];
@@ -50,5 +54,15 @@ export class Units {
     const start = (this.#offsets[low] ?? 0) + (index - (this.#before[low] ?? 0)) * this.seqLen;
     const end = (this.#offsets[low + 1] ?? 0) - 1;
     return { start, length: Math.min(this.seqLen, end - start) };
+  }
+}
+
+/** Throws `empty_corpus` if there is nothing to predict. */
+export function checkPredictable(op: string, units: Units): void {
+  if (units.count === 0) {
+    throw new DataError(
+      'empty_corpus',
+      `[${op}] expected a document of at least two tokens, got none: there is nothing to predict`,
+    );
   }
 }

@@ -6,25 +6,27 @@ import { checkIds, Fingerprint } from './token-source.js';
 
 /** The part of a tokenizer that is needed here; every tokenizer of `@tessera-llm/tokenizers` has it. */
 export interface Encoder {
+  /** Token ids of a text. */
   encode(text: string): { readonly ids: ArrayLike<number> };
 }
 
 /** Options of {@link writeTokenIds}. */
 export interface WriteTokenIdsOptions {
-  /** Ids must lie below it. Up to 65,536 entries take two bytes a token, more take four. */
+  /** Ids must lie below it; at most 2^31. Up to 65,536 entries take two bytes a token, more take four. */
   readonly vocabSize: number;
-  /** Largest number of tokens in one shard, unless a single document has more. Default 100 million. */
+  /** Largest number of tokens in one shard, unless a single document has more. Default 100 million, 200 or 400 MB. */
   readonly maxShardTokens?: number;
   /** What to do with a document without tokens. Default `'error'`: it is usually a mistake upstream. */
   readonly onEmpty?: 'error' | 'skip';
   /** Called after each document. */
   readonly onProgress?: (done: { documents: number; tokens: number }) => void;
-  /** Stops between documents, leaving what was there before. */
+  /** Stops between documents by throwing its reason, leaving what was there before. */
   readonly signal?: AbortSignal;
 }
 
 /** Options of {@link writeTokens}. */
 export interface WriteTokensOptions extends WriteTokenIdsOptions {
+  /** Encodes each text; with the special tokens that it puts around a text, if it does. */
   readonly tokenizer: Encoder;
   /** Put before each document, unless the tokenizer already did. */
   readonly bosId?: number;
@@ -38,7 +40,8 @@ export interface WriteTokensOptions extends WriteTokenIdsOptions {
  * when it is complete, and replaces an earlier one then; a folder that holds anything else is refused.
  *
  * @returns The index.
- * @throws DataError `empty_text`, `empty_corpus`, `vocab_mismatch`, `invalid_argument`, `write_failed`
+ * @throws DataError `empty_text` unless `onEmpty` is `'skip'`, `empty_corpus` if nothing is left, `vocab_mismatch` for
+ * an id outside the vocabulary, `invalid_argument`, `write_failed`; the signal's reason; what `texts` throws.
  *
  * @example
  * ```ts
@@ -85,9 +88,22 @@ async function* encodeAll(
 }
 
 /**
- * Writes documents that are token ids already, as {@link writeTokens} does.
+ * Writes documents that are token ids already, as {@link writeTokens} does. Nothing is put around them.
  *
+ * @returns The index.
  * @throws DataError as {@link writeTokens}
+ *
+ * @example
+ * ```ts
+ * import { mkdtemp } from 'node:fs/promises';
+ * import { tmpdir } from 'node:os';
+ * import { join } from 'node:path';
+ * import { writeTokenIds } from '@tessera-llm/data';
+ *
+ * const folder = join(await mkdtemp(join(tmpdir(), 'tessera-')), 'tokens');
+ * const index = await writeTokenIds(folder, [[1, 2, 3], [], [4, 5]], { vocabSize: 6, onEmpty: 'skip' });
+ * console.log(index.document_count, index.token_count); // 2 5
+ * ```
  */
 export async function writeTokenIds(
   folder: string,

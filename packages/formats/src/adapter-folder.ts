@@ -12,15 +12,32 @@ const files = { config: 'adapter_config.json', weights: 'adapter_model.safetenso
 
 /** An adapter folder as PEFT writes it: the configuration with its keys as they are, and raw arrays by name. */
 export interface AdapterFiles {
+  /** `adapter_config.json`; `peft_type` is `LORA`, `IA3`, … */
   readonly config: JsonObject & { readonly peft_type: string };
+  /** By PEFT's names, such as `base_model.model.….q_proj.lora_A.weight`. */
   readonly tensors: ReadonlyMap<string, RawTensor>;
 }
 
 /**
  * Reads an adapter folder: `adapter_config.json`, unchecked but for `peft_type`, which says what the rest means, and
- * `adapter_model.safetensors`.
+ * `adapter_model.safetensors`, all of it into memory.
  *
- * @throws FormatsError `missing_file`, `read_failed`, `invalid_json`, `invalid_file`
+ * @throws FormatsError `missing_file`, `read_failed`, `invalid_json` (also for a `peft_type` that is no string),
+ * `invalid_file`
+ *
+ * @example
+ * ```ts
+ * import { mkdtemp } from 'node:fs/promises';
+ * import { tmpdir } from 'node:os';
+ * import { join } from 'node:path';
+ * import { readAdapter, writeAdapter } from '@tessera-llm/formats';
+ *
+ * const folder = join(await mkdtemp(join(tmpdir(), 'tessera-')), 'adapter');
+ * const b = { dtype: 'F32', shape: [2, 1], bytes: new Uint8Array(8) } as const;
+ * await writeAdapter(folder, { config: { peft_type: 'LORA', r: 1 }, tensors: { 'q_proj.lora_B.weight': b } });
+ * const { config, tensors } = await readAdapter(folder);
+ * console.log(config.peft_type, tensors.get('q_proj.lora_B.weight')?.shape); // 'LORA' [2, 1]
+ * ```
  */
 export async function readAdapter(folder: string): Promise<AdapterFiles> {
   const path = join(folder, files.config);
@@ -43,10 +60,11 @@ export async function readAdapter(folder: string): Promise<AdapterFiles> {
 }
 
 /**
- * Writes an adapter folder whole or not at all: both files are complete beside the old folder before they take its place.
- * Other files of the folder stay.
+ * Writes an adapter folder whole or not at all: both files are complete beside the old folder before they take its
+ * place. Other files of the folder stay. The weights have the metadata `{ format: 'pt' }`, as PEFT's.
  *
- * @throws FormatsError `invalid_argument`, `write_failed`; what was there before is untouched.
+ * @throws FormatsError `invalid_argument` for tensors that `writeSafetensors` refuses, `write_failed`; what was there
+ * before is untouched.
  *
  * @example
  * ```ts

@@ -52,11 +52,24 @@ export async function writeFileAtomic(path: string, content: FileContent): Promi
 
 /**
  * Writes a folder of files so that it appears whole or not at all: `fill` writes into a new folder
- * beside it, which then takes its place. An existing folder is moved aside first and removed last;
- * if the process dies between the two renames, the old content is in `<path>.old-*`, complete.
+ * beside it, which then takes its place. Folders above it are made. An existing folder is moved aside
+ * first and removed last; if the process dies between the two renames, the old content is in
+ * `<path>.old-*`, complete.
  *
  * @throws FormatsError `write_failed`, also for a file in the place of the folder and for the folder that the process
  * works in, which can't be moved; what `fill` throws passes through, the old folder intact.
+ *
+ * @example
+ * ```ts
+ * import { mkdtemp, readdir, writeFile } from 'node:fs/promises';
+ * import { tmpdir } from 'node:os';
+ * import { join } from 'node:path';
+ * import { writeFolderAtomic } from '@tessera-llm/formats';
+ *
+ * const folder = join(await mkdtemp(join(tmpdir(), 'tessera-')), 'model');
+ * await writeFolderAtomic(folder, (staged) => writeFile(join(staged, 'config.json'), '{}'));
+ * console.log(await readdir(folder)); // ['config.json']
+ * ```
  */
 export async function writeFolderAtomic(path: string, fill: (folder: string) => Promise<void>): Promise<void> {
   await checkMovable(path);

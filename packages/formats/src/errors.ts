@@ -22,7 +22,19 @@ export type FormatsErrorCode =
   | 'read_failed'
   | 'write_failed';
 
-/** The one error class of this package; `code` says what kind it is, the message what was expected and what came. */
+/**
+ * The one error class of this package; `code` says what kind it is, the message what was expected and what came.
+ *
+ * @example
+ * ```ts
+ * import { bytesSource, FormatsError, openSafetensors } from '@tessera-llm/formats';
+ * try {
+ *   await openSafetensors(bytesSource(new Uint8Array(4)));
+ * } catch (error) {
+ *   console.log(error instanceof FormatsError && error.code); // 'invalid_file'
+ * }
+ * ```
+ */
 export class FormatsError extends Error {
   readonly code: FormatsErrorCode;
   readonly [brand] = true;

@@ -4,7 +4,18 @@ import type { RawTensor, SafetensorsDType } from './safetensors/dtype.js';
 const scratchFloat = new Float32Array(1);
 const scratchBits = new Uint32Array(scratchFloat.buffer);
 
-/** float32 from bfloat16 bits, exact: a bfloat16 is the upper half of a float32. */
+/**
+ * float32 from bfloat16 bits (N) → (N), exact: a bfloat16 is the upper half of a float32.
+ *
+ * @param out Written and returned; default new memory.
+ * @throws FormatsError `invalid_argument` for an `out` of another length.
+ *
+ * @example
+ * ```ts
+ * import { bfloat16ToFloat32 } from '@tessera-llm/formats';
+ * console.log(bfloat16ToFloat32(new Uint16Array([0x3f80, 0x4049]))); // [1, 3.140625]
+ * ```
+ */
 export function bfloat16ToFloat32(bits: Uint16Array, out: Float32Array = new Float32Array(bits.length)): Float32Array {
   checkLength('bfloat16ToFloat32', bits.length, out.length);
   const words = new Uint32Array(out.buffer, out.byteOffset, out.length);
@@ -12,7 +23,19 @@ export function bfloat16ToFloat32(bits: Uint16Array, out: Float32Array = new Flo
   return out;
 }
 
-/** bfloat16 bits from float32, rounded to nearest, ties to even; NaN stays NaN. */
+/**
+ * bfloat16 bits from float32 (N) → (N), rounded to nearest, ties to even; NaN stays NaN.
+ *
+ * @param out Written and returned; default new memory.
+ * @throws FormatsError `invalid_argument` for an `out` of another length.
+ *
+ * @example
+ * ```ts
+ * import { bfloat16ToFloat32, float32ToBfloat16 } from '@tessera-llm/formats';
+ * const bits = float32ToBfloat16(new Float32Array([1, 3.14159]));
+ * console.log(bits, bfloat16ToFloat32(bits)); // [16256, 16457] [1, 3.140625]
+ * ```
+ */
 export function float32ToBfloat16(
   values: Float32Array,
   out: Uint16Array = new Uint16Array(values.length),
@@ -28,7 +51,18 @@ export function float32ToBfloat16(
   return out;
 }
 
-/** float32 from float16 bits, exact, subnormals and NaN payloads included. */
+/**
+ * float32 from float16 (IEEE 754 binary16) bits (N) → (N), exact, subnormals and NaN payloads included.
+ *
+ * @param out Written and returned; default new memory.
+ * @throws FormatsError `invalid_argument` for an `out` of another length.
+ *
+ * @example
+ * ```ts
+ * import { float16ToFloat32 } from '@tessera-llm/formats';
+ * console.log(float16ToFloat32(new Uint16Array([0x3c00, 0xb800]))); // [1, -0.5]
+ * ```
+ */
 export function float16ToFloat32(bits: Uint16Array, out: Float32Array = new Float32Array(bits.length)): Float32Array {
   checkLength('float16ToFloat32', bits.length, out.length);
   const words = new Uint32Array(out.buffer, out.byteOffset, out.length);
@@ -36,7 +70,19 @@ export function float16ToFloat32(bits: Uint16Array, out: Float32Array = new Floa
   return out;
 }
 
-/** float16 bits from float32, rounded to nearest, ties to even; what is too large becomes infinity. */
+/**
+ * float16 (IEEE 754 binary16) bits from float32 (N) → (N), rounded to nearest, ties to even; what is too large, from
+ * 65,520 on, becomes infinity.
+ *
+ * @param out Written and returned; default new memory.
+ * @throws FormatsError `invalid_argument` for an `out` of another length.
+ *
+ * @example
+ * ```ts
+ * import { float32ToFloat16 } from '@tessera-llm/formats';
+ * console.log(float32ToFloat16(new Float32Array([1, 1e6]))); // [15360, 31744]: 1 and infinity
+ * ```
+ */
 export function float32ToFloat16(values: Float32Array, out: Uint16Array = new Uint16Array(values.length)): Uint16Array {
   checkLength('float32ToFloat16', values.length, out.length);
   const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
@@ -93,9 +139,16 @@ function byTable(table: Uint32Array, bytes: Uint8Array): Float32Array {
 
 /**
  * The values of a floating-point tensor (F64, F32, BF16, F16, F8_E4M3, F8_E5M2) as float32 in new
- * memory; F64 rounds to nearest, all others are exact.
+ * memory, in their order; F64 rounds to nearest, all others are exact.
  *
- * @throws FormatsError `unsupported_dtype` for integers, booleans and other small floats.
+ * @throws FormatsError `unsupported_dtype` for integers, booleans, C64 and other small floats; `invalid_argument` for
+ * bytes that are no whole elements.
+ *
+ * @example
+ * ```ts
+ * import { toFloat32 } from '@tessera-llm/formats';
+ * console.log(toFloat32({ dtype: 'BF16', bytes: new Uint8Array([0x80, 0x3f, 0x00, 0xc0]) })); // [1, -2]
+ * ```
  */
 export function toFloat32(tensor: Pick<RawTensor, 'dtype' | 'bytes'>): Float32Array {
   const { dtype, bytes } = tensor;
@@ -120,7 +173,10 @@ export function toFloat32(tensor: Pick<RawTensor, 'dtype' | 'bytes'>): Float32Ar
   }
 }
 
-/** The typed array of each dtype; floats that JavaScript lacks come as their bits, sub-byte types as packed bytes. */
+/**
+ * The typed array of each dtype: floats that JavaScript lacks come as their bits, C64 as pairs of a real and an
+ * imaginary part. Dtypes that are not listed (U8, BOOL, floats of 8 bits and less) come as the bytes of the file.
+ */
 export interface TypedArrays {
   F64: Float64Array;
   F32: Float32Array;
@@ -156,7 +212,18 @@ const constructors: {
   I8: Int8Array,
 };
 
-/** The elements of a tensor as the matching typed array in new memory (see {@link TypedArrays}); bits unchanged. */
+/**
+ * The elements of a tensor as the matching typed array in new memory (see {@link TypedArrays}); bits unchanged.
+ *
+ * @throws FormatsError `invalid_argument` for bytes that are no whole elements.
+ *
+ * @example
+ * ```ts
+ * import { toTypedArray } from '@tessera-llm/formats';
+ * const bytes = new Uint8Array([1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff]);
+ * console.log(toTypedArray({ dtype: 'I32', bytes })); // [1, -1]
+ * ```
+ */
 export function toTypedArray<D extends SafetensorsDType>(
   tensor: Pick<RawTensor, 'bytes'> & { readonly dtype: D },
 ): TypedArrayOf<D>;

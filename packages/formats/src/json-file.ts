@@ -16,8 +16,22 @@ const maxJsonBytes = 256 << 20;
 /**
  * Reads a JSON file whose top level is an object.
  *
+ * @param options `maxBytes`: default 256 MiB, larger than any tokenizer.json in use; it bounds what a hostile file can
+ * make us hold.
  * @throws FormatsError `missing_file`, `read_failed`, or `invalid_json` if it is no UTF-8, no JSON, no
- * object, or beyond `maxBytes` (default 256 MiB).
+ * object, or beyond `maxBytes`.
+ *
+ * @example
+ * ```ts
+ * import { mkdtemp, writeFile } from 'node:fs/promises';
+ * import { tmpdir } from 'node:os';
+ * import { join } from 'node:path';
+ * import { readJsonFile } from '@tessera-llm/formats';
+ *
+ * const path = join(await mkdtemp(join(tmpdir(), 'tessera-')), 'config.json');
+ * await writeFile(path, '{ "hidden_size": 64 }');
+ * console.log((await readJsonFile(path)).hidden_size); // 64
+ * ```
  */
 export async function readJsonFile(
   path: string,
@@ -40,7 +54,23 @@ export async function readJsonFile(
   return value;
 }
 
-/** Writes a JSON object atomically, indented by two spaces with a final newline, as Hugging Face tools do. */
+/**
+ * Writes a JSON object atomically, indented by two spaces with a final newline, as Hugging Face tools do.
+ *
+ * @throws FormatsError `write_failed`
+ *
+ * @example
+ * ```ts
+ * import { mkdtemp, readFile } from 'node:fs/promises';
+ * import { tmpdir } from 'node:os';
+ * import { join } from 'node:path';
+ * import { writeJsonFile } from '@tessera-llm/formats';
+ *
+ * const path = join(await mkdtemp(join(tmpdir(), 'tessera-')), 'config.json');
+ * await writeJsonFile(path, { n: 1 });
+ * console.log((await readFile(path, 'utf8')).split('\n')); // ['{', '  "n": 1', '}', '']
+ * ```
+ */
 export async function writeJsonFile(path: string, value: JsonObject): Promise<void> {
   await writeFileAtomic(path, `${JSON.stringify(value, null, 2)}\n`);
 }

@@ -1,7 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import { type CausalLM, type KVCache, batchFromSequences } from '@tessera-llm/layers';
-import { type Tensor, argmax, gather, indexSelect, narrow, scope, tensor } from '@tessera-llm/tensor';
-import { mostLikely } from './candidates';
+import type { CausalLM } from '@tessera-llm/layers';
 import { GenerationError, checkKnown, want } from './errors';
 import {
   type GenerateOptions,
@@ -9,28 +7,29 @@ import {
   type GenerateResult,
   type RunOptions,
   type TokenEvent,
-  type TokenLogprob,
   checkRequest,
   checkRun,
   runOptions,
 } from './request';
-import { notFinite } from './sampler';
 import { Sequence, lengthLimit } from './sequence';
+import { planStep, step } from './step';
 
 /** Milliseconds of steps after which the event loop gets its turn: a turn takes as long as a small model's kernels. */
 const turnAfter = 5;
 
 /** Settings of `generate`. */
 export interface GenerateCallOptions extends GenerateOptions, RunOptions {
-  /** Called with every new token. */
+  /** Called with every new token; an error that it throws ends the call and is thrown. */
   readonly onToken?: (event: TokenEvent) => void;
 }
 
 /**
- * Continues a prompt and gives the result when it is finished.
+ * Continues a prompt and gives the result when it is finished. A key-value cache is made for the call and freed at its
+ * end.
  *
- * @param promptIds Token ids of the prompt, at least one.
- * @throws GenerationError `prompt`, `value`, `not_finite`; LayersError `token_out_of_range`; the signal's reason.
+ * @param promptIds (T) token ids of the prompt, at least one, and fewer than the model has positions.
+ * @throws GenerationError `prompt`, `value`, `not_finite`; LayersError `token_out_of_range`; the signal's reason; what
+ * `onToken` and `decoder` throw.
  *
  * @example
  * ```ts
@@ -65,6 +64,19 @@ export async function generate(
 /**
  * Continues a prompt and yields every new token as it comes; the generator's return value is the whole result.
  * Leaving the loop early frees the cache.
+ *
+ * @throws GenerationError and the others as `generate`, from the first `next()` on.
+ *
+ * @example
+ * ```ts
+ * import { generateStream } from '@tessera-llm/generation';
+ * import { createModel } from '@tessera-llm/models';
+ * const sizes = { vocab_size: 64, hidden_size: 16, intermediate_size: 32, num_hidden_layers: 1 };
+ * const model = createModel({ model_type: 'llama', ...sizes, num_attention_heads: 2 }, { seed: 1 });
+ * for await (const { id, stopReason } of generateStream(model, [3, 1], { maxTokens: 1 })) {
+ *   console.log(id < 64, stopReason); // true 'length'
+ * }
+ * ```
  */
 export async function* generateStream(
   model: CausalLM,
@@ -80,9 +92,26 @@ export async function* generateStream(
 
 /**
  * Continues several prompts together, each with its own options. Every sequence comes out as it would alone, bit for
- * bit, where the backend's guarantees hold.
+ * bit, where the backend's guarantees hold: a step feeds single tokens of some sequences and up to `prefillChunk`
+ * prompt tokens of others. Several samples of one prompt need a `choice` or a `seed` each.
  *
- * @returns The results in the order of the requests.
+ * The cache has room for the prompt and `maxTokens` of every request at once, in pages of 64 tokens.
+ *
+ * @returns The results in the order of the requests; none for no requests.
+ * @throws GenerationError and the others as `generate`; for a wrong request before anything is generated.
+ *
+ * @example
+ * ```ts
+ * import { generateBatch } from '@tessera-llm/generation';
+ * import { createModel } from '@tessera-llm/models';
+ * const sizes = { vocab_size: 64, hidden_size: 16, intermediate_size: 32, num_hidden_layers: 1 };
+ * const model = createModel({ model_type: 'llama', ...sizes, num_attention_heads: 2 }, { seed: 1 });
+ * const results = await generateBatch(model, [
+ *   { promptIds: [3, 1], maxTokens: 2 },
+ *   { promptIds: [5], maxTokens: 3, temperature: 0 },
+ * ]);
+ * console.log(results.map(({ ids }) => ids.length)); // [2, 3]
+ * ```
  */
 export async function generateBatch(
   model: CausalLM,
@@ -119,7 +148,24 @@ async function resultOf<T>(
   }
 }
 
-/** Continues several prompts together and yields every new token of each as it comes. */
+/**
+ * Continues several prompts together, as `generateBatch`, and yields every new token of each as it comes; `index` says
+ * whose it is. The generator's return value is the list of results. Leaving the loop early frees the cache.
+ *
+ * @throws GenerationError and the others as `generate`, from the first `next()` on.
+ *
+ * @example
+ * ```ts
+ * import { generateBatchStream } from '@tessera-llm/generation';
+ * import { createModel } from '@tessera-llm/models';
+ * const sizes = { vocab_size: 64, hidden_size: 16, intermediate_size: 32, num_hidden_layers: 1 };
+ * const model = createModel({ model_type: 'llama', ...sizes, num_attention_heads: 2 }, { seed: 1 });
+ * const counts = [0, 0];
+ * const requests = [{ promptIds: [3, 1], maxTokens: 2 }, { promptIds: [5], maxTokens: 3 }];
+ * for await (const { index } of generateBatchStream(model, requests)) counts[index]! += 1;
+ * console.log(counts); // [2, 3]
+ * ```
+ */
 export async function* generateBatchStream(
   model: CausalLM,
   requests: readonly GenerateRequest[],
@@ -158,141 +204,4 @@ export async function* generateBatchStream(
   } finally {
     cache.dispose();
   }
-}
-
-/** Rows of one sequence in a step. */
-interface Part {
-  readonly sequence: Sequence;
-  readonly ids: readonly number[];
-}
-
-/** Whole prompts and single tokens in order, until `most` rows are together; a longer prompt is cut. */
-function planStep(active: readonly Sequence[], most: number): Part[] {
-  const parts: Part[] = [];
-  let room = Math.max(most, active.length);
-  for (const sequence of active) {
-    if (room <= 0) break;
-    const ids = sequence.pending.slice(0, room);
-    room -= ids.length;
-    parts.push({ sequence, ids });
-  }
-  return parts;
-}
-
-interface Drawn {
-  readonly sequence: Sequence;
-  readonly id: number;
-  readonly logprob: number | null;
-  readonly topLogprobs: readonly TokenLogprob[];
-}
-
-/** One pass through the model, and a draw for every sequence whose prompt it completed. */
-async function step(model: CausalLM, cache: KVCache, parts: readonly Part[]): Promise<Drawn[]> {
-  const slots = Int32Array.from(parts, ({ sequence }) => sequence.slot);
-  const batch = batchFromSequences(
-    parts.map(({ ids }) => ids),
-    { cache: { store: cache, slots } },
-  );
-  const ready: Sequence[] = [];
-  const lastRows: number[] = [];
-  parts.forEach(({ sequence, ids }, b) => {
-    sequence.pending = sequence.pending.slice(ids.length);
-    if (sequence.pending.length > 0) return;
-    ready.push(sequence);
-    lastRows.push((batch.offsets[b + 1] ?? 0) - 1);
-  });
-  const rows = scope(() => {
-    const hidden = model.hidden(batch);
-    if (lastRows.length === batch.ids.length) return hidden; // decoding: every row is a last one
-    return indexSelect(hidden, tensor(Int32Array.from(lastRows), { backend: hidden.backend }), { dim: 0 });
-  });
-  try {
-    return ready.length === 0 ? [] : await draw(model, rows, ready);
-  } finally {
-    rows.dispose();
-  }
-}
-
-/** Draws a token for each row (M, C) of hidden states. */
-async function draw(model: CausalLM, rows: Tensor, sequences: readonly Sequence[]): Promise<Drawn[]> {
-  const logits = scope(() => model.logits(rows)); // (M, V)
-  try {
-    const greedy = sequences.every(({ request }) => request.temperature === 0 && alternatives(request) === 0);
-    const limit = Math.max(...sequences.map(({ request }) => request.vocabLimit ?? model.vocabSize));
-    const sameLimit = sequences.every(({ request }) => (request.vocabLimit ?? model.vocabSize) === limit);
-    // Greedy tokens are found where the logits are; anything else reads them.
-    const values = greedy && sameLimit ? null : await floats(logits);
-    const rowOf = (m: number): Float32Array =>
-      values === null ? new Float32Array(0) : values.subarray(m * model.vocabSize, (m + 1) * model.vocabSize);
-    const ids =
-      values === null
-        ? await mostLikelyIds(logits, limit)
-        : Int32Array.from(sequences, (sequence, m) => sequence.draw(rowOf(m)));
-    const logprobs = sequences.some(({ request }) => wantsLogprobs(request))
-      ? await readAndDispose(scope(() => model.logProbs(rows, Int32Array.from(ids))))
-      : null;
-    return sequences.map((sequence, m) => {
-      const id = ids[m] ?? 0;
-      const logprob = wantsLogprobs(sequence.request) ? (logprobs?.[m] ?? null) : null;
-      const count = alternatives(sequence.request);
-      const topLogprobs = logprob === null || count === 0 ? [] : alternativesOf(rowOf(m), { id, logprob, count });
-      return { sequence, id, logprob, topLogprobs };
-    });
-  } finally {
-    logits.dispose();
-  }
-}
-
-/** The most likely of the first `limit` tokens in each row (M, V). @throws GenerationError `not_finite` */
-async function mostLikelyIds(logits: Tensor, limit: number): Promise<ArrayLike<number>> {
-  const [places, largest] = scope(() => {
-    const index = argmax(firstColumns(logits, limit), { dim: 1, keepdim: true }); // (M, 1)
-    return [index, gather(logits, index, { dim: 1 })] as const;
-  });
-  const [ids, best] = await Promise.all([readAndDispose(places), readAndDispose(largest)]);
-  // NaN counts as largest, and -Infinity is it where there is nothing else: one logit tells of its row.
-  for (let m = 0; m < ids.length; m++) {
-    if (!Number.isFinite(best[m])) throw notFinite(ids[m] ?? 0, best[m] ?? 0);
-  }
-  return ids;
-}
-
-function firstColumns(x: Tensor, length: number): Tensor {
-  return length === x.shape[1] ? x : narrow(x, { dim: 1, start: 0, length });
-}
-
-function wantsLogprobs({ logprobs = false }: GenerateOptions): boolean {
-  return logprobs !== false;
-}
-
-/** How many most likely tokens shall be given beside the drawn one. */
-function alternatives({ logprobs }: GenerateOptions): number {
-  return typeof logprobs === 'number' ? logprobs : 0;
-}
-
-async function floats(x: Tensor): Promise<Float32Array> {
-  const values = await x.data();
-  return values instanceof Float32Array ? values : Float32Array.from(values, Number);
-}
-
-async function readAndDispose(x: Tensor): Promise<ArrayLike<number>> {
-  try {
-    return await x.data();
-  } finally {
-    x.dispose();
-  }
-}
-
-/** The most likely tokens; the drawn token's own log-probability gives the normaliser. */
-function alternativesOf(
-  logits: Float32Array,
-  { id, logprob, count }: { id: number; logprob: number; count: number },
-): TokenLogprob[] {
-  const logSum = (logits[id] ?? 0) - logprob;
-  return Array.from(mostLikely(logits, Math.min(count, logits.length)))
-    .sort((a, b) => (logits[b] ?? 0) - (logits[a] ?? 0) || a - b)
-    .map((token) => ({
-      id: token,
-      logprob: token === id ? logprob : Math.fround((logits[token] ?? 0) - logSum),
-    }));
 }

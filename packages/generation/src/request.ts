@@ -35,6 +35,7 @@ export interface GenerateOptions extends SamplingOptions {
 
 /** One prompt of a batch. */
 export interface GenerateRequest extends GenerateOptions {
+  /** (T) token ids, at least one, and fewer than the model has positions. */
   readonly promptIds: ArrayLike<number>;
 }
 
@@ -52,17 +53,19 @@ export interface RunOptions {
 /** A token and its log-probability. */
 export interface TokenLogprob {
   readonly id: number;
+  /** Natural logarithm. */
   readonly logprob: number;
 }
 
 /** One new token of one sequence. */
 export interface TokenEvent {
-  /** Number of the request. */
+  /** Number of the request, from 0. */
   readonly index: number;
+  /** The new token. */
   readonly id: number;
   /** Text that became certain with this token ('' without a decoder). */
   readonly text: string;
-  /** Raw log-probability; null unless asked for. */
+  /** Raw natural log-probability; null unless asked for. */
   readonly logprob: number | null;
   /** The most likely tokens in descending order; empty unless asked for. */
   readonly topLogprobs: readonly TokenLogprob[];
@@ -76,9 +79,11 @@ export interface GenerateResult {
   readonly ids: readonly number[];
   /** Their text without end and stop ('' without a decoder). */
   readonly text: string;
-  /** One for each id; empty unless asked for. */
+  /** One for each id, raw; empty unless asked for. */
   readonly logprobs: readonly number[];
+  /** For each id the most likely tokens, in descending order; empty unless a number of them is asked for. */
   readonly topLogprobs: readonly (readonly TokenLogprob[])[];
+  /** What ended it. */
   readonly stopReason: StopReason;
 }
 

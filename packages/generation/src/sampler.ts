@@ -4,7 +4,7 @@ import { gumbelMax } from './noise';
 
 /** How the next token is drawn from the logits. */
 export interface SamplingOptions {
-  /** Divides the logits; 0 takes the most likely token, ties to the lower id. Default 1. */
+  /** Divides the logits; 0 takes the most likely token, ties to the lower id. Default 1: the model's distribution. */
   readonly temperature?: number;
   /** Only the k most likely tokens; 0: off, the default. */
   readonly topK?: number;
@@ -12,15 +12,18 @@ export interface SamplingOptions {
   readonly topP?: number;
   /** Only tokens at least this fraction as likely as the most likely one; 0: off, the default. */
   readonly minP?: number;
-  /** Decides every draw, together with the position: a whole number from 0 to 2^53 - 1, or a bigint of 64 bits. Default 0. */
+  /**
+   * Decides every draw, together with the position: a whole number from 0 to 2^53 - 1, or a bigint of 64 bits.
+   * Default 0.
+   */
   readonly seed?: number | bigint;
 }
 
 /** A draw: how, and which one it is. */
 export interface DrawOptions extends SamplingOptions {
-  /** Position of the token to draw, counted from the start of the prompt. */
+  /** Position of the token to draw, counted from the start of the prompt: a whole number below 2^32. */
   readonly position: number;
-  /** Number of the sample among several of one prompt, below 2^32; 0. */
+  /** Number of the sample among several of one prompt, below 2^32; default 0. */
   readonly choice?: number;
 }
 
@@ -36,14 +39,16 @@ const drawOptions: Known<DrawOptions> = { ...samplingOptions, position: true, ch
 
 /**
  * Draws the next token: temperature, then top-k, top-p (of what top-k left, Holtzman et al. 2020, arXiv:1904.09751) and
- * min-p (arXiv:2407.01082), then the largest of logit / temperature + Gumbel noise.
+ * min-p (arXiv:2407.01082), then the largest of logit / temperature + Gumbel noise -log(-log u), which is a draw from
+ * softmax(logits / temperature) over the tokens left.
  *
  * The noise of a token is a function of (seed, choice, position, id) alone, so the draw depends on nothing but the
  * distribution and those numbers: the same alone and in a batch, resumed or not.
  *
  * @param logits (V)
  * @returns A token id.
- * @throws GenerationError `value`, `not_finite`
+ * @throws GenerationError `value` for an option out of range or not known; `not_finite` for a NaN, for +Infinity, and
+ * where all are -Infinity (a token of -Infinity among others is never drawn).
  *
  * @example
  * ```ts

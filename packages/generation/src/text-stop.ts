@@ -14,8 +14,8 @@ export interface StopResult {
 
 /**
  * Finds stop strings in text that comes in pieces, also across their borders: what may yet become a stop string is held
- * back, and the stop string itself is never given out. Of several, the one that is complete first ends the text, so that
- * it doesn't matter how the text is cut into pieces.
+ * back, and the stop string itself is never given out. Of several, the one that is complete first ends the text, so
+ * that it doesn't matter how the text is cut into pieces. Empty stop strings are left out. One matcher is for one text.
  *
  * @example
  * ```ts
@@ -36,7 +36,8 @@ export class StopMatcher {
   /** Takes a piece and gives out what is certain. */
   push(piece: string): StopResult {
     const text = this.#held + piece;
-    // The one that is complete first, and of those the longest: what comes after it, pieces may or may not have brought.
+    // The one that is complete first, and of those the longest: what comes after it, pieces may or may not have
+    // brought.
     let [first, end] = [-1, Number.POSITIVE_INFINITY];
     for (const stop of this.#stops) {
       const at = text.indexOf(stop);

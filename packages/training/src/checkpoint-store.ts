@@ -16,7 +16,10 @@ export interface CheckpointStoreOptions {
 /**
  * The checkpoints of a run: one folder `step-00000050` per checkpoint, each whole or absent. A checkpoint is written
  * into a folder beside its place and then renamed; only afterwards are older ones removed, so a full disk or a crash
- * at any moment leaves the earlier checkpoints as they were.
+ * at any moment leaves the earlier checkpoints as they were. The folder is made when it is first needed.
+ *
+ * @throws TrainingError `value` for a `keep` that is no whole number above 0 or for unknown options; methods:
+ * `checkpoint` for a folder that can't be read and written.
  *
  * @example
  * ```ts
@@ -72,7 +75,9 @@ export class CheckpointStore {
    *
    * @param fill Writes the files into the folder that it is given; if it throws, nothing has changed.
    * @param protectedSteps Checkpoints that stay in addition, such as the best one.
-   * @throws FormatsError `write_failed`, or what fill throws.
+   * @returns The checkpoint's folder.
+   * @throws TrainingError `value` for a step that is no whole number >= 0; FormatsError `write_failed`; what `fill`
+   * throws.
    */
   async save(
     step: number,

@@ -18,11 +18,13 @@ import type { AnyOptimizer } from './step';
 export interface Resumable {
   /** Its position, as plain JSON. */
   state(): unknown;
+  /** Goes to a position that `state` gave; throws if it is not one of its own. */
   load(state: unknown): void;
 }
 
 /** Everything that a run goes on from. */
 export interface TrainingState {
+  /** Its parameters are float32. */
   readonly model: Module;
   readonly optimizer: AnyOptimizer;
   readonly loader: Resumable;
@@ -70,9 +72,30 @@ function* rawTensors(tensors: Iterable<readonly [string, Tensor]>): Generator<re
 }
 
 /**
- * Writes weights, optimizer state, data position and step counts into a folder; see CheckpointStore for atomicity.
+ * Writes weights (model.safetensors, or what `saveModel` writes), the optimizer's tensors (`optimizer/`), and data
+ * position and counts (training.json) into a folder that exists and is empty; see CheckpointStore for atomicity.
  *
- * @throws FormatsError `write_failed`
+ * @throws FormatsError `write_failed`; what `saveModel` throws; EEXIST of the system for a folder that has a state.
+ *
+ * @example
+ * ```ts
+ * import { mkdtemp, readdir } from 'node:fs/promises';
+ * import { tmpdir } from 'node:os';
+ * import { join } from 'node:path';
+ * import { TokenLoader, tokensFromArrays } from '@tessera-llm/data';
+ * import { createModel } from '@tessera-llm/models';
+ * import { AdamW } from '@tessera-llm/optimizers';
+ * import { writeTrainingState } from '@tessera-llm/training';
+ * const sizes = { vocab_size: 64, hidden_size: 16, intermediate_size: 32, num_hidden_layers: 1 };
+ * const model = createModel({ model_type: 'llama', ...sizes, num_attention_heads: 2 }, { seed: 1 });
+ * const source = tokensFromArrays([[1, 2, 3, 4, 5]], { vocabSize: 64 });
+ * const loader = new TokenLoader(source, { batchSize: 1, seqLen: 4, seed: 0 });
+ * const parts = { model, optimizer: new AdamW(model.namedParameters(), { lr: 1e-3 }), loader };
+ * const folder = await mkdtemp(join(tmpdir(), 'tessera-'));
+ * const numbers = { step: 50, tokens: 200, seed: 0, evaluationDue: false, best: null };
+ * await writeTrainingState(folder, parts, numbers);
+ * console.log((await readdir(folder)).sort()); // ['model.safetensors', 'optimizer', 'training.json']
+ * ```
  */
 export async function writeTrainingState(
   folder: string,
@@ -109,7 +132,34 @@ async function readTensors(folder: string): Promise<Map<string, Tensor>> {
   }
 }
 
-/** The numbers of a checkpoint. @throws TrainingError `checkpoint`; FormatsError `missing_file`, `invalid_json`. */
+/**
+ * The numbers of a checkpoint, from the training.json of its folder, with the step counts of the optimizer's parameters
+ * and the loader's position; no tensor is read.
+ *
+ * @throws TrainingError `checkpoint` for a file of another form; FormatsError `missing_file`, `read_failed`,
+ * `invalid_json`.
+ *
+ * @example
+ * ```ts
+ * import { mkdtemp } from 'node:fs/promises';
+ * import { tmpdir } from 'node:os';
+ * import { join } from 'node:path';
+ * import { TokenLoader, tokensFromArrays } from '@tessera-llm/data';
+ * import { createModel } from '@tessera-llm/models';
+ * import { AdamW } from '@tessera-llm/optimizers';
+ * import { readProgressed, writeTrainingState } from '@tessera-llm/training';
+ * const sizes = { vocab_size: 64, hidden_size: 16, intermediate_size: 32, num_hidden_layers: 1 };
+ * const model = createModel({ model_type: 'llama', ...sizes, num_attention_heads: 2 }, { seed: 1 });
+ * const source = tokensFromArrays([[1, 2, 3, 4, 5]], { vocabSize: 64 });
+ * const loader = new TokenLoader(source, { batchSize: 1, seqLen: 4, seed: 0 });
+ * const parts = { model, optimizer: new AdamW(model.namedParameters(), { lr: 1e-3 }), loader };
+ * const folder = await mkdtemp(join(tmpdir(), 'tessera-'));
+ * const numbers = { step: 50, tokens: 200, seed: 0, evaluationDue: false, best: null };
+ * await writeTrainingState(folder, parts, numbers);
+ * const { step, best } = await readProgressed(folder);
+ * console.log(step, best); // 50 null
+ * ```
+ */
 export async function readProgressed(
   folder: string,
 ): Promise<Progressed & { readonly optimizerSteps: Readonly<Record<string, number>>; readonly loader: JsonValue }> {
@@ -122,10 +172,34 @@ export async function readProgressed(
 }
 
 /**
- * Takes a run's state back from a folder that `writeTrainingState` filled, bit for bit.
+ * Takes a run's state back from a folder that `writeTrainingState` filled, bit for bit: first the weights, then the
+ * optimizer, then the loader. Where one of them refuses, those before it have changed already.
  *
+ * @returns The numbers of the checkpoint.
  * @throws TrainingError `checkpoint` naming the folder and the cause, the error of the package that refused its part:
- * a damaged checkpoint, or that of another model or run.
+ * a damaged checkpoint, or that of another model or run. FormatsError `missing_file`, `read_failed`, `invalid_json` for
+ * its training.json.
+ *
+ * @example
+ * ```ts
+ * import { mkdtemp } from 'node:fs/promises';
+ * import { tmpdir } from 'node:os';
+ * import { join } from 'node:path';
+ * import { TokenLoader, tokensFromArrays } from '@tessera-llm/data';
+ * import { createModel } from '@tessera-llm/models';
+ * import { AdamW } from '@tessera-llm/optimizers';
+ * import { readTrainingState, writeTrainingState } from '@tessera-llm/training';
+ * const sizes = { vocab_size: 64, hidden_size: 16, intermediate_size: 32, num_hidden_layers: 1 };
+ * const model = createModel({ model_type: 'llama', ...sizes, num_attention_heads: 2 }, { seed: 1 });
+ * const source = tokensFromArrays([[1, 2, 3, 4, 5]], { vocabSize: 64 });
+ * const loader = new TokenLoader(source, { batchSize: 1, seqLen: 4, seed: 0 });
+ * const parts = { model, optimizer: new AdamW(model.namedParameters(), { lr: 1e-3 }), loader };
+ * const folder = await mkdtemp(join(tmpdir(), 'tessera-'));
+ * const numbers = { step: 50, tokens: 200, seed: 0, evaluationDue: false, best: null };
+ * await writeTrainingState(folder, parts, numbers);
+ * const { step, tokens } = await readTrainingState(folder, parts);
+ * console.log(step, tokens); // 50 200
+ * ```
  */
 export async function readTrainingState(folder: string, parts: TrainingState): Promise<Progressed> {
   const { optimizerSteps, loader, ...progressed } = await readProgressed(folder);

@@ -1,11 +1,11 @@
 /**
  * What went wrong, as a stable word to switch on.
  *
- * - `value`: an argument is out of its range
- * - `data`: the training or held-out text does not suit the run (empty, too short, ids outside the vocabulary)
+ * - `value`: an argument is out of its range, or an option is not known
+ * - `data`: the training or held-out text does not suit the run: nothing to predict, or not enough for its steps
  * - `non_finite`: the loss or the gradient became NaN or infinite
- * - `checkpoint`: a checkpoint is missing, malformed, or belongs to another run
- * - `log`: the log can't be written
+ * - `checkpoint`: a checkpoint is malformed, can't be read, or belongs to another run
+ * - `log`: the log can't be read or written
  */
 export type TrainingErrorCode = 'checkpoint' | 'data' | 'log' | 'non_finite' | 'value';
 

@@ -19,7 +19,7 @@ export function formatDuration(seconds: number): string {
 }
 
 /**
- * A count in three digits: `950`, `12.3k`, `4.56M`.
+ * A count in three digits: `950`, `12.3k`, `4.56M`, `7.00G`; below 1,000 rounded to a whole number.
  *
  * @example
  * ```ts

@@ -15,8 +15,11 @@ export interface HeldOutDocument {
 export interface HeldOutOptions {
   /** Most tokens that the model sees at once: max_position_embeddings, or what it was trained with. */
   readonly window: number;
-  /** Tokens per forward pass; windows are put together up to this number. Default 4,096; changes no bit of the result. */
+  /**
+   * Tokens per forward pass; windows are put together up to this number. Default 4,096; changes no bit of the result.
+   */
   readonly batchTokens?: number;
+  /** Ends the measurement between two passes by throwing its reason. */
   readonly signal?: AbortSignal;
 }
 
@@ -40,19 +43,19 @@ interface Window {
  * Loss on held-out text. Each document stands alone. Its inputs, all tokens but the last, are cut into windows that do
  * not overlap, of `window` tokens; every input predicts the token after it, also the last one of a window (that token
  * opens the next window, where it is an input only). So every token but the first is scored exactly once, with between
- * 1 and `window` tokens before it.
+ * 1 and `window` tokens before it. Dropout is off meanwhile.
  *
- * @throws TrainingError `data` if there is nothing to predict, `value`.
- * @throws the signal's reason when it is aborted.
+ * loss = -Σ ln p(token) / tokens in nats, bitsPerByte = -Σ log2 p(token) / bytes; the sums are float64.
+ *
+ * @throws TrainingError `data` if there is nothing to predict, `value`; for an id outside the vocabulary LayersError
+ * `token_out_of_range` or, where it is only predicted, TensorError `index_out_of_range`; the signal's reason.
  *
  * @example
  * ```ts
  * import { createModel } from '@tessera-llm/models';
  * import { heldOutLoss } from '@tessera-llm/training';
- * const model = createModel(
- *   { model_type: 'llama', vocab_size: 64, hidden_size: 16, intermediate_size: 32, num_hidden_layers: 1, num_attention_heads: 2 },
- *   { seed: 1 },
- * );
+ * const sizes = { vocab_size: 64, hidden_size: 16, intermediate_size: 32, num_hidden_layers: 1 };
+ * const model = createModel({ model_type: 'llama', ...sizes, num_attention_heads: 2 }, { seed: 1 });
  * const { loss } = await heldOutLoss(model, [{ ids: [0, 5, 9, 12], bytes: 9 }], { window: 32 });
  * console.log(loss); // about ln 64: the model knows nothing yet
  * ```

@@ -7,6 +7,7 @@ import { TrainingError } from './errors';
  * equal differ nowhere else.
  */
 export interface LogRecord extends JsonObject {
+  /** What the line is about: `step`, `eval`, or a word of the caller's. */
   readonly type: string;
   /** Completed optimizer steps. */
   readonly step: number;
@@ -47,7 +48,8 @@ export class RunLog {
   }
 
   /**
-   * The log of a run that goes on, cut back to the records that `keep` accepts; a line that a crash cut is removed.
+   * The log of a run that goes on, cut back to the records that `keep` accepts; lines that are no records, such as one
+   * that a crash cut, are removed.
    *
    * @throws TrainingError `log` if there is no such file; FormatsError `write_failed`.
    */
@@ -81,15 +83,27 @@ export class RunLog {
     await guard(this.path, () => this.#file.sync());
   }
 
+  /** Closes the file; no line can be added then. */
   async close(): Promise<void> {
     await this.#file.close();
   }
 }
 
 /**
- * The records of a log, in order; a last line that a crash cut is left out.
+ * The records of a log, in order; lines that are no records, such as a last one that a crash cut, are left out.
  *
  * @throws TrainingError `log` if the file can't be read.
+ *
+ * @example
+ * ```ts
+ * import { mkdtemp, writeFile } from 'node:fs/promises';
+ * import { tmpdir } from 'node:os';
+ * import { join } from 'node:path';
+ * import { readLog } from '@tessera-llm/training';
+ * const path = join(await mkdtemp(join(tmpdir(), 'tessera-')), 'log.jsonl');
+ * await writeFile(path, '{"type":"step","step":1,"loss":4.2}\n{"type":"st');
+ * console.log((await readLog(path)).map(({ loss }) => loss)); // [4.2]
+ * ```
  */
 export async function readLog(path: string): Promise<LogRecord[]> {
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {

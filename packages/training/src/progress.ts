@@ -3,9 +3,11 @@ import { sparkline } from './sparkline';
 
 /** Where progress is written: `process.stderr`, or anything alike. */
 export interface ProgressStream {
+  /** Takes whole lines or, on a terminal, the line that is redrawn. */
   write(text: string): unknown;
   /** True for terminals, where one line is redrawn; elsewhere a plain line is written now and then. */
   readonly isTTY?: boolean;
+  /** Width of the terminal, to which the line is cut; default 80. */
   readonly columns?: number;
 }
 
@@ -15,7 +17,7 @@ export interface ProgressOptions {
   readonly steps: number;
   /** Default `process.stderr`, so that standard output stays for results. */
   readonly stream?: ProgressStream;
-  /** Seconds between plain lines when the stream is no terminal; default 10. */
+  /** Seconds between plain lines when the stream is no terminal; default 10, so that log files stay short. */
   readonly every?: number;
   /** Seconds since some moment; default the process's monotonic clock. */
   readonly now?: () => number;
@@ -25,6 +27,7 @@ export interface ProgressOptions {
 export interface ProgressStep {
   /** Steps completed so far. */
   readonly step: number;
+  /** Mean loss of a target, nats. */
   readonly loss: number;
   /** Tokens of this step. */
   readonly tokens: number;
@@ -36,7 +39,8 @@ const rateWindow = 50;
 const redrawSeconds = 0.1;
 
 /**
- * Shows how a run goes: step, loss, tokens per second, remaining time and the curve of the loss.
+ * Shows how a run goes: step, loss, tokens per second and remaining time (both of the last 50 steps), and the curve of
+ * the loss. A terminal's line is redrawn ten times a second at most; elsewhere a line is written every `every` seconds.
  *
  * @example
  * ```ts

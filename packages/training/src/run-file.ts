@@ -35,7 +35,24 @@ const schema = z.object({
   environment: strings,
 });
 
-/** Writes `run.json` into the folder of a run, atomically. @throws FormatsError `write_failed` */
+/**
+ * Writes `run.json` into the folder of a run, atomically. The folder must exist.
+ *
+ * @param about What is not compared: `packageVersions` gives the versions.
+ * @throws FormatsError `write_failed`
+ *
+ * @example
+ * ```ts
+ * import { mkdtemp, readdir } from 'node:fs/promises';
+ * import { tmpdir } from 'node:os';
+ * import { join } from 'node:path';
+ * import { writeRunFile } from '@tessera-llm/training';
+ * const folder = await mkdtemp(join(tmpdir(), 'tessera-'));
+ * const run = { configuration: { steps: 100 }, seeds: { model: 0 }, data: { train: 'sha256' } };
+ * await writeRunFile(folder, run, { versions: {}, environment: { os: process.platform } });
+ * console.log(await readdir(folder)); // ['run.json']
+ * ```
+ */
 export async function writeRunFile(
   folder: string,
   description: RunDescription,
@@ -48,7 +65,16 @@ export async function writeRunFile(
 /**
  * Reads the `run.json` of a run's folder; undefined if it has none, so that nothing has begun there.
  *
- * @throws FormatsError `invalid_json`, TrainingError `checkpoint` for a file of another form.
+ * @throws FormatsError `read_failed`, `invalid_json`; TrainingError `checkpoint` for a file of another form.
+ *
+ * @example
+ * ```ts
+ * import { mkdtemp } from 'node:fs/promises';
+ * import { tmpdir } from 'node:os';
+ * import { join } from 'node:path';
+ * import { readRunFile } from '@tessera-llm/training';
+ * console.log(await readRunFile(await mkdtemp(join(tmpdir(), 'tessera-')))); // undefined
+ * ```
  */
 export async function readRunFile(folder: string): Promise<RunFile | undefined> {
   const path = join(folder, fileName);
@@ -62,9 +88,21 @@ export async function readRunFile(folder: string): Promise<RunFile | undefined> 
 }
 
 /**
- * Refuses to continue a run with other settings or other data than it began with.
+ * Refuses to continue a run with other settings or other data than it began with. The order of keys doesn't count.
  *
- * @throws TrainingError `checkpoint` naming each setting that differs, with both values.
+ * @throws TrainingError `checkpoint` naming the first eight settings that differ, with both values.
+ *
+ * @example
+ * ```ts
+ * import { checkSameRun } from '@tessera-llm/training';
+ * const begun = { configuration: { steps: 100 }, seeds: { model: 0 }, data: {} };
+ * checkSameRun(begun, { ...begun, configuration: { steps: 100 } }); // nothing differs
+ * try {
+ *   checkSameRun(begun, { ...begun, seeds: { model: 1 } });
+ * } catch (error) {
+ *   console.log((error as Error).message.includes('seeds.model was 0 and is 1')); // true
+ * }
+ * ```
  */
 export function checkSameRun(begun: RunDescription, now: RunDescription): void {
   const differences = (['configuration', 'seeds', 'data'] as const).flatMap((part) =>
@@ -96,11 +134,15 @@ function isObject(value: JsonValue | undefined): value is JsonObject {
  *
  * @param names Packages that the caller depends on.
  * @param from The caller's `import.meta.url`: where the packages are looked up.
+ * @returns Versions by name, `node` first.
+ * @throws TrainingError `value` for a package without a package.json of its name; MODULE_NOT_FOUND of Node for one that
+ * is not installed.
  *
  * @example
  * ```ts
  * import { packageVersions } from '@tessera-llm/training';
- * console.log(packageVersions(['@tessera-llm/training'], import.meta.url));
+ * const versions = packageVersions(['@tessera-llm/training'], import.meta.url);
+ * console.log(Object.keys(versions)); // ['node', '@tessera-llm/training']
  * ```
  */
 export function packageVersions(names: readonly string[], from: string): Record<string, string> {

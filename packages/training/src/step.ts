@@ -15,6 +15,7 @@ export interface MicroBatch extends Batch {
 
 /** Settings of one `trainStep`. */
 export interface TrainStepOptions {
+  /** Takes the step; its parameters are those that are trained. */
   readonly optimizer: AnyOptimizer;
   /** What is trained, by the names that the optimizer has; default: the model's parameters that ask for gradients. */
   readonly parameters?: ReadonlyMap<string, Tensor>;
@@ -22,6 +23,7 @@ export interface TrainStepOptions {
   readonly lrFactor?: number;
   /** Largest global norm of the gradient; null: no clipping. Default 1, usual for language models. */
   readonly clipNorm?: number | null;
+  /** Share of each target given to all tokens evenly, see `crossEntropy`; default 0. */
   readonly labelSmoothing?: number;
   /** What to do when loss or gradient are NaN or infinite: throw (default), or leave out the update. */
   readonly onNonFinite?: 'skip' | 'throw';
@@ -37,9 +39,9 @@ export const stepOptions = {
 
 /** What a step measured. */
 export interface StepResult {
-  /** Mean loss of a real target, nats. */
+  /** Mean loss of a real target, nats; label smoothing included. */
   readonly loss: number;
-  /** Global norm of the gradient before clipping. */
+  /** Euclidean norm of all gradients together, before clipping. */
   readonly gradNorm: number;
   /** Real targets of the step. */
   readonly tokens: number;
@@ -49,11 +51,13 @@ export interface StepResult {
 
 /**
  * One optimizer step over one or more micro-batches. Losses are summed over all of them and divided by the number of
- * real targets of the whole step, so that accumulation equals one large batch whatever the micro-batches hold.
+ * real targets of the whole step, so that accumulation equals one large batch whatever the micro-batches hold:
+ *
+ * loss = Σ -ln p(target) / targets, gradient = ∂loss · min(1, clipNorm / (norm + 1e-6)).
  *
  * @param model In training mode, if it has dropout.
  * @throws TrainingError `data` if no target counts, `value` if nothing is trained or for an option that there is not,
- * `non_finite`; the signal's reason. The weights are unchanged then.
+ * `non_finite`; the signal's reason; the weights are unchanged then. What the model and the optimizer throw.
  *
  * @example
  * ```ts
@@ -61,10 +65,8 @@ export interface StepResult {
  * import { createModel } from '@tessera-llm/models';
  * import { AdamW } from '@tessera-llm/optimizers';
  * import { trainStep } from '@tessera-llm/training';
- * const model = createModel(
- *   { model_type: 'llama', vocab_size: 64, hidden_size: 16, intermediate_size: 32, num_hidden_layers: 1, num_attention_heads: 2 },
- *   { seed: 1 },
- * );
+ * const sizes = { vocab_size: 64, hidden_size: 16, intermediate_size: 32, num_hidden_layers: 1 };
+ * const model = createModel({ model_type: 'llama', ...sizes, num_attention_heads: 2 }, { seed: 1 });
  * const batch = batchFromSequences([[1, 2, 3, 4]]);
  * const optimizer = new AdamW(model.namedParameters(), { lr: 1e-3 });
  * const { loss } = await trainStep(model, [{ ...batch, labels: nextTokenTargets(batch) }], { optimizer });

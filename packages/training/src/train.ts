@@ -24,6 +24,7 @@ export interface TrainEvent extends StepResult {
 
 /** Where and when a run is saved. */
 export interface CheckpointOptions {
+  /** Where checkpoints lie; the run goes on from the newest one there. */
   readonly store: CheckpointStore;
   /** Steps between two checkpoints; the last step, and a stop, always save. */
   readonly every: number;
@@ -47,24 +48,31 @@ export interface EvaluateOptions {
 /** Settings of `train`. */
 export interface TrainOptions extends Omit<TrainStepOptions, 'lrFactor'> {
   readonly model: CausalLM;
+  /** The data; its position is saved with the run. */
   readonly loader: BatchLoader;
   /** Steps of the whole run. */
   readonly steps: number;
   /** Completed steps at which this call ends and saves, though the run is longer; default `steps`. */
   readonly stopAfter?: number;
-  /** Learning-rate factor by step; default constant. */
+  /** Learning-rate factor by the number of completed steps, from 0; default constant 1. */
   readonly schedule?: Schedule;
-  /** Micro-batches of a step; default 1. */
+  /** Micro-batches of a step; default 1. The last step of the data may have fewer. */
   readonly gradAccumSteps?: number;
   /** Key of dropout; default 0. */
   readonly seed?: number;
+  /** Default: nothing is saved, and every call begins anew. */
   readonly checkpoints?: CheckpointOptions;
+  /** Default: nothing is measured. */
   readonly evaluate?: EvaluateOptions;
-  /** Path of the JSONL log; a run that goes on cuts it back to its checkpoint. */
+  /** Path of the JSONL log; a run that goes on cuts it back to its checkpoint, a new one replaces it. Default: none. */
   readonly log?: string;
+  /** Told of every step, and closed at the end; default: nothing is shown. */
   readonly progress?: Progress;
+  /** Called after each step, before its evaluation; it is waited for, as the others are. */
   readonly onStep?: (event: TrainEvent) => Promise<void> | void;
+  /** Called after each evaluation with what it measured. */
   readonly onEval?: (step: number, measured: JsonObject) => Promise<void> | void;
+  /** Called after each checkpoint with its folder. */
   readonly onCheckpoint?: (step: number, folder: string) => Promise<void> | void;
 }
 
@@ -88,10 +96,10 @@ export interface TrainResult {
  * log but for its clocks.
  *
  * When the signal is aborted, the current micro-batch ends, the unfinished step is dropped, and the last completed one
- * is saved. The event loop gets a turn after every micro-batch.
+ * is saved. The event loop gets a turn after every micro-batch. The model is in evaluation mode afterwards.
  *
- * @throws TrainingError `value`, `data`, `non_finite`, `checkpoint`, `log`; FormatsError `write_failed`; what callbacks
- * throw. A checkpoint that was complete before stays.
+ * @throws TrainingError `value`, `data` at the end of the data, `non_finite`, `checkpoint`, `log`; FormatsError
+ * `write_failed`; what the loader and callbacks throw. A checkpoint that was complete before stays.
  *
  * @example
  * ```ts
@@ -99,10 +107,8 @@ export interface TrainResult {
  * import { createModel } from '@tessera-llm/models';
  * import { AdamW, createSchedule } from '@tessera-llm/optimizers';
  * import { train } from '@tessera-llm/training';
- * const model = createModel(
- *   { model_type: 'llama', vocab_size: 64, hidden_size: 16, intermediate_size: 32, num_hidden_layers: 1, num_attention_heads: 2 },
- *   { seed: 1 },
- * );
+ * const sizes = { vocab_size: 64, hidden_size: 16, intermediate_size: 32, num_hidden_layers: 1 };
+ * const model = createModel({ model_type: 'llama', ...sizes, num_attention_heads: 2 }, { seed: 1 });
  * const source = tokensFromArrays([[1, 2, 3, 4, 5, 6, 7, 8, 9]], { vocabSize: 64 });
  * const { loss } = await train({
  *   model,

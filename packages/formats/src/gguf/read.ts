@@ -9,15 +9,22 @@ import { type GgufTensor, ggufTypes } from './tensor-type.js';
 export interface GgufReader extends GgufHeader {
   /** The file's name, for messages. */
   readonly name: string;
-  /** Reads one tensor into memory of its own. */
+  /** Reads one tensor into memory of its own. @throws FormatsError `missing_tensor`, `read_failed` */
   read(name: string): Promise<GgufTensor>;
-  /** Reads one tensor into the caller's memory, which must have exactly its length. */
+  /**
+   * Reads one tensor into the caller's memory, which must have exactly its length.
+   *
+   * @throws FormatsError `missing_tensor`, `invalid_argument`, `read_failed`
+   */
   readInto(name: string, target: Uint8Array): Promise<GgufTensorInfo>;
   /**
    * The bytes of one tensor in order, in pieces of at most `chunkBytes` (16 MiB unless told), whole blocks each. A
    * piece is valid until the next one is asked for.
+   *
+   * @throws FormatsError `missing_tensor`, `invalid_argument` for a `chunkBytes` below one block, `read_failed`
    */
   chunks(name: string, options?: { chunkBytes?: number }): AsyncGenerator<Uint8Array, void, undefined>;
+  /** Closes the file; the header stays, nothing more can be read. */
   close(): Promise<void>;
 }
 
@@ -38,7 +45,7 @@ const firstBytes = 1 << 20;
  *   tensors: { w: { type: 'F32', shape: [2], bytes: new Uint8Array(new Float32Array([1, 2]).buffer) } },
  * });
  * const reader = await openGguf(bytesSource(file));
- * console.log(reader.metadata.get('general.architecture')?.value); // llama
+ * console.log(reader.metadata.get('general.architecture')?.value); // 'llama'
  * console.log(dequantizeGguf(await reader.read('w'))); // Float32Array [1, 2]
  * await reader.close();
  * ```

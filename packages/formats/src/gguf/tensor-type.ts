@@ -6,7 +6,10 @@ export interface GgufTypeLayout {
   readonly typeSize: number;
 }
 
-/** Every tensor type that files may hold, by ggml's name. Numbers 4, 5, 31 to 33 and 36 to 38 were removed from the format. */
+/**
+ * Every tensor type that files may hold, by ggml's name. Numbers 4, 5, 31 to 33 and 36 to 38 were removed from the
+ * format; 9 and 15 (Q8_1, Q8_K) are of intermediate results and no file's.
+ */
 export const ggufTypes = {
   F32: { id: 0, blockSize: 1, typeSize: 4 },
   F16: { id: 1, blockSize: 1, typeSize: 2 },
@@ -48,6 +51,15 @@ const byId: ReadonlyMap<number, GgufTensorType> = new Map(
   Object.entries(ggufTypes).map(([name, { id }]) => [id, name as GgufTensorType]),
 );
 
+/**
+ * Whether a value names a tensor type of {@link ggufTypes}.
+ *
+ * @example
+ * ```ts
+ * import { isGgufTensorType } from '@tessera-llm/formats';
+ * console.log(isGgufTensorType('Q4_K'), isGgufTensorType('Q4_X')); // true false
+ * ```
+ */
 export function isGgufTensorType(value: unknown): value is GgufTensorType {
   return typeof value === 'string' && Object.hasOwn(ggufTypes, value);
 }
@@ -66,8 +78,15 @@ export interface GgufTensor {
 }
 
 /**
- * Bytes of a tensor of this type and shape; undefined if its rows aren't whole blocks or the count isn't exactly
- * representable.
+ * Bytes of a tensor of this type and row-major shape: elements / blockSize · typeSize. Undefined if its rows aren't
+ * whole blocks, an extent is no whole number >= 0, or the count isn't exactly representable.
+ *
+ * @example
+ * ```ts
+ * import { ggufByteLength } from '@tessera-llm/formats';
+ * console.log(ggufByteLength('Q8_0', [2, 64])); // 136
+ * console.log(ggufByteLength('Q8_0', [64, 2])); // undefined: rows of 2 are no whole blocks of 32
+ * ```
  */
 export function ggufByteLength(type: GgufTensorType, shape: readonly number[]): number | undefined {
   const { blockSize, typeSize } = ggufTypes[type];

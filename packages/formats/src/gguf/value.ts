@@ -80,7 +80,16 @@ export const ggufNumberFits: Readonly<Record<GgufNumberType, (x: number) => bool
   float64: () => true,
 };
 
-/** A metadata value as plain JavaScript. */
+/**
+ * A metadata value as plain JavaScript: 64-bit integers become numbers where those are exact, arrays lose their type.
+ *
+ * @example
+ * ```ts
+ * import { ggufPlainValue } from '@tessera-llm/formats';
+ * console.log(ggufPlainValue({ type: 'uint64', value: 4096n })); // 4096
+ * console.log(ggufPlainValue({ type: 'array', itemType: 'string', value: ['a', 'b'] })); // ['a', 'b']
+ * ```
+ */
 export function ggufPlainValue({ type, value }: GgufValue): GgufPlainValue {
   if (type === 'array') return value.map((item) => (typeof item === 'object' ? ggufPlainValue(item) : plain(item)));
   return plain(value);
@@ -93,6 +102,15 @@ function plain<T extends string | number | bigint | boolean>(value: T): T | numb
 /**
  * All metadata as a plain object (without a prototype, as keys are the file's), the form that tokenizers and
  * configurations are made from.
+ *
+ * @example
+ * ```ts
+ * import { bytesSource, ggufPlainMetadata, openGguf, serializeGguf } from '@tessera-llm/formats';
+ * const file = serializeGguf({ metadata: { 'llama.block_count': { type: 'uint32', value: 2 } }, tensors: {} });
+ * const reader = await openGguf(bytesSource(file));
+ * console.log(ggufPlainMetadata(reader.metadata)['llama.block_count']); // 2
+ * await reader.close();
+ * ```
  */
 export function ggufPlainMetadata(metadata: ReadonlyMap<string, GgufValue>): Readonly<Record<string, GgufPlainValue>> {
   const out: Record<string, GgufPlainValue> = Object.create(null);

@@ -33,8 +33,9 @@ interface Planned extends GgufTensorToWrite {
 /**
  * Writes a GGUF file (version 3) whole or not at all: metadata and tensors in the order given, every tensor aligned.
  *
- * @throws FormatsError `write_failed`; `invalid_argument` for shapes that aren't whole blocks, byte counts that don't
- * fit them, numbers outside their type, names twice.
+ * @throws FormatsError `write_failed`; `invalid_argument` for shapes of more than 4 axes or of rows that aren't whole
+ * blocks, byte counts that don't fit them, numbers outside their type, names twice, texts that aren't well-formed. What
+ * a function for `bytes` throws passes through. An earlier file of that name is untouched then.
  *
  * @example
  * ```ts
@@ -44,11 +45,11 @@ interface Planned extends GgufTensorToWrite {
  * import { openGguf, writeGguf } from '@tessera-llm/formats';
  * const path = join(await mkdtemp(join(tmpdir(), 'tessera-')), 'model.gguf');
  * await writeGguf(path, {
- *   metadata: { 'general.architecture': { type: 'string', value: 'llama' }, 'llama.block_count': { type: 'uint32', value: 1 } },
+ *   metadata: { 'general.architecture': { type: 'string', value: 'llama' } },
  *   tensors: { w: { type: 'Q8_0', shape: [1, 32], bytes: new Uint8Array(34) } },
  * });
  * const reader = await openGguf(path);
- * console.log(reader.tensors.get('w')?.type); // Q8_0
+ * console.log(reader.tensors.get('w')?.type); // 'Q8_0'
  * await reader.close();
  * ```
  */
@@ -57,7 +58,21 @@ export async function writeGguf(path: string, contents: GgufContents): Promise<v
   await writeFileAtomic(path, pieces(header, planned, alignment));
 }
 
-/** The bytes of a GGUF file; tensors must be in memory. @throws FormatsError `invalid_argument` */
+/**
+ * A GGUF file in memory, for small ones: the same bytes as {@link writeGguf} writes. Tensors must be in memory too.
+ *
+ * @throws FormatsError `invalid_argument`, as `writeGguf`, and for `bytes` that are a function.
+ *
+ * @example
+ * ```ts
+ * import { serializeGguf } from '@tessera-llm/formats';
+ * const file = serializeGguf({
+ *   metadata: { 'general.architecture': { type: 'string', value: 'llama' } },
+ *   tensors: { w: { type: 'Q8_0', shape: [1, 32], bytes: new Uint8Array(34) } },
+ * });
+ * console.log(new TextDecoder().decode(file.subarray(0, 4))); // 'GGUF'
+ * ```
+ */
 export function serializeGguf(contents: GgufContents): Uint8Array {
   const { header, planned, alignment } = encode(contents);
   const last = planned.at(-1);

@@ -38,6 +38,21 @@ const indexSchema = z.looseObject({
  * @throws FormatsError `missing_file` (no weights, or a shard absent), `invalid_json` (an index that is
  * no JSON object), `invalid_index` (no weight_map, a path that leaves the folder, shards that do not hold
  * what it says), `invalid_file`, `read_failed`.
+ *
+ * @example
+ * ```ts
+ * import { mkdtemp } from 'node:fs/promises';
+ * import { tmpdir } from 'node:os';
+ * import { join } from 'node:path';
+ * import { openCheckpoint, writeCheckpoint } from '@tessera-llm/formats';
+ *
+ * const folder = await mkdtemp(join(tmpdir(), 'tessera-'));
+ * const zeros = { dtype: 'F32', shape: [2, 2], bytes: new Uint8Array(16) } as const;
+ * await writeCheckpoint(folder, { a: zeros, b: zeros }, { maxShardBytes: 16 });
+ * const reader = await openCheckpoint(folder); // two shards, one reader
+ * console.log([...reader.tensors.keys()], (await reader.read('b')).shape); // ['a', 'b'] [2, 2]
+ * await reader.close();
+ * ```
  */
 export async function openCheckpoint(path: string): Promise<TensorReader> {
   if (path.endsWith('.index.json')) return openSharded(path);
@@ -137,7 +152,10 @@ function badIndex(path: string, expected: string, got: string): FormatsError {
 
 /** Options of {@link writeCheckpoint}. */
 export interface CheckpointWriteOptions extends SafetensorsWriteOptions {
-  /** Largest data size of one file, in bytes; a larger tensor gets a file of its own. Default 5e9, which every file host accepts. */
+  /**
+   * Largest data size of one file, in bytes; a larger tensor gets a file of its own. Default 5e9, which every file host
+   * accepts.
+   */
   readonly maxShardBytes?: number;
 }
 
@@ -145,11 +163,25 @@ export interface CheckpointWriteOptions extends SafetensorsWriteOptions {
  * Writes the weights of a model folder as `model.safetensors`, or as numbered shards with an index
  * when they exceed `maxShardBytes`; weight files of an earlier save with other names are then removed.
  * Each file is written atomically; to replace a whole folder atomically, write into the one that
- * {@link writeFolderAtomic} gives.
+ * {@link writeFolderAtomic} gives. The folder must exist.
  *
  * The metadata's default is `{ format: 'pt' }`, without which transformers refuses the file.
+ *
  * @returns The names of the weight files.
- * @throws FormatsError `invalid_argument`, `write_failed`
+ * @throws FormatsError `invalid_argument` for a `maxShardBytes` that is not above 0 and for what `writeSafetensors`
+ * refuses, `write_failed`.
+ *
+ * @example
+ * ```ts
+ * import { mkdtemp } from 'node:fs/promises';
+ * import { tmpdir } from 'node:os';
+ * import { join } from 'node:path';
+ * import { writeCheckpoint } from '@tessera-llm/formats';
+ *
+ * const folder = await mkdtemp(join(tmpdir(), 'tessera-'));
+ * const zeros = { dtype: 'F32', shape: [2, 2], bytes: new Uint8Array(16) } as const;
+ * console.log(await writeCheckpoint(folder, { a: zeros, b: zeros })); // ['model.safetensors']
+ * ```
  */
 export async function writeCheckpoint(
   folder: string,

@@ -31,7 +31,7 @@ export const safetensorsDTypes = [
 /** A safetensors element type, spelled as in the file. */
 export type SafetensorsDType = (typeof safetensorsDTypes)[number];
 
-/** Bits per element. */
+/** Bits per element of each dtype. */
 export const dtypeBits: Readonly<Record<SafetensorsDType, number>> = {
   BOOL: 8,
   F4: 4,
@@ -71,13 +71,21 @@ export function dtypeRank(dtype: SafetensorsDType): number {
 /** A tensor as bytes: no arithmetic, only what a file holds. Bytes are little-endian, in row-major order. */
 export interface RawTensor {
   readonly dtype: SafetensorsDType;
+  /** () is a scalar. */
   readonly shape: readonly number[];
   readonly bytes: Uint8Array;
 }
 
 /**
- * The bytes that a tensor of this dtype and shape takes, or undefined if the count is not a whole
- * number of bytes or not exactly representable.
+ * The bytes that a tensor of this dtype and shape takes: elements · bits / 8. Undefined if an extent is no
+ * whole number >= 0, or the count is not a whole number of bytes or not exactly representable.
+ *
+ * @example
+ * ```ts
+ * import { tensorByteLength } from '@tessera-llm/formats';
+ * console.log(tensorByteLength('BF16', [2, 3])); // 12
+ * console.log(tensorByteLength('F4', [3])); // undefined: 12 bits are no whole bytes
+ * ```
  */
 export function tensorByteLength(dtype: SafetensorsDType, shape: readonly number[]): number | undefined {
   let count = 1;

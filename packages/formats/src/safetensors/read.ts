@@ -8,15 +8,26 @@ import { headerLength, parseHeader, quote, type SafetensorsHeader, type TensorIn
  * behind one index. Memory holds the header and whatever the caller asked for, nothing else.
  */
 export interface TensorReader extends SafetensorsHeader {
-  /** Reads one tensor into memory of its own (aligned for every dtype). */
+  /**
+   * Reads one tensor into memory of its own (aligned for every dtype).
+   *
+   * @throws FormatsError `missing_tensor`, `read_failed`
+   */
   read(name: string): Promise<RawTensor>;
-  /** Reads one tensor into the caller's memory, which must have exactly its length. */
+  /**
+   * Reads one tensor into the caller's memory, which must have exactly its length.
+   *
+   * @throws FormatsError `missing_tensor`, `invalid_argument`, `read_failed`
+   */
   readInto(name: string, target: Uint8Array): Promise<TensorInfo>;
   /**
    * The bytes of one tensor in order, in pieces of at most `chunkBytes` (16 MiB unless told), whole
    * elements each. A piece is valid until the next one is asked for.
+   *
+   * @throws FormatsError `missing_tensor`, `invalid_argument` for a `chunkBytes` below 24, `read_failed`
    */
   chunks(name: string, options?: { chunkBytes?: number }): AsyncGenerator<Uint8Array, void, undefined>;
+  /** Closes the file or files; the header stays, nothing more can be read. */
   close(): Promise<void>;
 }
 
@@ -27,12 +38,14 @@ export interface TensorReader extends SafetensorsHeader {
  * does a failed check.
  * @throws FormatsError `missing_file`, `read_failed`, or `invalid_file` for anything malformed:
  * hostile lengths, unknown dtypes, duplicate names, overlapping or missing ranges, a cut file.
+ * @see [The safetensors format](https://github.com/huggingface/safetensors#format).
  *
  * @example
  * ```ts
  * import { bytesSource, openSafetensors, serializeSafetensors, toFloat32 } from '@tessera-llm/formats';
  *
- * const file = serializeSafetensors({ w: { dtype: 'F32', shape: [2], bytes: new Uint8Array(new Float32Array([1, 2]).buffer) } });
+ * const bytes = new Uint8Array(new Float32Array([1, 2]).buffer);
+ * const file = serializeSafetensors({ w: { dtype: 'F32', shape: [2], bytes } });
  * const reader = await openSafetensors(bytesSource(file));
  * console.log(toFloat32(await reader.read('w'))); // Float32Array [1, 2]
  * await reader.close();
@@ -103,7 +116,9 @@ export function findTensor(tensors: ReadonlyMap<string, TensorInfo>, name: strin
 
 /** A safetensors file that lies in memory as a whole. */
 export interface ParsedSafetensors {
+  /** The free-form `__metadata__` strings, `{}` if there are none. The record has no prototype. */
   readonly metadata: Readonly<Record<string, string>>;
+  /** In the order of their bytes. */
   readonly tensors: ReadonlyMap<string, RawTensor>;
 }
 
@@ -111,7 +126,15 @@ export interface ParsedSafetensors {
  * Parses a safetensors file that is already in memory. The tensors' bytes are views of `file`, not
  * copies, and need not be aligned; {@link toFloat32} and {@link toTypedArray} take care of that.
  *
+ * @param name What error messages call it.
  * @throws FormatsError `invalid_file`, as {@link openSafetensors}
+ *
+ * @example
+ * ```ts
+ * import { parseSafetensors, serializeSafetensors } from '@tessera-llm/formats';
+ * const file = serializeSafetensors({ ids: { dtype: 'U8', shape: [3], bytes: new Uint8Array([1, 2, 3]) } });
+ * console.log(parseSafetensors(file).tensors.get('ids')?.bytes); // [1, 2, 3]
+ * ```
  */
 export function parseSafetensors(file: Uint8Array, name = 'bytes'): ParsedSafetensors {
   const length = headerLength(file.subarray(0, 8), file.byteLength, name);

@@ -87,8 +87,8 @@ export function encodeHeader(planned: readonly PlannedTensor[], { metadata }: Sa
  * Writes a safetensors file atomically (see {@link writeFileAtomic}) and deterministically: the same
  * tensors and metadata give the same bytes.
  *
- * @throws FormatsError `invalid_argument` for wrong names, shapes or lengths, `write_failed` if the
- * disk refuses; an earlier file of that name is untouched then.
+ * @throws FormatsError `invalid_argument` for wrong names, dtypes, shapes, lengths or metadata, `write_failed` if
+ * the disk refuses; what a function for `bytes` throws passes through. An earlier file of that name is untouched then.
  *
  * @example
  * ```ts
@@ -98,8 +98,8 @@ export function encodeHeader(planned: readonly PlannedTensor[], { metadata }: Sa
  * import { openSafetensors, writeSafetensors } from '@tessera-llm/formats';
  *
  * const file = join(await mkdtemp(join(tmpdir(), 'tessera-')), 'model.safetensors');
- * const w = new Float32Array([1, 2, 3, 4]);
- * await writeSafetensors(file, { w: { dtype: 'F32', shape: [2, 2], bytes: new Uint8Array(w.buffer) } }, { metadata: { format: 'pt' } });
+ * const bytes = new Uint8Array(new Float32Array([1, 2, 3, 4]).buffer);
+ * await writeSafetensors(file, { w: { dtype: 'F32', shape: [2, 2], bytes } }, { metadata: { format: 'pt' } });
  * const reader = await openSafetensors(file);
  * console.log(reader.tensors.get('w')?.shape); // [2, 2]
  * await reader.close();
@@ -135,7 +135,18 @@ async function* content(
   }
 }
 
-/** A safetensors file in memory; for small ones. The same bytes as {@link writeSafetensors} writes. */
+/**
+ * A safetensors file in memory; for small ones. The same bytes as {@link writeSafetensors} writes.
+ *
+ * @throws FormatsError `invalid_argument`, as `writeSafetensors`, and for `bytes` that are a function.
+ *
+ * @example
+ * ```ts
+ * import { serializeSafetensors } from '@tessera-llm/formats';
+ * const file = serializeSafetensors({ w: { dtype: 'U8', shape: [2], bytes: new Uint8Array([7, 8]) } });
+ * console.log(file.subarray(-2)); // [7, 8]
+ * ```
+ */
 export function serializeSafetensors(
   tensors: NamedTensors<RawTensor>,
   options: SafetensorsWriteOptions = {},
