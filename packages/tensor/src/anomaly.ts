@@ -1,4 +1,4 @@
-import type { NDArray } from './backend/contract';
+import type { Backend, NDArray } from './backend/contract';
 import { byteSize, isFloat } from './dtype';
 import { TensorError } from './errors';
 import { arraysOf, intercepting } from './intercept';
@@ -6,7 +6,6 @@ import { decodeRaw } from './raw';
 import { type NotPromise, synchronous } from './scope';
 import { showShape, sizeOf } from './shape';
 import { state } from './state';
-import type { Backend } from './backend/contract';
 
 function holdsNan(backend: Backend, x: NDArray): boolean {
   if (!isFloat(x.dtype)) return false;
@@ -19,7 +18,8 @@ function holdsNan(backend: Backend, x: NDArray): boolean {
  * Runs fn, forward and backward passes included, and throws at the first kernel whose result holds a NaN, naming the
  * kernel, the module whose forward pass ran and the shapes. Slow: every result is read.
  *
- * @throws TensorError `nan`; `async` if fn returns a promise; `backend` on a backend whose memory can't be read at once.
+ * @throws TensorError `nan`; `async` if fn returns a promise; `backend` on a backend whose memory can't be read at
+ *   once.
  *
  * @example
  * ```ts

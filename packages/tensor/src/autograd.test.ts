@@ -184,6 +184,17 @@ describe('valueAndGrad', () => {
       expect(memory().tensors).toBe(before.tensors);
       expect(memory().liveBytes).toBe(before.liveBytes);
     }
+    const upstream = ones([3]);
+    for (const call of [
+      () => valueAndGrad(() => exp(x), [x]),
+      () => valueAndGrad(() => [exp(x), 1] as const, [x]),
+      () => vjp(() => [exp(x)], [x], [upstream]),
+      () => vjp(() => [exp(x)], [x], []),
+      () => valueAndGrad(() => sum(wrong([x], null)), [x]),
+    ]) {
+      expect(code(call)).toBe('autograd');
+      expect(memory().tensors).toBe(before.tensors + 1);
+    }
   });
 
   it('goes on working after a function threw', () => {

@@ -1,5 +1,5 @@
 import { TensorError } from './errors';
-import { collect, release, scope } from './scope';
+import { collect, discard, release, scope } from './scope';
 import { sameShape, showShape } from './shape';
 import { kernelsOf, state } from './state';
 import type { AddsItself, Node, Tape } from './tape';
@@ -105,7 +105,9 @@ function dropTape(tape: Tape): void {
 
 /** Outputs of a function, and gradients of what was asked for. */
 export interface VjpResult<T> {
+  /** What the function returned. */
   readonly value: T;
+  /** One for each tensor of `wrt`, of its shape and dtype. */
   readonly grads: Tensor[];
 }
 
@@ -115,11 +117,12 @@ export interface VjpResult<T> {
  *
  * @param fn A synchronous function giving one tensor or several.
  * @param wrt Tensors whose gradients are wanted.
- * @param upstream One gradient for each output, of its shape (in another dtype it is cast); or a function of the outputs
- *   that gives them.
+ * @param upstream One gradient for each output, of its shape (in another dtype it is cast); or a function of the
+ *   outputs that gives them.
  * @returns The outputs, and gradients aligned with `wrt`, each in its tensor's dtype (zeros where fn does not depend on
  *   one).
- * @throws TensorError `autograd` inside another gradient (first order only), `stale` after an in-place write.
+ * @throws TensorError `autograd` inside another gradient (first order only) and for gradients that are not those of the
+ *   outputs; `stale` after an in-place write; `async` if fn returns a promise; `value` for what is no tensor.
  *
  * @example
  * ```ts
@@ -163,14 +166,20 @@ function differentiate<R, T extends readonly Tensor[]>(
   const before = wrt.map((x) => x.tapeId);
   for (const x of wrt) x.tapeId = tape.id;
   state.tape = tape;
+  let forward: readonly Tensor[] = [];
   try {
     const { result, made } = collect('grad', fn);
+    forward = made;
     state.tape = null;
     release(made, result);
     const outputs = outputsOf(result);
     wantList('what the function returns', outputs);
     const grads = scope(() => backward(tape, outputs, wrt, upstream));
     return { value: result, grads };
+  } catch (error) {
+    // What the function returned goes to nobody.
+    discard(forward);
+    throw error;
   } finally {
     state.tape = null;
     dropTape(tape);
@@ -218,8 +227,11 @@ function owned(g: Tensor): Tensor {
 
 /** The loss, further results that the function returned beside it, and the gradients. */
 export interface ValueAndGrad<A> {
+  /** The scalar. */
   readonly value: Tensor;
+  /** What stood beside it. */
   readonly aux: A;
+  /** One for each tensor of `wrt`, of its shape and dtype. */
   readonly grads: Tensor[];
 }
 
@@ -230,7 +242,8 @@ export interface ValueAndGrad<A> {
  * @param fn A synchronous function; its scalar may be of shape () or (1).
  * @param wrt Tensors whose gradients are wanted, usually a model's parameters.
  * @returns `value`, `aux` (undefined if none) and `grads`, aligned with `wrt`.
- * @throws TensorError `autograd` for a result that is not a scalar or inside another gradient.
+ * @throws TensorError `autograd` for a result that is not a scalar or inside another gradient; `stale` after an
+ *   in-place write; `async` if fn returns a promise; `value` for what is no tensor.
  *
  * @example
  * ```ts
@@ -264,7 +277,7 @@ export function valueAndGrad<A>(
 }
 
 /**
- * Gradients of a scalar function; see `valueAndGrad`.
+ * Gradients of a scalar function, aligned with `wrt`; see `valueAndGrad`, which throws the same.
  *
  * @example
  * ```ts

@@ -70,9 +70,16 @@ export function setBackend(backend: string | Backend): void {
 }
 
 /**
- * Runs a synchronous function with another default backend.
+ * Runs a synchronous function with another default backend: tensors that it makes live there, also afterwards.
  *
  * @throws TensorError `backend` if it can't be had, `async` if fn returns a promise.
+ *
+ * @example
+ * ```ts
+ * import { tensor, withBackend } from '@tessera-llm/tensor';
+ * const x = withBackend('reference', () => tensor([1, 2]));
+ * console.log(x.backend.name); // 'reference'
+ * ```
  */
 export function withBackend<T>(backend: string | Backend, fn: () => NotPromise<T>): T {
   const before = state.backend;
@@ -97,7 +104,20 @@ export function availableBackends(): string[] {
   return loadNativeBackend().ok ? ['native', 'reference'] : ['reference'];
 }
 
-/** Sets the number of threads that the default backend's kernels use; results do not depend on it. */
+/**
+ * Sets the number of threads that the default backend's kernels use, from 1 to 256; results do not depend on it. The
+ * native backend begins with one for each core that the process may use; the reference backend has one thread, always.
+ *
+ * @throws TensorError `value` for another number.
+ *
+ * @example
+ * ```ts
+ * import { defaultBackend, setBackend, setThreads } from '@tessera-llm/tensor';
+ * setBackend('reference');
+ * setThreads(4);
+ * console.log(defaultBackend().threads()); // 1
+ * ```
+ */
 export function setThreads(count: number): void {
   if (!Number.isInteger(count) || count < 1 || count > 256) {
     throw new TensorError('value', `[setThreads] expected a whole number from 1 to 256, got ${count}`);
@@ -105,7 +125,19 @@ export function setThreads(count: number): void {
   defaultBackend().setThreads(count);
 }
 
-/** Live tensors of the process, and bytes on the default backend: live, the most so far, and taken from the system. */
+/**
+ * Live tensors of the process, whatever their backend, and bytes on the default backend: live, the most that were so
+ * far (since its `resetPeak`), and taken from the system.
+ *
+ * @example
+ * ```ts
+ * import { memory, zeros } from '@tessera-llm/tensor';
+ * const before = memory();
+ * const x = zeros([256]);
+ * const after = memory();
+ * console.log(after.tensors - before.tensors, after.liveBytes - before.liveBytes); // 1 1024
+ * ```
+ */
 export function memory(): {
   tensors: number;
   liveBytes: number;

@@ -9,6 +9,7 @@ import { type Tensor, viewOf } from './tensor';
  *
  * @param fn A synchronous function of the inputs giving one tensor.
  * @param inputs Everything that gradients must flow to: activations and parameters that fn uses.
+ * @throws TensorError `async` if fn returns a promise, where a gradient flows to the inputs.
  * @see Chen et al. 2016, "Training deep nets with sublinear memory cost".
  *
  * @example

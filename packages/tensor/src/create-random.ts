@@ -8,10 +8,14 @@ import { type Tensor, wrap } from './tensor';
 
 /** Settings of random tensors. */
 export interface RandomOptions {
-  /** Key of the generator: an integer below 2^53, or a bigint of 64 bits. The same seed gives the same values on every backend and thread count. */
+  /**
+   * Key of the generator: an integer from 0 to below 2^53, or a bigint of 64 bits. The same seed gives the same values
+   * on every backend and thread count.
+   */
   readonly seed: number | bigint;
   /** Which of the 2^64 sequences of the seed; default 0. */
   readonly stream?: number | bigint;
+  /** Default: the process's; see `setBackend`. */
   readonly backend?: Backend;
 }
 
@@ -47,9 +51,9 @@ function combined(fn: BinaryFn, x: Tensor<'float32'>, value: number): Tensor<'fl
 }
 
 /**
- * Uniform random numbers in [low, high), float32, from Philox 4x32-10.
+ * Uniform random numbers in [low, high), float32, from Philox 4x32-10; default from 0 to 1.
  *
- * @throws TensorError `value` unless low <= high.
+ * @throws TensorError `value` unless low <= high, and for a seed or stream out of its range; `shape`.
  * @see Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3".
  *
  * @example
@@ -71,7 +75,10 @@ export function uniform(
 }
 
 /**
- * Normal random numbers, float32: Philox 4x32-10 and Box-Muller.
+ * Normal random numbers, float32: Philox 4x32-10 and Box-Muller; default mean 0 and std 1.
+ *
+ * @throws TensorError `value` for a seed or stream out of its range; `shape`.
+ * @see Box and Muller 1958, "A note on the generation of random normal deviates".
  *
  * @example
  * ```ts

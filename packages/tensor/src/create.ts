@@ -5,8 +5,7 @@ import { TensorError } from './errors';
 import { encodeRaw } from './raw';
 import { keep } from './scope';
 import { checkShape, showShape, sizeOf } from './shape';
-import { kernelsOf } from './state';
-import { kindOf, Storage, Tensor, wantTensor, wrap } from './tensor';
+import { kindOf, Storage, Tensor, wantTensor } from './tensor';
 
 /** Numbers, nested to any depth; all lists of a level have one length. */
 export type Nested = number | boolean | readonly Nested[];
@@ -76,8 +75,10 @@ export interface TensorOptions<D extends DType = DType> extends CreateOptions<D>
 /**
  * A tensor of the given values: a number, nested lists, or a typed array (copied).
  *
- * @param values Numbers give float32, Int32Array int32, Uint8Array uint8, unless `dtype` says otherwise.
- * @throws TensorError `shape` for ragged lists or a shape that does not fit.
+ * @param values Numbers, Float32Array and Float64Array give float32, Int32Array int32, Uint8Array uint8, unless `dtype`
+ *   says otherwise. Floats round to nearest even; to integers values are cut toward 0 and wrap; to bool all but 0 are
+ *   true.
+ * @throws TensorError `shape` for ragged lists or a shape that does not fit; `dtype`; `value` for other values.
  *
  * @example
  * ```ts
@@ -162,89 +163,9 @@ export function fromBytes<D extends DType>(
 }
 
 /**
- * A tensor filled with one value; float32 unless told.
+ * Marks a tensor as trainable and takes it out of every scope: a model's parameter. Gives the same tensor.
  *
- * @example
- * ```ts
- * import { full } from '@tessera-llm/tensor';
- * console.log(await full([2], 7).data()); // [7, 7]
- * ```
- */
-export function full<D extends DType = 'float32'>(
-  shape: readonly number[],
-  value: number,
-  options: CreateOptions<D> = {},
-): Tensor<D> {
-  checkShape('full', shape);
-  if (options.dtype !== undefined) checkDtype('full', options.dtype);
-  const backend = options.backend ?? defaultBackend();
-  const dtype = options.dtype ?? ('float32' as D);
-  return wrap(backend, kernelsOf(backend).fill([...shape], dtype, value)) as Tensor<D>;
-}
-
-/** A tensor of zeros; float32 unless told. */
-export function zeros<D extends DType = 'float32'>(
-  shape: readonly number[],
-  options: CreateOptions<D> = {},
-): Tensor<D> {
-  return full(shape, 0, options);
-}
-
-/** A tensor of ones; float32 unless told. */
-export function ones<D extends DType = 'float32'>(shape: readonly number[], options: CreateOptions<D> = {}): Tensor<D> {
-  return full(shape, 1, options);
-}
-
-/** Zeros of another tensor's shape, dtype and backend. */
-export function zerosLike<D extends DType>(x: Tensor<D>): Tensor<D> {
-  wantTensor('zerosLike', x);
-  return full(x.shape, 0, { dtype: x.dtype, backend: x.backend });
-}
-
-/** Ones of another tensor's shape, dtype and backend. */
-export function onesLike<D extends DType>(x: Tensor<D>): Tensor<D> {
-  wantTensor('onesLike', x);
-  return full(x.shape, 1, { dtype: x.dtype, backend: x.backend });
-}
-
-/**
- * start, start + step, … below stop; with one argument from 0. float32 unless told.
- *
- * @example
- * ```ts
- * import { arange } from '@tessera-llm/tensor';
- * console.log(await arange(3).data()); // [0, 1, 2]
- * ```
- */
-export function arange<D extends DType = 'float32'>(
-  start: number,
-  stop?: number,
-  options: CreateOptions<D> & { readonly step?: number } = {},
-): Tensor<D> {
-  const step = options.step ?? 1;
-  const [from, to] = stop === undefined ? [0, start] : [start, stop];
-  const count = Math.max(0, Math.ceil((to - from) / step));
-  if (!Number.isFinite(count)) {
-    throw new TensorError(
-      'value',
-      `[arange] expected finite bounds and a step other than 0, got ${from}, ${to} and ${step}`,
-    );
-  }
-  const values = hostValues('arange', Float64Array, count);
-  for (let i = 0; i < count; i++) values[i] = from + i * step;
-  return tensor<D>(values, { ...options, shape: [count] });
-}
-
-/** The identity matrix (n, n), float32. */
-export function eye(n: number, options: { readonly backend?: Backend } = {}): Tensor<'float32'> {
-  checkShape('eye', [n]);
-  const values = hostValues('eye', Float32Array, n * n);
-  for (let i = 0; i < n; i++) values[i * n + i] = 1;
-  return tensor(values, { ...options, shape: [n, n], dtype: 'float32' });
-}
-
-/**
- * Marks a tensor as trainable and takes it out of every scope: a model's parameter.
+ * @throws TensorError `value` for what is no tensor.
  *
  * @example
  * ```ts

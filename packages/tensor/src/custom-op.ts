@@ -14,7 +14,8 @@ export interface CustomOp<A> {
 }
 
 /**
- * Adds an op with its own gradient from outside: gives a function like the built-in ops.
+ * Adds an op with its own gradient from outside: gives a function like the built-in ops, of the inputs and attributes
+ * that forward and backward get. `checkGradients` of `@tessera-llm/tensor/testing` tests it.
  *
  * @throws TensorError `autograd` where backward gives another number of gradients than there are inputs, or a shape
  *   that is not the input's.

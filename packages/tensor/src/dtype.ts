@@ -26,7 +26,7 @@ export interface DataArrays {
   bool: Uint8Array;
 }
 
-/** Bytes per element. */
+/** Bytes per element of each dtype. */
 export const byteSize: Readonly<Record<DType, number>> = {
   float32: 4,
   bfloat16: 2,
@@ -43,7 +43,15 @@ export function checkDtype(op: string, dtype: DType): void {
   throw new TensorError('dtype', `[${op}] expected a dtype of ${known}, got ${String(dtype)}`);
 }
 
-/** True for float32, bfloat16 and float16. */
+/**
+ * True for float32, bfloat16 and float16, the dtypes that gradients are defined for.
+ *
+ * @example
+ * ```ts
+ * import { isFloat } from '@tessera-llm/tensor';
+ * console.log(isFloat('bfloat16'), isFloat('int32')); // true false
+ * ```
+ */
 export function isFloat(dtype: DType): dtype is FloatDType {
   return dtype === 'float32' || dtype === 'bfloat16' || dtype === 'float16';
 }

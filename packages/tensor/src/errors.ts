@@ -1,4 +1,19 @@
-/** What went wrong, for programs; the message is for people. */
+/**
+ * What went wrong, for programs; the message is for people.
+ *
+ * - `async`: a function that has to be synchronous gave a promise.
+ * - `autograd`: a gradient that can't be had, or would be lost.
+ * - `axis`: an axis that the tensor has not, or named twice.
+ * - `backend`: a backend that can't be had, or tensors of several.
+ * - `disposed`: memory that was given back.
+ * - `dtype`, `shape`: a tensor of another dtype or shape than the op takes.
+ * - `index_out_of_range`: an index outside the axis, an id outside the table, a target outside the classes.
+ * - `nan`: `anomaly` found one.
+ * - `out_of_memory`: the memory asked for can't be had.
+ * - `protocol`: two copies of the package that can't work together.
+ * - `stale`: a backward pass needs values that were written over.
+ * - `value`: a setting out of its range, or something else than a tensor.
+ */
 export type TensorErrorCode =
   | 'async'
   | 'autograd'

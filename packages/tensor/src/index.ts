@@ -47,21 +47,8 @@ export {
 } from './backends';
 export { composedKernels } from './backend/composed/index';
 export { checkpoint } from './checkpoint';
-export {
-  arange,
-  type CreateOptions,
-  eye,
-  fromBytes,
-  full,
-  type Nested,
-  ones,
-  onesLike,
-  parameter,
-  tensor,
-  type TensorOptions,
-  zeros,
-  zerosLike,
-} from './create';
+export { arange, eye, full, ones, onesLike, zeros, zerosLike } from './create-filled';
+export { type CreateOptions, fromBytes, type Nested, parameter, tensor, type TensorOptions } from './create';
 export { normal, type RandomOptions, uniform } from './create-random';
 export { customOp, type CustomOp } from './custom-op';
 export type { DataArrays, DType, FloatDType, RawArrays } from './dtype';

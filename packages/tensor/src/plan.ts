@@ -15,9 +15,22 @@ export interface PlanValues {
 }
 
 /**
- * Kernels of a function, recorded once by `recordPlan` and run again without JavaScript between them: the same kernels on
- * the same weights, so the same bits. Weights that change in place count; memory of weights, of stores that the function
- * writes, and its own stays alive until `dispose`.
+ * Kernels of a function, recorded once by `recordPlan` and run again without JavaScript between them: the same kernels
+ * on the same weights, so the same bits. Weights that change in place count; memory of weights, of stores that the
+ * function writes, and its own stays alive until `dispose`.
+ *
+ * @example
+ * ```ts
+ * import { exp, recordPlan, tensor } from '@tessera-llm/tensor';
+ * const { plan, reason } = recordPlan({ tensors: [tensor([0, 1])] }, ([x]) => exp(x));
+ * if (plan === null) console.log(reason); // the reference backend has no plans
+ * else {
+ *   const y = plan.run({ tensors: [tensor([0, 2])] });
+ *   console.log(await y.data()); // [1, 7.389…]
+ *   plan.dispose();
+ *   console.log(plan.usable); // false
+ * }
+ * ```
  */
 export class Plan {
   readonly #plan: BackendPlan;
@@ -39,7 +52,8 @@ export class Plan {
   /**
    * What the function would give for these values.
    *
-   * @param values As many as recorded, each of the same shape and dtype. The ops' checks of host arrays don't run again.
+   * @param values As many as recorded, each of the same shape and dtype. The ops' checks of host arrays don't run
+   *   again.
    * @throws TensorError `shape`, `disposed`; `autograd` where a gradient flows to one of the tensors.
    */
   run({ tensors, arrays = [] }: PlanValues): Tensor {
@@ -55,13 +69,25 @@ export class Plan {
     return wrap(backend, kernelsOf(backend).copy(this.#output));
   }
 
+  /** Gives the plan's memory back, and lets go of what it reads. Twice is fine. */
   dispose(): void {
     this.#plan.dispose();
     for (const tensor of [...this.#targets, this.#output]) tensor.dispose();
   }
 }
 
-/** True where `recordPlan` may give a plan: the backend has them, and neither gradients nor single kernels are recorded. */
+/**
+ * True where `recordPlan` may give a plan: the backend has them (the native one), and neither gradients nor single
+ * kernels (`profile`, `anomaly`) are recorded.
+ *
+ * @example
+ * ```ts
+ * import { canPlan, defaultBackend, profile } from '@tessera-llm/tensor';
+ * const backend = defaultBackend();
+ * console.log(canPlan(backend)); // true on the native backend
+ * console.log(profile(() => canPlan(backend)).result); // false
+ * ```
+ */
 export function canPlan(backend: Backend): boolean {
   return backend.record !== undefined && state.tape === null && state.intercept === null;
 }

@@ -16,6 +16,7 @@ export interface TraceEvent {
 
 /** What the kernels that one module called itself took; those of the modules in it count there. */
 export interface ModuleProfile {
+  /** Names of `labelled` around the kernels, joined by dots; '' outside any. */
   readonly path: string;
   /** Milliseconds, forward and backward. */
   readonly ms: number;
@@ -29,6 +30,7 @@ export interface ModuleProfile {
 
 /** What `profile` measured. */
 export interface Profile<T> {
+  /** What the function returned. */
   readonly result: T;
   /** For chrome://tracing or Perfetto: `JSON.stringify({ traceEvents })`. */
   readonly traceEvents: readonly TraceEvent[];
@@ -87,12 +89,31 @@ export function profile<T>(fn: () => NotPromise<T>): Profile<T> {
   };
 }
 
-/** True while `profile` or `anomaly` listens: names are worth working out. */
+/**
+ * True while `profile` or `anomaly` listens: names for `labelled` are worth working out.
+ *
+ * @example
+ * ```ts
+ * import { isLabelling, profile } from '@tessera-llm/tensor';
+ * console.log(isLabelling(), profile(() => isLabelling()).result); // false true
+ * ```
+ */
 export function isLabelling(): boolean {
   return state.intercept !== null;
 }
 
-/** Names what fn computes in profiles and anomaly messages, backward passes included: modules call it with their own path. */
+/**
+ * Names what fn computes in profiles and anomaly messages, backward passes included: modules call it with their own
+ * path. Names within names are joined by dots.
+ *
+ * @example
+ * ```ts
+ * import { exp, labelled, profile, tensor } from '@tessera-llm/tensor';
+ * const x = tensor([1, 2]);
+ * const { modules } = profile(() => labelled('head', () => exp(x)));
+ * console.log(modules[0]?.path); // 'head'
+ * ```
+ */
 export function labelled<T>(name: string, fn: () => T): T {
   state.labels.push(name);
   try {

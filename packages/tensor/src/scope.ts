@@ -9,7 +9,9 @@ function isThenable(value: unknown): boolean {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }
 
-/** @internal Throws for the promise of an async function: what it does after its first await would run outside `what`. */
+/**
+ * @internal Throws for the promise of an async function: what it does after its first await would run outside `what`.
+ */
 export function wantSync(what: string, result: unknown): void {
   if (!isThenable(result)) return;
   // The caller gets this error instead of the promise: how that one ends must not end the process.
@@ -57,17 +59,22 @@ export function collect<T>(what: string, fn: () => T): { result: T; made: Tensor
     result = fn();
   } catch (error) {
     state.scopes.length = depth;
-    for (const t of made) if (!t.kept) t.dispose();
+    discard(made);
     throw error;
   }
   state.scopes.length = depth;
   try {
     wantSync(what, result);
   } catch (error) {
-    for (const t of made) if (!t.kept) t.dispose();
+    discard(made);
     throw error;
   }
   return { result, made };
+}
+
+/** @internal Frees what was made by something that failed. */
+export function discard(made: readonly Tensor[]): void {
+  for (const t of made) if (!t.kept) t.dispose();
 }
 
 /** @internal Frees what was made, but for what the result holds, which moves to the enclosing scope. */
@@ -106,7 +113,9 @@ export function scope<T>(fn: () => NotPromise<T>): T {
 }
 
 /**
- * Takes a tensor out of every scope: it lives until `dispose`.
+ * Takes a tensor out of every scope: it lives until `dispose`. Gives the same tensor.
+ *
+ * @throws TensorError `value` for what is no tensor.
  *
  * @example
  * ```ts

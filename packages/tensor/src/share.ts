@@ -5,12 +5,17 @@ import { TensorError } from './errors';
 import { checkSpec } from './quantized/format';
 import { checkActivations, isQuantizedWeight, QuantizedWeight } from './quantized/weight';
 import { checkShape, showShape, sizeOf } from './shape';
-import { Storage, Tensor, wantTensor } from './tensor';
+import { Storage, Tensor, kindOf, wantTensor } from './tensor';
 
-/** A tensor's address for another thread of this process: plain data that `postMessage` carries. */
+/**
+ * A tensor's address for another thread of this process: plain data that `postMessage` carries. Made by `share`, taken
+ * by `attach`.
+ */
 export interface SharedTensorHandle {
+  /** Name of the backend that both threads must run. */
   readonly backend: string;
   readonly memory: ShareHandle;
+  /** Elements before the first one in the memory. */
   readonly offset: number;
   readonly shape: readonly number[];
   readonly dtype: DType;
@@ -19,7 +24,9 @@ export interface SharedTensorHandle {
 /** A quantised weight's address for another thread of this process: plain data that `postMessage` carries. */
 export interface SharedWeightHandle {
   readonly format: QuantizedFormat;
+  /** (M, K) */
   readonly shape: readonly number[];
+  /** Values per scale along a row. */
   readonly groupSize: number;
   readonly activations: Activations;
   /** The bytes, in the backend's own layout. */
@@ -27,8 +34,11 @@ export interface SharedWeightHandle {
 }
 
 /**
- * Makes a tensor's memory reachable from other threads: post the handle to a worker and `attach` it there. Both look
- * at one copy; in-place writes of one are seen by the other, so let one of them rest meanwhile.
+ * Makes a tensor's memory reachable from other threads: post the handle to a worker and `attach` it there. Both look at
+ * one copy; in-place writes of one are seen by the other, so let one of them rest meanwhile. The tensor must live until
+ * the other thread has attached it.
+ *
+ * @throws TensorError `disposed`; `value` for what is neither a tensor nor a quantised weight.
  *
  * @example
  * ```ts
@@ -56,10 +66,21 @@ export function share(x: Tensor | QuantizedWeight): SharedTensorHandle | SharedW
 }
 
 /**
- * The tensor or quantised weight of a handle made by `share` in another thread. Disposing it gives up this thread's share only.
+ * The tensor or quantised weight of a handle made by `share` in another thread, on the same memory. Disposing it gives
+ * up this thread's share only.
  *
- * @throws TensorError `backend` if this thread runs another backend; `dtype`, `shape`, `value` for a handle whose dtype, shape
- *   or offset no tensor of this memory has.
+ * @param options.backend Default: the thread's; see `setBackend`.
+ * @throws TensorError `backend` if this thread runs another backend; `dtype`, `shape`, `value` for a handle whose
+ *   dtype, shape or offset no tensor of this memory has.
+ *
+ * @example
+ * ```ts
+ * import { addInPlace, attach, share, tensor } from '@tessera-llm/tensor';
+ * const weight = tensor([1, 2, 3]);
+ * const same = attach(share(weight)); // usually in a worker thread
+ * addInPlace(same, tensor([1, 1, 1]));
+ * console.log(await weight.data()); // [2, 3, 4]
+ * ```
  */
 export function attach(handle: SharedTensorHandle, options?: { readonly backend?: Backend }): Tensor;
 export function attach(handle: SharedWeightHandle, options?: { readonly backend?: Backend }): QuantizedWeight;
@@ -67,6 +88,9 @@ export function attach(
   handle: SharedTensorHandle | SharedWeightHandle,
   options: { readonly backend?: Backend } = {},
 ): Tensor | QuantizedWeight {
+  if (typeof handle !== 'object' || handle === null || !('memory' in handle || 'packed' in handle)) {
+    throw new TensorError('value', `[attach] expected a handle as share() makes it, got ${kindOf(handle)}`);
+  }
   if ('packed' in handle) {
     const { format, shape, groupSize } = handle;
     const spec = checkSpec('attach', format, shape, format === 'int8' ? groupSize : undefined);

@@ -35,8 +35,8 @@ export function isTracked(inputs: readonly Tensor[]): boolean {
 }
 
 /**
- * @internal Puts an op on the tape, if one records and an input is tracked. `outputs` are tensors of this op alone: what
- * another one has made or reads would take its gradient here. `saved` are the tensors whose values the
+ * @internal Puts an op on the tape, if one records and an input is tracked. `outputs` are tensors of this op alone:
+ * what another one has made or reads would take its gradient here. `saved` are the tensors whose values the
  * vector-Jacobian product reads: they stay readable until then, and must not be written in place.
  */
 export function record(
@@ -56,9 +56,18 @@ export function record(
 }
 
 /**
- * Runs fn without recording: no gradient flows through what it makes.
+ * Runs fn without recording: no gradient flows through what it makes. Less memory too, for nothing is kept for a
+ * backward pass.
  *
  * @throws TensorError `async` if fn returns a promise.
+ *
+ * @example
+ * ```ts
+ * import { grad, mul, noGrad, sum, tensor } from '@tessera-llm/tensor';
+ * const x = tensor([2, 3]);
+ * const [g] = grad(() => sum(mul(x, noGrad(() => mul(x, 1)))), [x]);
+ * console.log(await g?.data()); // [2, 3], not [4, 6]
+ * ```
  */
 export function noGrad<T>(fn: () => T extends PromiseLike<unknown> ? never : T): T {
   const { tape } = state;

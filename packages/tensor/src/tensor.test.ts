@@ -1,4 +1,6 @@
 import { inspect } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from './raw';
@@ -98,6 +100,28 @@ describe('tensor', () => {
       expect(x.size).toBe(3);
     }
     expect(memory().tensors).toBe(before);
+  });
+});
+
+describe('tensors that nobody frees', () => {
+  it('are counted until the collector finds them', async () => {
+    setFlagsFromString('--expose-gc');
+    const gc = runInNewContext('gc') as () => void;
+    const collect = async (): Promise<void> => {
+      gc();
+      await new Promise((done) => setTimeout(done, 10));
+    };
+    // What earlier tests left.
+    for (let i = 0; i < 3; i++) await collect();
+    const before = memory().tensors;
+    const kept = zeros([2]);
+    (() => {
+      for (let i = 0; i < 100; i++) reshape(zeros([4]), [2, 2]);
+    })();
+    expect(memory().tensors).toBe(before + 201);
+    for (let i = 0; i < 50 && memory().tensors > before + 1; i++) await collect();
+    expect(memory().tensors).toBe(before + 1);
+    kept.dispose();
   });
 });
 

@@ -10,13 +10,36 @@ const brand = Symbol.for('tessera.tensor.Tensor');
 const inspect = Symbol.for('nodejs.util.inspect.custom');
 
 /** Blocks that nobody disposed go back to their backend when the collector finds their storage. A safety net only. */
-const lost = new FinalizationRegistry<{ backend: Backend; block: Block }>(({ backend, block }) => backend.free(block));
+const lost = new FinalizationRegistry<Watched>(({ backend, block, alive }) => {
+  state.liveTensors -= alive;
+  backend.free(block);
+});
 
-/** A block, how many tensors look at it, and how often it was written in place. */
+/** What the collector's callback needs of a storage. It must not hold the storage itself. */
+interface Watched {
+  readonly backend: Backend;
+  readonly block: Block;
+  alive: number;
+}
+
+/**
+ * A block of a backend's memory, how many tensors look at it, and how often it was written in place. Tensors that are
+ * views of each other share one; its block goes back to the backend with the last of them.
+ *
+ * @example
+ * ```ts
+ * import { addInPlace, reshape, tensor } from '@tessera-llm/tensor';
+ * const x = tensor([1, 2]);
+ * const view = reshape(x, [2, 1]); // on the same storage
+ * addInPlace(view, tensor([[10], [10]]));
+ * console.log(await x.data(), x.version); // [11, 12] 1
+ * ```
+ */
 export class Storage {
   refs = 0;
   version = 0;
-  #watched = false;
+  #watched: Watched | null = null;
+  #alive = 0;
 
   constructor(
     readonly backend: Backend,
@@ -25,14 +48,21 @@ export class Storage {
 
   /** Lets the collector give the block back if nobody does. Only what lives outside scopes needs it. */
   watch(): void {
-    if (this.#watched) return;
-    this.#watched = true;
-    lost.register(this, { backend: this.backend, block: this.block }, this);
+    if (this.#watched !== null) return;
+    this.#watched = { backend: this.backend, block: this.block, alive: this.#alive };
+    lost.register(this, this.#watched, this);
+  }
+
+  /** @internal Counts a tensor that is made (1) or disposed (-1). */
+  count(step: 1 | -1): void {
+    state.liveTensors += step;
+    this.#alive += step;
+    if (this.#watched !== null) this.#watched.alive = this.#alive;
   }
 
   release(): void {
     if (--this.refs === 0) {
-      if (this.#watched) lost.unregister(this);
+      if (this.#watched !== null) lost.unregister(this);
       this.backend.free(this.block);
     }
   }
@@ -78,7 +108,7 @@ export class Tensor<D extends DType = DType> implements NDArray<D> {
   ) {
     this.size = sizeOf(shape);
     storage.refs++;
-    state.liveTensors++;
+    storage.count(1);
     const scope = state.scopes[state.scopes.length - 1];
     if (scope === undefined) storage.watch();
     else scope.push(this);
@@ -120,14 +150,22 @@ export class Tensor<D extends DType = DType> implements NDArray<D> {
     return decodeRaw(await this.bytes(), this.dtype);
   }
 
-  /** The raw little-endian bytes, copied to the host. */
+  /**
+   * The raw little-endian bytes, copied to the host.
+   *
+   * @throws TensorError `disposed`
+   */
   async bytes(): Promise<Uint8Array> {
     if (!this.alive) this.fail();
     const width = byteSize[this.dtype];
     return this.backend.read(this.block, this.offset * width, this.size * width);
   }
 
-  /** The one value of a tensor of size 1. */
+  /**
+   * The one value of a tensor of size 1.
+   *
+   * @throws TensorError `shape` for another size, `disposed`.
+   */
   async item(): Promise<number> {
     if (this.size !== 1) {
       throw new TensorError(
@@ -138,7 +176,12 @@ export class Tensor<D extends DType = DType> implements NDArray<D> {
     return Number((await this.data())[0]);
   }
 
-  /** As `data`, at once. For tests and printing: only backends whose memory is the process's own can. */
+  /**
+   * As `data`, at once. For tests and printing: only backends whose memory is the process's own can
+   * (`backend.guarantees.syncReads`).
+   *
+   * @throws TensorError `disposed`
+   */
   dataSync(): DataArrays[D] {
     return decodeRaw(this.bytesSync(), this.dtype);
   }
@@ -154,7 +197,7 @@ export class Tensor<D extends DType = DType> implements NDArray<D> {
   dispose(): void {
     if (!this.alive) return;
     this.alive = false;
-    state.liveTensors--;
+    this.storage.count(-1);
     if (this.holds === 0) this.storage.release();
   }
 
@@ -193,7 +236,15 @@ export class Tensor<D extends DType = DType> implements NDArray<D> {
   }
 }
 
-/** True for tensors of any compatible copy of this package. */
+/**
+ * True for tensors of any compatible copy of this package.
+ *
+ * @example
+ * ```ts
+ * import { isTensor, tensor } from '@tessera-llm/tensor';
+ * console.log(isTensor(tensor(1)), isTensor([1])); // true false
+ * ```
+ */
 export function isTensor(value: unknown): value is Tensor {
   return typeof value === 'object' && value !== null && Reflect.get(value, brand) === true;
 }

@@ -1,6 +1,6 @@
 import { vjp } from './autograd';
 import { tensor } from './create';
-import { mul } from './ops/elementwise';
+import { mul } from './ops/binary';
 import { sum } from './ops/reduce';
 import { scope } from './scope';
 import type { Tensor } from './tensor';
@@ -19,7 +19,7 @@ export interface GradientCheck {
  * Compares an op's vector-Jacobian product with central finite differences, as torch.autograd.gradcheck does.
  * For tests of ops, also your own (`customOp`). Needs a backend whose memory can be read at once.
  *
- * @throws Error naming the input and element that differ most.
+ * @throws Error naming the first input and element where the two differ too much.
  *
  * @example
  * ```ts

@@ -61,9 +61,9 @@ export type GateFn = 'geluErf' | 'geluTanh' | 'relu' | 'relu2' | 'sigmoid' | 'si
 export type Compute = 'float32' | 'bfloat16';
 
 /**
- * What becomes of a product (N, M), its bias included, before it is stored: `add` values (N, M), `gate` multiplies it by
- * activation(values), `activate` applies the activation to it. Values are float32. The bits are those of `binary`, `gated` or
- * `unary` behind the product.
+ * What becomes of a product (N, M), its bias included, before it is stored: `add` values (N, M), `gate` multiplies it
+ * by activation(values), `activate` applies the activation to it. Values are float32. The bits are those of `binary`,
+ * `gated` or `unary` behind the product.
  */
 export type Epilogue =
   | { readonly kind: 'add'; readonly values: NDArray }
@@ -157,8 +157,8 @@ export interface DropoutAttrs {
 }
 
 /**
- * Stacked experts of a mixture of E. Gated: gateUp (E, 2F, C), the F gate rows first; else (E, F, C). down (E, C, F). Both
- * float32 or bfloat16; biases float32 (E, 2F or F) and (E, C), or null.
+ * Stacked experts of a mixture of E. Gated: gateUp (E, 2F, C), the F gate rows first; else (E, F, C). down (E, C, F).
+ * Both float32 or bfloat16; biases float32 (E, 2F or F) and (E, C), or null.
  */
 export interface ExpertArrays {
   readonly gateUp: NDArray;
@@ -208,8 +208,8 @@ export interface MatmulAttrs {
 // ---- Quantised weights
 
 /**
- * Layouts of quantised weights: GGUF's blocks as ggml stores them, and int8. A row is its blocks in order; a row of int8 is
- * its ceil(K / groupSize) float32 scales and then its K values, each value times the scale of its group.
+ * Layouts of quantised weights: GGUF's blocks as ggml stores them, and int8. A row is its blocks in order; a row of
+ * int8 is its ceil(K / groupSize) float32 scales and then its K values, each value times the scale of its group.
  */
 export type QuantizedFormat = 'Q4_0' | 'Q4_1' | 'Q4_K' | 'Q6_K' | 'Q8_0' | 'int8';
 

@@ -32,7 +32,9 @@ export interface PlanInputs {
 export interface BackendPlan {
   /** False once memory that the kernels read was freed. */
   readonly usable: boolean;
-  /** @throws TensorError `shape` for inputs unlike the recorded ones, `disposed`. Values of host arrays are not checked. */
+  /**
+   * @throws TensorError `shape` for inputs unlike the recorded ones, `disposed`. Values of host arrays are not checked.
+   */
   run(inputs: PlanInputs): void;
   dispose(): void;
 }

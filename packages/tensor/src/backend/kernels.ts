@@ -43,7 +43,10 @@ export interface PrimitiveKernels {
   compare(fn: CompareFn, a: NDArray, b: NDArray): NDArray;
   where(condition: NDArray, a: NDArray, b: NDArray): NDArray;
   broadcastTo(x: NDArray, shape: readonly number[]): NDArray;
-  /** axes are non-negative, ascending; they are removed from the shape. Empty: sum 0, prod 1, max -inf, any false, all true. */
+  /**
+   * axes are non-negative, ascending; they are removed from the shape. Empty: sum 0, prod 1, max -inf, any false, all
+   * true.
+   */
   reduce(fn: ReduceFn, x: NDArray, axes: readonly number[]): NDArray;
   /** First index of the largest (smallest) element along the axis; int32; axis removed. */
   argReduce(fn: 'max' | 'min', x: NDArray, axis: number): NDArray;
@@ -59,11 +62,14 @@ export interface PrimitiveKernels {
   gather(x: NDArray, index: NDArray, axis: number): NDArray;
   /** Zero array of `shape` plus src added at index along the axis, in index order (deterministic). */
   scatterAdd(shape: readonly number[], index: NDArray, src: NDArray, axis: number): NDArray;
-  /** Rows along an axis: index is (I) int32. Bounds are checked by the op before the call where host-known, and by the kernel. */
+  /**
+   * Rows along an axis: index is (I) int32. Bounds are checked by the op before the call where host-known, and by the
+   * kernel.
+   */
   indexSelect(x: NDArray, index: NDArray, axis: number): NDArray;
   /**
-   * Adds rows of src, of target's dtype, to those that index names along the axis, in index order (deterministic, same for every
-   * thread count). A wrong index leaves target as it was.
+   * Adds rows of src, of target's dtype, to those that index names along the axis, in index order (deterministic, same
+   * for every thread count). A wrong index leaves target as it was.
    */
   indexAddInPlace(target: NDArray, index: NDArray, src: NDArray, axis: number): void;
   /** Stable sort along the last axis; NaN counts as largest. values and int32 indices. */
@@ -90,8 +96,8 @@ export interface PrimitiveKernels {
 /** Kernels that a backend may leave to the composed defaults. */
 export interface FusedKernels {
   /**
-   * x (N, K), weight (M, K), bias (M) or null: x weightᵀ + bias (N, M). `across`: the weight is stored as (K, M) instead.
-   * May keep a packed form of weight.
+   * x (N, K), weight (M, K), bias (M) or null: x weightᵀ + bias (N, M). `across`: the weight is stored as (K, M)
+   * instead. May keep a packed form of weight.
    */
   linear(x: NDArray, weight: NDArray, bias: NDArray | null, compute: Compute, across?: boolean): NDArray;
   /** `linear` and what follows it. */
@@ -131,7 +137,10 @@ export interface FusedKernels {
   rope(x: NDArray, cos: NDArray, sin: NDArray, interleaved: boolean, inverse: boolean): NDArray;
   gated(fn: GateFn, gate: NDArray, up: NDArray): NDArray;
   gatedGrad(fn: GateFn, gate: NDArray, up: NDArray, gy: NDArray): { ggate: NDArray; gup: NDArray };
-  /** q (N, Hq, D), k and v (R, Hkv, D), float32 or bfloat16 -> y (N, Hq, D) float32 and lse (N, Hq). sinks (Hq) or null. No visible key: y 0. */
+  /**
+   * q (N, Hq, D), k and v (R, Hkv, D), float32 or bfloat16 -> y (N, Hq, D) float32 and lse (N, Hq). sinks (Hq) or null.
+   * No visible key: y 0.
+   */
   attention(
     q: NDArray,
     k: NDArray,
@@ -183,9 +192,9 @@ export interface FusedKernels {
     wants: LinearCrossEntropyWants,
   ): LinearCrossEntropyGrads;
   /**
-   * x (N, C) float32, index (N, K) int32, weights (N, K) float32: row n is the sum of weights[n, j] * expert(index[n, j])(x[n])
-   * over j, in ascending order of the experts; y (N, C). Each row goes through its K experts alone. `inner` (N K, 2F or F)
-   * holds rows before the activation, for the gradient; their order is the backend's own.
+   * x (N, C) float32, index (N, K) int32, weights (N, K) float32: row n is the sum of weights[n, j] * expert(index[n,
+   * j])(x[n]) over j, in ascending order of the experts; y (N, C). Each row goes through its K experts alone. `inner`
+   * (N K, 2F or F) holds rows before the activation, for the gradient; their order is the backend's own.
    */
   moe(
     x: NDArray,

@@ -7,7 +7,9 @@ export interface UndoMemory {
   free(block: Block): void;
 }
 
-/** The same kernels, but one that throws gives back all that it allocated: a wrong index must not cost memory for good. */
+/**
+ * The same kernels, but one that throws gives back all that it allocated: a wrong index must not cost memory for good.
+ */
 export function undoing(memory: UndoMemory, kernels: Kernels): Kernels {
   const guarded = { ...kernels };
   for (const name of Object.keys(kernels)) {

@@ -4,7 +4,7 @@ import { TensorError } from '../errors';
 import { normalizeAxes, normalizeAxis, sameShape, showShape } from '../shape';
 import { kernelsOf } from '../state';
 import { type Tensor, kindOf, viewOf, wantTensor, wrap } from '../tensor';
-import { full } from '../create';
+import { full } from '../create-filled';
 
 /** The kernels of the one backend that all these tensors live on. */
 export function kernelsFor(op: string, ...xs: readonly Tensor[]): Kernels {

@@ -2,14 +2,15 @@ import type { Epilogue, GateFn } from '../backend/contract';
 import { TensorError } from '../errors';
 import { sameShape, showShape, sizeOf } from '../shape';
 import { type Tensor, wantTensor } from '../tensor';
+import { add } from './binary';
 import { wantDtype, wantGate } from './common';
-import { add, unary } from './elementwise';
 import { gated } from './transformer';
+import { unary } from './unary';
 import { reshape } from './view';
 
 /**
- * What follows a product y (…, M) in one kernel with it: the same bits as the op behind it, without a pass over memory of its
- * own. `residual` alone, `activation` alone, or `gate` with or without an activation.
+ * What follows a product y (…, M) in one kernel with it: the same bits as the op behind it, without a pass over memory
+ * of its own. `residual` alone, `activation` alone, or `gate` with or without an activation.
  */
 export interface ProductEpilogue {
   /** (…, M) float32: y + residual. */
@@ -23,7 +24,9 @@ export interface ProductEpilogue {
 /**
  * The epilogue of a product that is there already, as an op of its own.
  *
- * @throws TensorError `shape`, `dtype`; `value` for a residual beside a gate or an activation.
+ * @returns y itself where nothing follows.
+ * @throws TensorError `shape`, `dtype`; `value` for a residual beside a gate or an activation, or an unknown
+ *   activation.
  *
  * @example
  * ```ts
@@ -43,8 +46,8 @@ export function applyEpilogue(y: Tensor, epilogue: ProductEpilogue): Tensor {
 }
 
 /**
- * @internal The kernels' form of an epilogue for a product of this shape, and the tensor in it as rows (N, M); null: nothing
- * follows.
+ * @internal The kernels' form of an epilogue for a product of this shape, and the tensor in it as rows (N, M); null:
+ * nothing follows.
  */
 export function checkEpilogue(
   op: string,

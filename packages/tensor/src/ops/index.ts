@@ -1,135 +1,77 @@
 export {
-  attention,
-  type AttentionOptions,
-  type DenseAttentionOptions,
-  scaledDotProductAttention,
-  selfLayout,
-} from './attention';
-export {
-  abs,
-  add,
-  ceil,
-  clamp,
-  cos,
-  div,
   elu,
-  equal,
-  erf,
-  exp,
-  expm1,
-  floor,
   geluErf,
   geluTanh,
+  leakyRelu,
+  mish,
+  quickGelu,
+  relu,
+  relu2,
+  sigmoid,
+  silu,
+  softplus,
+  tanh,
+} from './activations';
+export { adamwInPlace, type AdamWOptions } from './adamw';
+export { argmax, argmin } from './argmax';
+export { attention, type AttentionOptions, selfLayout } from './attention';
+export { add, div, maximum, minimum, mul, pow, sub } from './binary';
+export { cast, clone } from './cast';
+export {
+  equal,
   greater,
   greaterEqual,
   isFinite,
   isNan,
-  leakyRelu,
   less,
   lessEqual,
-  log,
-  log1p,
   logicalAnd,
   logicalNot,
   logicalOr,
-  maskedFill,
-  maximum,
-  minimum,
-  mish,
-  mul,
-  neg,
   notEqual,
-  pow,
-  quickGelu,
-  reciprocal,
-  relu,
-  relu2,
-  round,
-  rsqrt,
-  sigmoid,
-  sign,
-  silu,
-  sin,
-  softplus,
-  sqrt,
-  square,
-  sub,
-  tanh,
-  where,
-} from './elementwise';
-export {
-  cast,
-  clone,
-  embedding,
-  gather,
-  indexAdd,
-  indexSelect,
-  oneHot,
-  scatter,
-  scatterAdd,
-} from './indexing';
-export {
-  adamwInPlace,
-  type AdamWOptions,
-  addInPlace,
-  copyInPlace,
-  scaleInPlace,
-  sumSquares,
-  writeRowsInPlace,
-} from './inplace';
-export {
-  bceWithLogits,
-  crossEntropy,
-  type CrossEntropyOptions,
-  klDiv,
-  l1Loss,
-  linearCrossEntropy,
-  type LinearCrossEntropyOptions,
-  mseLoss,
-  nllLoss,
-  smoothL1Loss,
-  softCrossEntropy,
-} from './losses';
-export type { Reduction } from './loss-settings';
+} from './compare';
+export { crossEntropy, type CrossEntropyOptions, nllLoss, softCrossEntropy } from './cross-entropy';
+export { type DenseAttentionOptions, scaledDotProductAttention } from './dense-attention';
+export { embedding, oneHot } from './embedding';
+export { type ProductEpilogue, applyEpilogue } from './epilogue';
+export { gather, indexAdd, indexSelect, scatter, scatterAdd } from './indexing';
+export { addInPlace, copyInPlace, scaleInPlace, sumSquares, writeRowsInPlace } from './inplace';
+export { linearCrossEntropy, type LinearCrossEntropyOptions } from './linear-cross-entropy';
+export type { Reduction } from './loss-reduction';
+export { bceWithLogits, klDiv, l1Loss, mseLoss, smoothL1Loss } from './losses';
 export { addLowRank, type LowRankOptions } from './low-rank';
 export { type LinearOptions, linear, matmul, type MatmulOptions } from './matmul';
-export { type ProductEpilogue, applyEpilogue } from './epilogue';
 export { moe, type MoeExperts, type MoeOptions, type MoeRouting, routeExperts } from './moe';
 export { mean, norm, std, variance } from './moments';
 export { groupNorm, layerNorm, rmsNorm } from './norms';
 export { type QuantizedLinearOptions, quantizedLinear, quantizedRows } from './quantized';
 export { quantizedLinearCrossEntropy, type QuantizedLinearCrossEntropyOptions } from './quantized-loss';
-export {
-  all,
-  any,
-  argmax,
-  argmin,
-  argsort,
-  cumsum,
-  max,
-  min,
-  prod,
-  type ReduceOptions,
-  type Selection,
-  sort,
-  sum,
-  topk,
-} from './reduce';
-export {
-  broadcastTo,
-  concat,
-  flip,
-  pad,
-  permute,
-  repeat,
-  repeatInterleave,
-  roll,
-  stack,
-  transpose,
-  tril,
-  triu,
-} from './shape';
+export { all, any, cumsum, max, min, prod, type ReduceOptions, sum } from './reduce';
+export { repeat, repeatInterleave } from './repeat';
+export { clamp, maskedFill, where } from './select';
+export { broadcastTo, concat, flip, pad, permute, roll, stack, transpose } from './shape';
 export { chunk, narrow, slice, type SliceRange, split } from './slice';
 export { logSoftmax, logSumExp, softmax } from './softmax';
+export { argsort, type Selection, sort, topk } from './sort';
 export { dropout, type DropoutOptions, gated, rope } from './transformer';
+export { tril, triu } from './triangle';
+export {
+  abs,
+  ceil,
+  cos,
+  erf,
+  exp,
+  expm1,
+  floor,
+  log,
+  log1p,
+  neg,
+  reciprocal,
+  round,
+  rsqrt,
+  sign,
+  sin,
+  sqrt,
+  square,
+} from './unary';
 export { flatten, reshape, squeeze, unsqueeze } from './view';

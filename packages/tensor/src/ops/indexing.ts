@@ -1,33 +1,12 @@
-import { record } from '../tape';
-import { full, hostValues, tensor } from '../create';
-import { checkDtype, type DType } from '../dtype';
+import { full } from '../create-filled';
 import { TensorError } from '../errors';
-import { sameShape, showShape } from '../shape';
-import { type Tensor, isTensor } from '../tensor';
-import { axisOf, kernelsFor, like, sameDtype, wantDtype, wantIds, wantShape } from './common';
-import { add, equal, where } from './elementwise';
-import { reshape } from './view';
-
-/**
- * The same values in another dtype: floats round to nearest even, to integers toward zero, to bool by x ≠ 0.
- * The gradient is converted back.
- */
-export function cast<D extends DType>(x: Tensor, dtype: D): Tensor<D> {
-  checkDtype('cast', dtype);
-  const y = like(x, kernelsFor('cast', x).cast(x, dtype)) as Tensor<D>;
-  record('cast', [y], [x], [], ([gy]) => [cast(gy as Tensor, x.dtype)]);
-  return y;
-}
-
-/** @internal x as float32; x itself if it is. */
-export const float32 = (x: Tensor): Tensor => (x.dtype === 'float32' ? x : cast(x, 'float32'));
-
-/** A copy with memory of its own. */
-export function clone<D extends DType>(x: Tensor<D>): Tensor<D> {
-  const y = like(x, kernelsFor('clone', x).copy(x)) as Tensor<D>;
-  record('clone', [y], [x], [], ([gy]) => [gy as Tensor]);
-  return y;
-}
+import { showShape } from '../shape';
+import { record } from '../tape';
+import type { Tensor } from '../tensor';
+import { add } from './binary';
+import { axisOf, kernelsFor, like, sameDtype, wantDtype, wantShape } from './common';
+import { equal } from './compare';
+import { where } from './select';
 
 function wantIndex(op: string, x: Tensor, index: Tensor, axis: number): void {
   wantDtype(op, index, 'index', 'int32');
@@ -41,9 +20,10 @@ function wantIndex(op: string, x: Tensor, index: Tensor, axis: number): void {
 }
 
 /**
- * torch.gather: y[…, i, …] = x[…, index[…, i, …], …] along `dim`.
+ * y[…, i, …] = x[…, index[…, i, …], …] along `dim`, as torch.gather: y has the shape of index (int32), which has the
+ * rank of x and is nowhere larger than x but along `dim`. x of any dtype.
  *
- * @throws TensorError `index_out_of_range`
+ * @throws TensorError `index_out_of_range`, also for indices below 0; `shape`, `dtype`, `axis`.
  *
  * @example
  * ```ts
@@ -63,7 +43,21 @@ export function gather(x: Tensor, index: Tensor, options: { readonly dim: number
   return y;
 }
 
-/** x with src added at index along `dim`; repeated places add up in index order. */
+/**
+ * x with src added at the places that index (int32, of src's shape) names along `dim`, as torch.scatter_add; index fits
+ * x as in `gather`, src has x's dtype. What falls on one place adds up in index order, the same on every thread count.
+ * Gradients flow to x and src.
+ *
+ * @throws TensorError `index_out_of_range`, `shape`, `dtype`, `axis`
+ *
+ * @example
+ * ```ts
+ * import { scatterAdd, tensor, zeros } from '@tessera-llm/tensor';
+ * const index = tensor(new Int32Array([2, 0, 2]));
+ * const y = scatterAdd(zeros([4]), index, { dim: 0, src: tensor([1, 2, 3]) });
+ * console.log(await y.data()); // [2, 0, 4, 0]
+ * ```
+ */
 export function scatterAdd(x: Tensor, index: Tensor, options: { readonly dim: number; readonly src: Tensor }): Tensor {
   const axis = axisOf('scatterAdd', x, options.dim);
   const { src } = options;
@@ -76,7 +70,21 @@ export function scatterAdd(x: Tensor, index: Tensor, options: { readonly dim: nu
   return add(x, spread);
 }
 
-/** x with the entries at index along `dim` replaced by src; an index names a place at most once. */
+/**
+ * x with the entries at index along `dim` replaced by those of src, as torch.scatter; operands as in `scatterAdd`. An
+ * index names a place at most once: what falls on one place twice adds up. Gradients flow to src, and to x where it
+ * stays.
+ *
+ * @throws TensorError `index_out_of_range`, `shape`, `dtype`, `axis`
+ *
+ * @example
+ * ```ts
+ * import { scatter, tensor } from '@tessera-llm/tensor';
+ * const index = tensor(new Int32Array([2, 0]));
+ * const y = scatter(tensor([9, 9, 9]), index, { dim: 0, src: tensor([1, 2]) });
+ * console.log(await y.data()); // [2, 9, 1]
+ * ```
+ */
 export function scatter(x: Tensor, index: Tensor, options: { readonly dim: number; readonly src: Tensor }): Tensor {
   const axis = axisOf('scatter', x, options.dim);
   const zero = full(x.shape, 0, { dtype: x.dtype, backend: x.backend });
@@ -86,7 +94,18 @@ export function scatter(x: Tensor, index: Tensor, options: { readonly dim: numbe
   return where(equal(hits, 0), x, spread);
 }
 
-/** Whole entries of an axis, in the order of a (I) int32 index. */
+/**
+ * Whole entries of an axis, in the order of index (I) int32: `dim` gets the extent I. x of any dtype.
+ *
+ * @throws TensorError `index_out_of_range`, also for indices below 0; `shape`, `dtype`, `axis`.
+ *
+ * @example
+ * ```ts
+ * import { indexSelect, tensor } from '@tessera-llm/tensor';
+ * const x = tensor([[1, 2], [3, 4], [5, 6]]);
+ * console.log(await indexSelect(x, tensor(new Int32Array([2, 0])), { dim: 0 }).data()); // [5, 6, 1, 2]
+ * ```
+ */
 export function indexSelect(x: Tensor, index: Tensor, options: { readonly dim: number }): Tensor {
   const axis = axisOf('indexSelect', x, options.dim);
   wantDtype('indexSelect', index, 'index', 'int32');
@@ -98,7 +117,20 @@ export function indexSelect(x: Tensor, index: Tensor, options: { readonly dim: n
   return y;
 }
 
-/** x with the entries of src added to those that index names along an axis. */
+/**
+ * x with the entries of src added to those that index (I) int32 names along `dim`: src has x's dtype, and x's shape but
+ * for the extent I along `dim`. Repeated entries add up in index order. Gradients flow to x and src.
+ *
+ * @throws TensorError `index_out_of_range`, `shape`, `dtype`, `axis`
+ *
+ * @example
+ * ```ts
+ * import { indexAdd, tensor, zeros } from '@tessera-llm/tensor';
+ * const index = tensor(new Int32Array([1, 1]));
+ * const y = indexAdd(zeros([2, 2]), index, { dim: 0, src: tensor([[1, 2], [3, 4]]) });
+ * console.log(await y.data()); // [0, 0, 4, 6]
+ * ```
+ */
 export function indexAdd(x: Tensor, index: Tensor, options: { readonly dim: number; readonly src: Tensor }): Tensor {
   const axis = axisOf('indexAdd', x, options.dim);
   const { src } = options;
@@ -116,78 +148,4 @@ export function indexAdd(x: Tensor, index: Tensor, options: { readonly dim: numb
   k.indexAddInPlace(y, index, src, axis);
   record('indexAdd', [y], [x, src], [index], ([gy]) => [gy as Tensor, indexSelect(gy as Tensor, index, { dim: axis })]);
   return y;
-}
-
-/**
- * Rows of a table: weight (V, C) at ids of any shape S gives (…S, C).
- *
- * @param options.paddingIdx A row that gets no gradient; a negative one counts from the end, as in PyTorch.
- * @throws TensorError `index_out_of_range` for an id outside 0 … V-1, or a padding row outside the table.
- *
- * @example
- * ```ts
- * import { embedding, tensor } from '@tessera-llm/tensor';
- * const table = tensor([[0, 0], [1, 2], [3, 4]]);
- * console.log(await embedding(table, new Int32Array([2, 1])).data()); // [3, 4, 1, 2]
- * ```
- */
-export function embedding(
-  weight: Tensor,
-  ids: Int32Array | Tensor,
-  options: { readonly paddingIdx?: number } = {},
-): Tensor {
-  wantShape('embedding', weight, 'weight', [null, null]);
-  const [rows, width] = weight.shape as [number, number];
-  const padding = paddingRow(options.paddingIdx, rows);
-  if (!isTensor(ids)) wantIds('embedding', 'ids', ids);
-  const index = isTensor(ids) ? ids : tensor(ids, { backend: weight.backend });
-  wantDtype('embedding', index, 'ids', 'int32');
-  if (!isTensor(ids)) {
-    for (const id of ids) {
-      if (id < 0 || id >= rows) {
-        throw new TensorError(
-          'index_out_of_range',
-          `[embedding] expected ids from 0 to ${rows - 1}, got ${id}; is this the model's own tokenizer?`,
-        );
-      }
-    }
-  }
-  const flat = reshape(index, [index.size]);
-  const k = kernelsFor('embedding', weight, flat);
-  const y = like(weight, k.indexSelect(weight, flat, 0));
-  record('embedding', [y], [weight], [flat], ([gy]) => {
-    let g = gy as Tensor;
-    const kernels = kernelsFor('embedding', g);
-    if (padding !== null) {
-      // Replaced, not multiplied by 0: 0 times an infinite gradient is NaN.
-      g = where(reshape(equal(flat, padding), [flat.size, 1]), 0, g);
-    }
-    return [(sum) => kernels.indexAddInPlace(sum, flat, g, 0)];
-  });
-  return sameShape(index.shape, flat.shape) ? y : reshape(y, [...index.shape, width]);
-}
-
-function paddingRow(paddingIdx: number | undefined, rows: number): number | null {
-  if (paddingIdx === undefined) return null;
-  if (Number.isInteger(paddingIdx) && paddingIdx >= -rows && paddingIdx < rows) {
-    return paddingIdx < 0 ? paddingIdx + rows : paddingIdx;
-  }
-  throw new TensorError(
-    'index_out_of_range',
-    `[embedding] expected paddingIdx from ${-rows} to ${rows - 1}, got ${paddingIdx}; leave it out for none`,
-  );
-}
-
-/** 1 at each id, else 0: ids of shape S give (…S, classes) float32. */
-export function oneHot(ids: Int32Array, classes: number, options: { readonly like?: Tensor } = {}): Tensor {
-  wantIds('oneHot', 'ids', ids);
-  const values = hostValues('oneHot', Float32Array, ids.length * classes);
-  ids.forEach((id, i) => {
-    if (id < 0 || id >= classes) {
-      throw new TensorError('index_out_of_range', `[oneHot] expected ids from 0 to ${classes - 1}, got ${id}`);
-    }
-    values[i * classes + id] = 1;
-  });
-  const backend = options.like?.backend;
-  return tensor<DType>(values, { shape: [ids.length, classes], ...(backend && { backend }) });
 }

@@ -1,7 +1,7 @@
-import { isTracked } from '../tape';
-import type { AdamWAttrs, Kernels } from '../backend/contract';
+import type { Kernels } from '../backend/contract';
 import { TensorError } from '../errors';
 import { sameShape, showShape } from '../shape';
+import { isTracked } from '../tape';
 import { type Tensor, wantTensor, written } from '../tensor';
 import { firstOf, kernelsFor, like, wantDtype, wantShape } from './common';
 
@@ -27,8 +27,8 @@ function wantUntracked(op: string, role: 'source' | 'target', x: Tensor): void {
 }
 
 /**
- * Writes from the source, or from a copy of it where it shares memory with the target: kernels read while they write, in an
- * order of their own.
+ * Writes from the source, or from a copy of it where it shares memory with the target: kernels read while they write,
+ * in an order of their own.
  */
 function writeFrom(
   op: string,
@@ -55,7 +55,8 @@ function writeFrom(
 }
 
 /**
- * target += source, in the target's memory. The source may be a view that overlaps the target: its values from before count.
+ * target += source, in the target's memory; both of one shape and dtype. The source may be a view that overlaps the
+ * target: its values from before count. Where a gradient flows to the target, it stays as it is: a constant was added.
  *
  * @throws TensorError `shape`, `dtype`; `autograd` where a gradient flows to the source.
  *
@@ -75,9 +76,17 @@ export function addInPlace(target: Tensor, source: Tensor): void {
 }
 
 /**
- * target *= factor, in the target's memory; factor is a float32 scalar tensor.
+ * target *= factor, in the target's memory; factor is a float32 scalar tensor, (), and need not come to the host.
  *
  * @throws TensorError `shape`, `dtype`; `autograd` where a gradient flows to either.
+ *
+ * @example
+ * ```ts
+ * import { scaleInPlace, tensor } from '@tessera-llm/tensor';
+ * const x = tensor([1, 2]);
+ * scaleInPlace(x, tensor(0.5));
+ * console.log(await x.data()); // [0.5, 1]
+ * ```
  */
 export function scaleInPlace(target: Tensor, factor: Tensor): void {
   wantShape('scaleInPlace', factor, 'factor', []);
@@ -89,10 +98,18 @@ export function scaleInPlace(target: Tensor, factor: Tensor): void {
 }
 
 /**
- * The target's memory takes the source's values, converted to the target's dtype. The source may be a view that overlaps the
- * target: its values from before count.
+ * The target's memory takes the source's values, converted to the target's dtype as in `cast`; both of one shape. The
+ * source may be a view that overlaps the target: its values from before count.
  *
  * @throws TensorError `shape`; `autograd` where a gradient flows to either.
+ *
+ * @example
+ * ```ts
+ * import { copyInPlace, tensor, zeros } from '@tessera-llm/tensor';
+ * const x = zeros([2]);
+ * copyInPlace(x, tensor(new Int32Array([3, 4])));
+ * console.log(await x.data()); // [3, 4]
+ * ```
  */
 export function copyInPlace(target: Tensor, source: Tensor): void {
   wantSame('copyInPlace', target, source);
@@ -102,10 +119,19 @@ export function copyInPlace(target: Tensor, source: Tensor): void {
 }
 
 /**
- * Row rows[i] of target (R, …) becomes row i of source (N, …), converted to the target's dtype; of equal
- * rows the last one stays. The source may be a view that overlaps the target: its values from before count.
+ * Row rows[i] of target (R, …) becomes row i of source (N, …), converted to the target's dtype; of equal rows the last
+ * one stays. The source may be a view that overlaps the target: its values from before count.
  *
+ * @param rows (N)
  * @throws TensorError `shape`, `index_out_of_range`; `autograd` where a gradient flows to either.
+ *
+ * @example
+ * ```ts
+ * import { tensor, writeRowsInPlace, zeros } from '@tessera-llm/tensor';
+ * const store = zeros([3, 2]);
+ * writeRowsInPlace(store, new Int32Array([2, 0]), tensor([[1, 2], [3, 4]]));
+ * console.log(await store.data()); // [3, 4, 0, 0, 1, 2]
+ * ```
  */
 export function writeRowsInPlace(target: Tensor, rows: Int32Array, source: Tensor): void {
   wantTensor('writeRowsInPlace', target, 'target');
@@ -127,75 +153,18 @@ export function writeRowsInPlace(target: Tensor, rows: Int32Array, source: Tenso
   writeFrom('writeRowsInPlace', target, source, (k, from) => k.writeRowsInPlace(target, rows, from));
 }
 
-/** Settings of one AdamW step; see `adamwInPlace`. */
-export interface AdamWOptions extends Omit<AdamWAttrs, 'decoupled'> {
-  /** false adds the decay to the gradient, as torch.optim.Adam does; default true. */
-  readonly decoupled?: boolean;
-  /** Largest second moment so far (AMSGrad), of the parameter's shape. */
-  readonly maxV?: Tensor | null;
-  /** () float32 that multiplies the gradient first: the clipping coefficient. */
-  readonly factor?: Tensor | null;
-}
-
 /**
- * One AdamW step in one pass, in the memory of param, m and v (all float32, of one shape):
- * m = β₁ m + (1-β₁) g, v = β₂ v + (1-β₂) g², p = p (1 - lr·wd) - lr/(1-β₁ᵗ) · m / (√v/√(1-β₂ᵗ) + eps).
+ * Σ x² over all the tensors together, () float32, in one pass: the square of their global norm. They need not have one
+ * shape or dtype. No gradient flows through.
  *
- * @throws TensorError `shape`, `dtype`, `value` for a setting out of its range.
- * @see Loshchilov and Hutter 2019, "Decoupled weight decay regularization".
+ * @throws TensorError `value` for an empty list, `backend` for tensors of several.
  *
  * @example
  * ```ts
- * import { adamwInPlace, tensor, zerosLike } from '@tessera-llm/tensor';
- * const p = tensor([1]);
- * const settings = { lr: 0.1, beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0, step: 1 };
- * adamwInPlace(p, tensor([5]), { m: zerosLike(p), v: zerosLike(p), ...settings });
- * console.log(await p.item()); // 0.9
+ * import { sumSquares, tensor } from '@tessera-llm/tensor';
+ * console.log(await sumSquares([tensor([3]), tensor([[4, 12]])]).item()); // 169
  * ```
  */
-export function adamwInPlace(
-  param: Tensor,
-  grad: Tensor,
-  options: AdamWOptions & { readonly m: Tensor; readonly v: Tensor },
-): void {
-  const { m, v, maxV = null, factor = null, decoupled = true, ...rest } = options;
-  wantDtype('adamwInPlace', param, 'param', 'float32');
-  for (const [x, name] of [
-    [grad, 'grad'],
-    [m, 'm'],
-    [v, 'v'],
-    [maxV, 'maxV'],
-  ] as const) {
-    if (x === null) continue;
-    wantShape('adamwInPlace', x, name, param.shape);
-    wantDtype('adamwInPlace', x, name, 'float32');
-  }
-  if (factor !== null) {
-    wantShape('adamwInPlace', factor, 'factor', []);
-    wantDtype('adamwInPlace', factor, 'factor', 'float32');
-  }
-  const { beta1, beta2, eps, lr, step, weightDecay } = rest;
-  const fails = (what: string): never => {
-    throw new TensorError('value', `[adamwInPlace] expected ${what}`);
-  };
-  if (!Number.isFinite(lr) || !Number.isInteger(step) || step < 1) {
-    fails(`a finite lr and a step from 1, got ${lr} and ${step}`);
-  }
-  if (!(beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1)) {
-    fails(`beta1 and beta2 from 0 to below 1, got ${beta1} and ${beta2}`);
-  }
-  if (!(eps >= 0 && Number.isFinite(eps) && Number.isFinite(weightDecay))) {
-    fails(`a finite eps of 0 or more and a finite weightDecay, got ${eps} and ${weightDecay}`);
-  }
-  const others = [maxV, factor].filter((x) => x !== null);
-  kernelsFor('adamwInPlace', param, grad, m, v, ...others).adamwInPlace(param, grad, m, v, maxV, factor, {
-    ...rest,
-    decoupled,
-  });
-  for (const x of [param, m, v, maxV]) if (x !== null) written(x);
-}
-
-/** Σ x² over all the tensors together, () float32, in one pass: the square of their global norm. No gradient. */
 export function sumSquares(xs: readonly Tensor[]): Tensor {
   const first = firstOf('sumSquares', xs);
   return like(first, kernelsFor('sumSquares', ...xs).sumSquares(xs));

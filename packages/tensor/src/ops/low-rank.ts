@@ -10,13 +10,14 @@ export interface LowRankOptions {
   readonly a: Tensor;
   /** (M, R) */
   readonly b: Tensor;
-  /** s; 1. */
+  /** s; default 1. LoRA's is alpha / R. */
   readonly scale?: number;
 }
 
 /**
- * y + s (x Aᵀ) Bᵀ, what a low-rank adapter adds to the output y (N, M) of a layer whose input was x (N, K): A (R, K), B (M, R)
- * → (N, M), all float32 whatever the layer computes in: the products are small. The matrix B A (M, K) never exists.
+ * y + s (x Aᵀ) Bᵀ, what a low-rank adapter adds to the output y (N, M) of a layer whose input was x (N, K): A (R, K), B
+ * (M, R) → (N, M), all float32 whatever the layer computes in: the products are small. The matrix B A (M, K) never
+ * exists.
  *
  * Gradients flow to y, x, A and B. A row's result does not depend on the other rows.
  *

@@ -9,9 +9,9 @@ import { reshape } from './view';
 
 /** Settings of a matrix product. */
 export interface MatmulOptions {
-  /** a is stored as (…, K, M). */
+  /** a is stored as (…, K, M); default false. */
   readonly transposeA?: boolean;
-  /** b is stored as (…, N, K). */
+  /** b is stored as (…, N, K); default false. */
   readonly transposeB?: boolean;
   /** Precision of the inputs; sums are float32. Default float32. */
   readonly compute?: Compute;
@@ -37,13 +37,14 @@ function matmulRaw(a: Tensor, b: Tensor, attrs: MatmulAttrs): Tensor {
 }
 
 /**
- * Matrix product a (…, M, K) · b (…, K, N) → (…, M, N), as torch.matmul: leading axes broadcast, operands of rank 1
- * are contracted, K = 0 gives zeros. float32 sums in an order that depends on K alone.
+ * Matrix product a (…, M, K) · b (…, K, N) → (…, M, N), as torch.matmul: leading axes broadcast, operands of rank 1 are
+ * contracted, K = 0 gives zeros. a and b have one float dtype; the result is float32, summed in an order that depends
+ * on K alone.
  *
- * On AMX the native backend makes float32 products of three bfloat16 parts of each value: as exact, but with other last bits than
- * `linear` has, and values below 2^-102 lose low bits.
+ * On AMX the native backend makes float32 products of three bfloat16 parts of each value: as exact, but with other last
+ * bits than `linear` has, and values below 2^-102 lose low bits.
  *
- * @throws TensorError `shape`, `dtype`
+ * @throws TensorError `shape`, `dtype`, `value` for an unknown precision.
  *
  * @example
  * ```ts
@@ -95,11 +96,11 @@ function ends(x: Tensor, transposed: boolean): [number, number] {
 
 /** Settings of `linear`. */
 export interface LinearOptions extends ProductEpilogue {
-  /** (M) */
+  /** (M); default none. */
   readonly bias?: Tensor | null;
   /**
-   * bfloat16 rounds x and weight (and, in the backward pass, the incoming gradient) to bfloat16 before the products; sums stay
-   * float32. Default float32.
+   * bfloat16 rounds x and weight (and, in the backward pass, the incoming gradient) to bfloat16 before the products;
+   * sums stay float32. Default float32.
    */
   readonly compute?: Compute;
   /** The weight is (K, M), as GPT-2 stores it, and y = x W + b; default false. */
@@ -107,11 +108,12 @@ export interface LinearOptions extends ProductEpilogue {
 }
 
 /**
- * x Wᵀ + b over the last axis: x (…, K), weight (M, K), bias (M) → (…, M), as torch.nn.functional.linear; then what the
- * options of `ProductEpilogue` say, in the same kernel. With an activation or a gate that is so where no gradient flows: the
- * backward pass needs the product by itself, which is then made first, with the same bits.
+ * x Wᵀ + b over the last axis: x (…, K), weight (M, K), bias (M), any float dtypes → (…, M) float32, as
+ * torch.nn.functional.linear; then what the options of `ProductEpilogue` say, in the same kernel. With an activation or
+ * a gate that is so where no gradient flows: the backward pass needs the product by itself, which is then made first,
+ * with the same bits.
  *
- * @throws TensorError `shape`, `dtype`; `value` for a residual beside a gate or an activation.
+ * @throws TensorError `shape`, `dtype`; `value` for a residual beside a gate or an activation, or an unknown name.
  *
  * @example
  * ```ts

@@ -4,12 +4,17 @@ import { TensorError } from '../errors';
 import { scope } from '../scope';
 import { showShape } from '../shape';
 import type { Tensor } from '../tensor';
+import { sigmoid } from './activations';
+import { add, div, mul } from './binary';
+import { cast, float32 } from './cast';
 import { kernelsFor, like, wantCompute, wantFloat, wantGate, wantOneOf, wantShape, wantVector } from './common';
-import { add, div, equal, mul, sigmoid, where } from './elementwise';
-import { cast, float32, gather, scatterAdd } from './indexing';
-import { max, sum, topk } from './reduce';
+import { equal } from './compare';
+import { gather, scatterAdd } from './indexing';
+import { max, sum } from './reduce';
+import { where } from './select';
 import { broadcastTo } from './shape';
 import { softmax } from './softmax';
+import { topk } from './sort';
 import { reshape } from './view';
 
 /**
@@ -35,15 +40,18 @@ export interface MoeRouting {
   readonly scoringFunc?: 'softmax' | 'sigmoid';
   /**
    * `norm_topk_prob`: the K scores are divided by their sum (sigmoid: plus 1e-20). Default true, as in Mixtral. With
-   * softmax this is the softmax after the selection, over the K logits alone (gpt-oss, GraniteMoe); false is the softmax
-   * before it.
+   * softmax this is the softmax after the selection, over the K logits alone (gpt-oss, GraniteMoe); false is the
+   * softmax before it.
    */
   readonly normTopkProb?: boolean;
   /** `routed_scaling_factor`, applied to the weights last. Default 1. */
   readonly routedScalingFactor?: number;
   /** `e_score_correction_bias` (E): added to the scores for the selection only; no gradient. */
   readonly eScoreCorrectionBias?: Tensor | null;
-  /** `n_group`: experts stand in so many equal groups, and only the best `topkGroup` of these are selected from. Default 1. */
+  /**
+   * `n_group`: experts stand in so many equal groups, and only the best `topkGroup` of these are selected from. Default
+   * 1.
+   */
   readonly nGroup?: number;
   /** `topk_group`. Default `nGroup`. */
   readonly topkGroup?: number;
@@ -165,9 +173,9 @@ function checkedExperts(width: number, count: number, experts: MoeExperts) {
 }
 
 /**
- * A sparse mixture of experts: each row of x goes through the K experts that its router logits select, and gets the sum of
- * their results by weight, in ascending order of the experts. The work grows with K, not with E. A row's result depends on
- * that row alone.
+ * A sparse mixture of experts: each row of x goes through the K experts that its router logits select, and gets the sum
+ * of their results by weight, in ascending order of the experts. The work grows with K, not with E. A row's result
+ * depends on that row alone.
  *
  * @param x (N, C).
  * @param router Logits (N, E), usually `linear(x, gate)`; differentiable through the weights.

@@ -2,8 +2,8 @@ import { record } from '../tape';
 import { TensorError } from '../errors';
 import { showShape, sizeOf } from '../shape';
 import type { Tensor } from '../tensor';
+import { add, mul } from './binary';
 import { kernelsFor, like, wantFloat, wantVector } from './common';
-import { add, mul } from './elementwise';
 import { reshape } from './view';
 
 function rowsOf(op: string, x: Tensor): Tensor {
@@ -17,9 +17,11 @@ function present(...xs: readonly (Tensor | null)[]): Tensor[] {
 }
 
 /**
- * (x - mean) / √(variance + eps) · weight + bias over the last axis (biased variance).
+ * (x - mean) / √(variance + eps) · weight + bias over the last axis of x (…, C), with the biased variance; in x's float
+ * dtype.
  *
  * @param options.weight (C) or none; `bias` (C) or none; `eps` default 1e-5, PyTorch's.
+ * @throws TensorError `dtype` unless x, weight and bias hold floats, `shape`.
  * @see Ba et al. 2016, "Layer normalization".
  *
  * @example
@@ -58,9 +60,10 @@ export function layerNorm(
 }
 
 /**
- * x / √(mean(x²) + eps) · (offset + weight) over the last axis.
+ * x / √(mean(x²) + eps) · (offset + weight) over the last axis of x (…, C), in x's float dtype.
  *
- * @param options.weight (C) or none; `eps` default 1e-6; `offset` default 0, Gemma's is 1.
+ * @param options.weight (C) or none; `eps` default 1e-6, Llama's; `offset` default 0, Gemma's is 1.
+ * @throws TensorError `dtype` unless x and weight hold floats, `shape`.
  * @see Zhang and Sennrich 2019, "Root mean square layer normalization".
  *
  * @example
@@ -89,9 +92,19 @@ export function rmsNorm(
 }
 
 /**
- * Layer normalisation over groups of channels: x (N, C, …), C split into `groups`.
+ * Layer normalisation over groups of channels: x (N, C, …) of a float dtype, C cut into `groups`; each group of each
+ * sample gets mean 0 and (biased) variance 1, then its channels are multiplied by `weight` and shifted by `bias`.
  *
+ * @param options.weight (C) of x's dtype, or none; `bias` (C) likewise; `eps` default 1e-5, PyTorch's.
+ * @throws TensorError `shape` unless the groups cut C evenly; `dtype`.
  * @see Wu and He 2018, "Group normalization".
+ *
+ * @example
+ * ```ts
+ * import { groupNorm, tensor } from '@tessera-llm/tensor';
+ * const y = groupNorm(tensor([[1, 3, 10, 30]]), { groups: 2, eps: 0 });
+ * console.log(await y.data()); // [-1, 1, -1, 1]
+ * ```
  */
 export function groupNorm(
   x: Tensor,

@@ -4,9 +4,10 @@ import { scope } from '../scope';
 import { sizeOf } from '../shape';
 import { type Tensor, viewOf } from '../tensor';
 import { kernelsFor, like, wantShape, wantVector } from './common';
-import { crossEntropyAttrs, targetIndex } from './loss-settings';
-import type { LinearCrossEntropyOptions } from './losses';
+import type { LinearCrossEntropyOptions } from './linear-cross-entropy';
+import { crossEntropyAttrs } from './loss-settings';
 import { checkQuantized, quantizedInputGradient, type QuantizedLinearOptions, quantizedProduct } from './quantized';
+import { targetIndex } from './targets';
 
 /** Rows of logits that stand in memory at a time. Which rows they are changes no result. */
 const lossRows = 64;
@@ -26,7 +27,8 @@ function rowsOf(x: Tensor, from: number, count: number): Tensor {
  * `linearCrossEntropy` with a quantised weight (V, C): the losses (N) of logits that are made for a few rows at a time
  * and made again for the gradient, which flows to hidden and bias.
  *
- * @throws TensorError `index_out_of_range` for a target outside the vocabulary.
+ * @throws TensorError `index_out_of_range` for a target outside the vocabulary; `shape`, `dtype`; `value` for a setting
+ *   out of its range.
  *
  * @example
  * ```ts

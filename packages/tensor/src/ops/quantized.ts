@@ -13,9 +13,12 @@ import { reshape } from './view';
 
 /** Settings of `quantizedLinear`. */
 export interface QuantizedLinearOptions extends ProductEpilogue {
-  /** (M) */
+  /** (M); default none. */
   readonly bias?: Tensor | null;
-  /** What becomes of x before the product; default: what the weight says, which is bfloat16 unless it was told otherwise. */
+  /**
+   * What becomes of x before the product; default: what the weight says, which is bfloat16 unless it was told
+   * otherwise.
+   */
   readonly activations?: Activations;
 }
 
@@ -94,10 +97,10 @@ export function quantizedProduct(
  * x Wᵀ + b over the last axis, with W quantised: x (…, K), weight (M, K), bias (M) → (…, M) float32. The weight is
  * multiplied as it lies in memory. Gradients flow to x and bias; the weight is constant.
  *
- * With activations float32 and bfloat16 it equals `linear(x, weight.dequantize(), {bias, compute})` with that compute, and
- * on the native and reference backends it has the same bits. With int8 each group of 32 values of a row of x is rounded to
- * 8 bits, and the gradient passes straight through the rounding. A row's result does not depend on the other rows. What
- * follows the product is as in `linear`.
+ * With activations float32 and bfloat16 it equals `linear(x, weight.dequantize(), {bias, compute})` with that compute,
+ * and on the native and reference backends it has the same bits. With int8 each group of 32 values of a row of x is
+ * rounded to 8 bits, and the gradient passes straight through the rounding. A row's result does not depend on the other
+ * rows. What follows the product is as in `linear`.
  *
  * @throws TensorError `shape`, `dtype`, `value`
  * @see Dettmers et al. 2022, "LLM.int8()"; Bengio et al. 2013, "Estimating or propagating gradients through stochastic
@@ -137,7 +140,7 @@ export function quantizedLinear(x: Tensor, weight: QuantizedWeight, options: Qua
 /**
  * Rows of a quantised table, dequantised: weight (V, C) at ids (N) gives (N, C) float32.
  *
- * @throws TensorError `index_out_of_range` for an id outside 0 … V-1.
+ * @throws TensorError `index_out_of_range` for an id outside 0 … V-1, `value` for a table that is not quantised.
  *
  * @example
  * ```ts

@@ -1,13 +1,14 @@
 import type { ReduceFn } from '../backend/contract';
-import { record } from '../tape';
 import { TensorError } from '../errors';
 import { sizeOf } from '../shape';
+import { record } from '../tape';
 import { type Tensor, viewOf, wantTensor } from '../tensor';
+import { div, mul } from './binary';
+import { cast } from './cast';
 import { axesOf, axisOf, kernelsFor, like, wantDtype } from './common';
-import { div, equal, logicalAnd, mul, where } from './elementwise';
-import { cast } from './indexing';
+import { equal, logicalAnd } from './compare';
+import { where } from './select';
 import { broadcastTo, permute } from './shape';
-import { narrow } from './slice';
 import { reshape } from './view';
 
 /** Which axes a reduction runs over. */
@@ -35,7 +36,10 @@ function isNarrow(op: string, x: Tensor): boolean {
 }
 
 /**
- * Sum over axes; an empty sum is 0. The order of additions depends on the reduced length alone. Of bool and uint8 it is int32.
+ * Sum over axes, in x's dtype; of bool and uint8 it is int32. An empty sum is 0. The order of additions depends on the
+ * reduced length alone.
+ *
+ * @throws TensorError `axis`
  *
  * @example
  * ```ts
@@ -86,12 +90,44 @@ function extreme(fn: 'max' | 'min', x: Tensor, options: ReduceOptions): Tensor {
   return y;
 }
 
-/** Largest value over axes; the gradient goes to the first of equals. */
+/**
+ * Largest value over axes, in x's dtype; NaN where there is one. The gradient goes to the first of equals.
+ *
+ * @throws TensorError `shape` for no elements, `axis`.
+ *
+ * @example
+ * ```ts
+ * import { max, tensor } from '@tessera-llm/tensor';
+ * console.log(await max(tensor([[3, 1], [4, 5]]), { dims: 1 }).data()); // [3, 5]
+ * ```
+ */
 export const max = (x: Tensor, options: ReduceOptions = {}): Tensor => extreme('max', x, options);
-/** Smallest value over axes; the gradient goes to the first of equals. */
+
+/**
+ * Smallest value over axes, in x's dtype; NaN where there is one. The gradient goes to the first of equals.
+ *
+ * @throws TensorError `shape` for no elements, `axis`.
+ *
+ * @example
+ * ```ts
+ * import { min, tensor } from '@tessera-llm/tensor';
+ * console.log(await min(tensor([[3, 1], [4, 5]]), { dims: 1 }).data()); // [1, 4]
+ * ```
+ */
 export const min = (x: Tensor, options: ReduceOptions = {}): Tensor => extreme('min', x, options);
 
-/** Product over axes; the gradient is right also where elements are 0. Of bool and uint8 it is int32. */
+/**
+ * Product over axes, in x's dtype; of bool and uint8 it is int32. An empty product is 1. The gradient is right also
+ * where elements are 0.
+ *
+ * @throws TensorError `axis`
+ *
+ * @example
+ * ```ts
+ * import { prod, tensor } from '@tessera-llm/tensor';
+ * console.log(await prod(tensor([[1, 2], [3, 4]]), { dims: 1 }).data()); // [2, 12]
+ * ```
+ */
 export function prod(x: Tensor, options: ReduceOptions = {}): Tensor {
   if (isNarrow('prod', x)) return prod(cast(x, 'int32'), options);
   const axes = axesOf('prod', x, options.dims);
@@ -110,44 +146,52 @@ export function prod(x: Tensor, options: ReduceOptions = {}): Tensor {
   return y;
 }
 
-/** True where any element over the axes is true. */
+/**
+ * True where any element over the axes is, of a bool tensor; of none it is false.
+ *
+ * @throws TensorError `dtype`, `axis`
+ *
+ * @example
+ * ```ts
+ * import { any, greater, tensor } from '@tessera-llm/tensor';
+ * console.log(await any(greater(tensor([[1, 2], [3, 4]]), 3), { dims: 1 }).data()); // [0, 1]
+ * ```
+ */
 export function any(x: Tensor, options: ReduceOptions = {}): Tensor {
   wantDtype('any', x, 'x', 'bool');
   return reduceKernel('any', x, axesOf('any', x, options.dims), options.keepdim ?? false);
 }
 
-/** True where all elements over the axes are true. */
+/**
+ * True where all elements over the axes are, of a bool tensor; of none it is true.
+ *
+ * @throws TensorError `dtype`, `axis`
+ *
+ * @example
+ * ```ts
+ * import { all, greater, tensor } from '@tessera-llm/tensor';
+ * console.log(await all(greater(tensor([[1, 2], [3, 4]]), 2), { dims: 1 }).data()); // [0, 1]
+ * ```
+ */
 export function all(x: Tensor, options: ReduceOptions = {}): Tensor {
   wantDtype('all', x, 'x', 'bool');
   return reduceKernel('all', x, axesOf('all', x, options.dims), options.keepdim ?? false);
 }
 
-function argExtreme(
-  fn: 'max' | 'min',
-  x: Tensor,
-  options: { readonly dim?: number; readonly keepdim?: boolean },
-): Tensor<'int32'> {
-  const op = `arg${fn}`;
-  wantTensor(op, x);
-  const flat = options.dim === undefined ? viewOf(x, [x.size]) : x;
-  const axis = axisOf(op, flat, options.dim ?? 0);
-  if (flat.shape[axis] === 0) throw new TensorError('shape', `[${op}] expected at least one element, got none`);
-  const y = like(x, kernelsFor(op, flat).argReduce(fn, flat, axis)) as Tensor<'int32'>;
-  return options.keepdim && options.dim !== undefined ? viewOf(y, keptShape(x.shape, [axis])) : y;
-}
-
-/** Index of the first largest element along `dim`, or of the flattened tensor. int32. */
-export const argmax = (
-  x: Tensor,
-  options: { readonly dim?: number; readonly keepdim?: boolean } = {},
-): Tensor<'int32'> => argExtreme('max', x, options);
-/** Index of the first smallest element along `dim`, or of the flattened tensor. int32. */
-export const argmin = (
-  x: Tensor,
-  options: { readonly dim?: number; readonly keepdim?: boolean } = {},
-): Tensor<'int32'> => argExtreme('min', x, options);
-
-/** Running sums along an axis; `reverse` from its end. Of bool and uint8 they are int32. */
+/**
+ * Running sums along `dim`, in x's dtype; of bool and uint8 they are int32.
+ *
+ * @param options.reverse Sums from the end; default false.
+ * @throws TensorError `axis`
+ *
+ * @example
+ * ```ts
+ * import { cumsum, tensor } from '@tessera-llm/tensor';
+ * const x = tensor([1, 2, 3]);
+ * console.log(await cumsum(x, { dim: 0 }).data()); // [1, 3, 6]
+ * console.log(await cumsum(x, { dim: 0, reverse: true }).data()); // [6, 5, 3]
+ * ```
+ */
 export function cumsum(x: Tensor, options: { readonly dim: number; readonly reverse?: boolean }): Tensor {
   if (isNarrow('cumsum', x)) return cumsum(cast(x, 'int32'), options);
   const axis = axisOf('cumsum', x, options.dim);
@@ -155,95 +199,4 @@ export function cumsum(x: Tensor, options: { readonly dim: number; readonly reve
   const y = like(x, kernelsFor('cumsum', x).cumsum(x, axis, reverse));
   record('cumsum', [y], [x], [], ([gy]) => [cumsum(gy as Tensor, { dim: axis, reverse: !reverse })]);
   return y;
-}
-
-function alongLast<T>(
-  x: Tensor,
-  dim: number,
-  fn: (last: Tensor) => T,
-  back: (result: T, undo: (y: Tensor) => Tensor) => T,
-): T {
-  const axis = axisOf('sort', x, dim);
-  if (axis === x.rank - 1) return fn(x);
-  const order = x.shape.map((_, i) => i).filter((i) => i !== axis);
-  order.push(axis);
-  const undo = (y: Tensor) =>
-    permute(
-      y,
-      order.map((_, i) => order.indexOf(i)),
-    );
-  return back(fn(permute(x, order)), undo);
-}
-
-/** Sorted or selected values, and where along the axis they came from (int32). */
-export interface Selection {
-  readonly values: Tensor;
-  readonly indices: Tensor;
-}
-
-const undoBoth = (r: Selection, undo: (y: Tensor) => Tensor): Selection => ({
-  values: undo(r.values),
-  indices: undo(r.indices),
-});
-
-function selection(name: string, x: Tensor, made: { values: Tensor; indices: Tensor }): Selection {
-  record(name, [made.values], [x], [made.indices], ([gy]) => [
-    like(x, kernelsFor(name, gy as Tensor).scatterAdd(x.shape, made.indices, gy as Tensor, x.rank - 1)),
-  ]);
-  return made;
-}
-
-/** Values in order along an axis, with their indices; stable, NaN counts as largest. */
-export function sort(x: Tensor, options: { readonly dim?: number; readonly descending?: boolean } = {}): Selection {
-  return alongLast(
-    x,
-    options.dim ?? -1,
-    (last) => {
-      const r = kernelsFor('sort', last).sort(last, options.descending ?? false);
-      return selection('sort', last, { values: like(x, r.values), indices: like(x, r.indices) });
-    },
-    undoBoth,
-  );
-}
-
-/** Indices that sort an axis; see `sort`. */
-export function argsort(x: Tensor, options: { readonly dim?: number; readonly descending?: boolean } = {}): Tensor {
-  return sort(x, options).indices;
-}
-
-/**
- * The k largest (or smallest) values of an axis in order, ties to the lower index.
- *
- * @example
- * ```ts
- * import { tensor, topk } from '@tessera-llm/tensor';
- * const { values, indices } = topk(tensor([3, 9, 5]), 2);
- * console.log(await values.data(), await indices.data()); // [9, 5] [1, 2]
- * ```
- */
-export function topk(
-  x: Tensor,
-  k: number,
-  options: { readonly dim?: number; readonly largest?: boolean } = {},
-): Selection {
-  const axis = axisOf('topk', x, options.dim ?? -1);
-  const extent = x.shape[axis] as number;
-  if (!Number.isInteger(k) || k < 0 || k > extent) {
-    throw new TensorError('value', `[topk] expected k from 0 to ${extent}, got ${k}`);
-  }
-  const largest = options.largest ?? true;
-  return alongLast(
-    x,
-    axis,
-    (last) => {
-      if (!largest) {
-        const all = sort(last);
-        const first = (y: Tensor) => narrow(y, { dim: -1, start: 0, length: k });
-        return { values: first(all.values), indices: first(all.indices) };
-      }
-      const r = kernelsFor('topk', last).topk(last, k);
-      return selection('topk', last, { values: like(x, r.values), indices: like(x, r.indices) });
-    },
-    undoBoth,
-  );
 }

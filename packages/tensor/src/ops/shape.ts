@@ -1,16 +1,15 @@
-import { record } from '../tape';
-import { tensor } from '../create';
 import { TensorError } from '../errors';
 import { broadcastShapes, checkShape, normalizeAxis, sameShape, showShape } from '../shape';
+import { record } from '../tape';
 import { type Tensor, wantTensor } from '../tensor';
 import { axesOf, axisOf, firstOf, kernelsFor, like, sameDtype, unbroadcast } from './common';
-import { where } from './elementwise';
-import { indexSelect } from './indexing';
 import { slice, split } from './slice';
 import { reshape, unsqueeze } from './view';
 
 /**
- * Axes in another order.
+ * Axes in another order: axis i of the result is axis axes[i] of x. A copy, unless the order stays.
+ *
+ * @throws TensorError `axis` unless each is named once.
  *
  * @example
  * ```ts
@@ -35,7 +34,17 @@ export function permute(x: Tensor, axes: readonly number[]): Tensor {
   return y;
 }
 
-/** Swaps two axes; by default the last two. */
+/**
+ * Swaps two axes; by default the last two. A copy.
+ *
+ * @throws TensorError `axis`
+ *
+ * @example
+ * ```ts
+ * import { tensor, transpose } from '@tessera-llm/tensor';
+ * console.log(await transpose(tensor([[1, 2], [3, 4]])).data()); // [1, 3, 2, 4]
+ * ```
+ */
 export function transpose(x: Tensor, a = -2, b = -1): Tensor {
   const i = axisOf('transpose', x, a);
   const j = axisOf('transpose', x, b);
@@ -43,7 +52,18 @@ export function transpose(x: Tensor, a = -2, b = -1): Tensor {
   return permute(x, order);
 }
 
-/** x repeated along axes of extent 1 (and new leading axes) to the given shape. */
+/**
+ * x repeated along axes of extent 1 (and new leading axes) to the given shape. A copy; elementwise ops broadcast
+ * without one.
+ *
+ * @throws TensorError `shape` unless x broadcasts to it.
+ *
+ * @example
+ * ```ts
+ * import { broadcastTo, tensor } from '@tessera-llm/tensor';
+ * console.log(await broadcastTo(tensor([[1], [2]]), [2, 3]).data()); // [1, 1, 1, 2, 2, 2]
+ * ```
+ */
 export function broadcastTo(x: Tensor, shape: readonly number[]): Tensor {
   wantTensor('broadcastTo', x);
   checkShape('broadcastTo', shape);
@@ -59,7 +79,10 @@ export function broadcastTo(x: Tensor, shape: readonly number[]): Tensor {
 }
 
 /**
- * Tensors one after the other along an axis.
+ * Tensors one after the other along an axis; of one dtype, and of shapes equal but for it.
+ *
+ * @param options.dim Default 0.
+ * @throws TensorError `shape`, `dtype`, `axis`; `value` for an empty list.
  *
  * @example
  * ```ts
@@ -92,7 +115,19 @@ export function concat(xs: readonly Tensor[], options: { readonly dim?: number }
   return y;
 }
 
-/** Tensors of one shape along a new axis. */
+/**
+ * Tensors of one shape and dtype along a new axis.
+ *
+ * @param options.dim The new axis; default 0.
+ * @throws TensorError `shape`, `dtype`, `axis`; `value` for an empty list.
+ *
+ * @example
+ * ```ts
+ * import { stack, tensor } from '@tessera-llm/tensor';
+ * const [a, b] = [tensor([1, 2]), tensor([3, 4])];
+ * console.log(await stack([a, b]).data(), await stack([a, b], { dim: 1 }).data()); // [1, 2, 3, 4] [1, 3, 2, 4]
+ * ```
+ */
 export function stack(xs: readonly Tensor[], options: { readonly dim?: number } = {}): Tensor {
   const first = firstOf('stack', xs);
   const axis = normalizeAxis('stack', options.dim ?? 0, first.rank + 1);
@@ -102,7 +137,18 @@ export function stack(xs: readonly Tensor[], options: { readonly dim?: number } 
   );
 }
 
-/** x with `value` around it: entries added before and after each axis. */
+/**
+ * x with `value` around it: `before` and `after` say how many entries each axis gets.
+ *
+ * @param options.value Default 0.
+ * @throws TensorError `shape` unless both have a non-negative integer for each axis.
+ *
+ * @example
+ * ```ts
+ * import { pad, tensor } from '@tessera-llm/tensor';
+ * console.log(await pad(tensor([1, 2]), { before: [1], after: [2], value: 9 }).data()); // [9, 1, 2, 9, 9]
+ * ```
+ */
 export function pad(
   x: Tensor,
   options: { readonly before: readonly number[]; readonly after: readonly number[]; readonly value?: number },
@@ -126,7 +172,18 @@ export function pad(
   return y;
 }
 
-/** Entries of the given axes in reverse order. */
+/**
+ * Entries of the given axes in reverse order.
+ *
+ * @param options.dims Default all.
+ * @throws TensorError `axis`
+ *
+ * @example
+ * ```ts
+ * import { flip, tensor } from '@tessera-llm/tensor';
+ * console.log(await flip(tensor([[1, 2], [3, 4]]), { dims: 1 }).data()); // [2, 1, 4, 3]
+ * ```
+ */
 export function flip(x: Tensor, options: { readonly dims?: number | readonly number[] } = {}): Tensor {
   const axes = axesOf('flip', x, options.dims);
   return slice(
@@ -135,7 +192,17 @@ export function flip(x: Tensor, options: { readonly dims?: number | readonly num
   );
 }
 
-/** Entries of an axis moved on by `shift`, around the end. */
+/**
+ * Entries of an axis moved on by `shift`, around the end; a negative one moves them back.
+ *
+ * @throws TensorError `axis`, `value` unless shift is an integer.
+ *
+ * @example
+ * ```ts
+ * import { roll, tensor } from '@tessera-llm/tensor';
+ * console.log(await roll(tensor([1, 2, 3]), { shift: 1, dim: 0 }).data()); // [3, 1, 2]
+ * ```
+ */
 export function roll(x: Tensor, options: { readonly shift: number; readonly dim: number }): Tensor {
   const axis = axisOf('roll', x, options.dim);
   const extent = x.shape[axis] as number;
@@ -143,62 +210,4 @@ export function roll(x: Tensor, options: { readonly shift: number; readonly dim:
   const cut = extent - (((options.shift % extent) + extent) % extent);
   const [head, tail] = split(x, [cut, extent - cut], { dim: axis });
   return concat([tail as Tensor, head as Tensor], { dim: axis });
-}
-
-/** The whole tensor `repeats[i]` times along axis i (torch.repeat). */
-export function repeat(x: Tensor, repeats: readonly number[]): Tensor {
-  wantTensor('repeat', x);
-  if (repeats.length < x.rank || repeats.some((n) => !Number.isInteger(n) || n < 0)) {
-    throw new TensorError(
-      'shape',
-      `[repeat] expected at least ${x.rank} non-negative counts, got (${repeats.join(', ')})`,
-    );
-  }
-  const lead = repeats.length - x.rank;
-  const shape = repeats.map((_, i) => (i < lead ? 1 : (x.shape[i - lead] as number)));
-  const spread = reshape(
-    x,
-    shape.flatMap((n) => [1, n]),
-  );
-  const wide = broadcastTo(
-    spread,
-    shape.flatMap((n, i) => [repeats[i] as number, n]),
-  );
-  return reshape(
-    wide,
-    shape.map((n, i) => n * (repeats[i] as number)),
-  );
-}
-
-/** Each entry of an axis `repeats` times in a row. */
-export function repeatInterleave(x: Tensor, options: { readonly repeats: number; readonly dim: number }): Tensor {
-  const axis = axisOf('repeatInterleave', x, options.dim);
-  const { repeats } = options;
-  if (!Number.isInteger(repeats) || repeats < 0) {
-    throw new TensorError('value', `[repeatInterleave] expected a non-negative integer of repeats, got ${repeats}`);
-  }
-  const extent = x.shape[axis] as number;
-  const index = Int32Array.from({ length: extent * repeats }, (_, i) => Math.floor(i / repeats));
-  return indexSelect(x, tensor(index, { backend: x.backend }), { dim: axis });
-}
-
-function triangle(op: string, x: Tensor, keep: (row: number, column: number) => boolean): Tensor {
-  wantTensor(op, x);
-  if (x.rank < 2) throw new TensorError('shape', `[${op}] expected at least 2 axes, got ${showShape(x.shape)}`);
-  const [rows, columns] = x.shape.slice(-2) as [number, number];
-  const mask = new Uint8Array(rows * columns);
-  for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) mask[i * columns + j] = keep(i, j) ? 1 : 0;
-  return where(tensor(mask, { shape: [rows, columns], dtype: 'bool', backend: x.backend }), x, 0);
-}
-
-/** The lower triangle of the last two axes, up to the given diagonal; zeros above. */
-export function tril(x: Tensor, options: { readonly diagonal?: number } = {}): Tensor {
-  const { diagonal = 0 } = options;
-  return triangle('tril', x, (i, j) => j - i <= diagonal);
-}
-
-/** The upper triangle of the last two axes, from the given diagonal; zeros below. */
-export function triu(x: Tensor, options: { readonly diagonal?: number } = {}): Tensor {
-  const { diagonal = 0 } = options;
-  return triangle('triu', x, (i, j) => j - i >= diagonal);
 }

@@ -6,8 +6,11 @@ import { axisOf, kernelsFor, like } from './common';
 
 /** One axis of a slice, as in Python: missing ends are the axis's own; negative ones count from the end. */
 export interface SliceRange {
+  /** Default the first entry, the last for a negative step. */
   readonly start?: number;
+  /** Not included; default past the last entry, before the first for a negative step. */
   readonly stop?: number;
+  /** Default 1; a negative one goes backwards. */
   readonly step?: number;
 }
 
@@ -31,6 +34,8 @@ function resolveRange(range: SliceRange | null, extent: number): [start: number,
 /**
  * Part of a tensor: one range (or null for the whole) per axis, in order; axes not named stay whole.
  * A slice of the first axis with step 1 is a view, everything else a copy.
+ *
+ * @throws TensorError `value` for ends that are no integers or a step of 0, `axis` for more ranges than axes.
  *
  * @example
  * ```ts
@@ -60,7 +65,17 @@ export function slice(x: Tensor, ranges: readonly (SliceRange | null)[]): Tensor
   return y;
 }
 
-/** `length` entries of an axis from `start`. */
+/**
+ * `length` entries of an axis from `start`. A view for the first axis, else a copy.
+ *
+ * @throws TensorError `index_out_of_range` unless they lie within the axis; `axis`.
+ *
+ * @example
+ * ```ts
+ * import { narrow, tensor } from '@tessera-llm/tensor';
+ * console.log(await narrow(tensor([1, 2, 3, 4]), { dim: 0, start: 1, length: 2 }).data()); // [2, 3]
+ * ```
+ */
 export function narrow(
   x: Tensor,
   options: { readonly dim: number; readonly start: number; readonly length: number },
@@ -78,7 +93,20 @@ export function narrow(
   return slice(x, ranges);
 }
 
-/** Consecutive parts of an axis, of the given sizes (which add up to it), or of one size (the last may be smaller). */
+/**
+ * Consecutive parts of an axis, of the given sizes (which add up to it), or of one size (the last may be smaller).
+ * Views for the first axis, else copies.
+ *
+ * @param options.dim Default 0.
+ * @throws TensorError `shape` for sizes that add up to something else, `value` for a size below 1, `axis`.
+ *
+ * @example
+ * ```ts
+ * import { split, tensor } from '@tessera-llm/tensor';
+ * const [a, b] = split(tensor([1, 2, 3]), [1, 2]);
+ * console.log(await a?.data(), await b?.data()); // [1] [2, 3]
+ * ```
+ */
 export function split(x: Tensor, sizes: number | readonly number[], options: { readonly dim?: number } = {}): Tensor[] {
   const axis = axisOf('split', x, options.dim ?? 0);
   const extent = x.shape[axis] as number;
@@ -112,7 +140,20 @@ export function split(x: Tensor, sizes: number | readonly number[], options: { r
   return cut;
 }
 
-/** `count` parts of an axis, of equal size (the last may be smaller). */
+/**
+ * `count` parts of an axis, of equal size; the last may be smaller, and there are fewer where the extent has no more,
+ * as in torch.chunk.
+ *
+ * @param options.dim Default 0.
+ * @throws TensorError `value` for a count below 1, `axis`.
+ *
+ * @example
+ * ```ts
+ * import { chunk, tensor } from '@tessera-llm/tensor';
+ * const parts = chunk(tensor([1, 2, 3, 4, 5]), 2);
+ * console.log(parts.map((part) => part.size)); // [3, 2]
+ * ```
+ */
 export function chunk(x: Tensor, count: number, options: { readonly dim?: number } = {}): Tensor[] {
   const axis = axisOf('chunk', x, options.dim ?? 0);
   if (!Number.isInteger(count) || count < 1) {

@@ -1,7 +1,7 @@
 import { record } from '../tape';
 import type { Tensor } from '../tensor';
+import { mul } from './binary';
 import { axisOf, kernelsFor, like, wantFloat } from './common';
-import { mul } from './elementwise';
 import { permute } from './shape';
 import { unsqueeze } from './view';
 
@@ -14,9 +14,10 @@ function withLastAxis(op: string, x: Tensor, dim: number, fn: (last: Tensor) => 
 }
 
 /**
- * e^x / Σ e^x along an axis, shifted by the maximum. A row of only -Infinity gives zeros.
+ * e^x / Σ e^x along an axis, shifted by the maximum, in x's float dtype. A row of only -Infinity gives zeros.
  *
  * @param options.dim Default the last.
+ * @throws TensorError `dtype` unless x holds floats, `axis`.
  *
  * @example
  * ```ts
@@ -32,7 +33,18 @@ export function softmax(x: Tensor, options: { readonly dim?: number } = {}): Ten
   });
 }
 
-/** log softmax along an axis (default the last): x - logSumExp(x). */
+/**
+ * x - logSumExp(x) along an axis, in x's float dtype. A row of only -Infinity stays so.
+ *
+ * @param options.dim Default the last.
+ * @throws TensorError `dtype` unless x holds floats, `axis`.
+ *
+ * @example
+ * ```ts
+ * import { logSoftmax, tensor } from '@tessera-llm/tensor';
+ * console.log(await logSoftmax(tensor([0, 0])).data()); // [-0.693…, -0.693…]
+ * ```
+ */
 export function logSoftmax(x: Tensor, options: { readonly dim?: number } = {}): Tensor {
   return withLastAxis('logSoftmax', x, options.dim ?? -1, (last) => {
     const y = like(last, kernelsFor('logSoftmax', last).logSoftmax(last));
@@ -43,7 +55,20 @@ export function logSoftmax(x: Tensor, options: { readonly dim?: number } = {}): 
   });
 }
 
-/** log Σ e^x along an axis (default the last), without overflow; Infinity where x reaches it. */
+/**
+ * log Σ e^x along an axis, without overflow, in x's float dtype; Infinity where x reaches it, -Infinity for an empty
+ * axis.
+ *
+ * @param options.dim Default the last.
+ * @param options.keepdim Keeps the axis with extent 1; default false.
+ * @throws TensorError `dtype` unless x holds floats, `axis`.
+ *
+ * @example
+ * ```ts
+ * import { logSumExp, tensor } from '@tessera-llm/tensor';
+ * console.log(await logSumExp(tensor([[0, 0], [1000, -1000]])).data()); // [0.693…, 1000]
+ * ```
+ */
 export function logSumExp(x: Tensor, options: { readonly dim?: number; readonly keepdim?: boolean } = {}): Tensor {
   wantFloat('logSumExp', x);
   const axis = axisOf('logSumExp', x, options.dim ?? -1);

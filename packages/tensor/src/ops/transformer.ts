@@ -9,9 +9,11 @@ import { reshape } from './view';
 
 /**
  * Rotary position embedding: pairs of the first R = 2 · cos.shape[1] entries of each head turn by the row's angles, the
- * rest pass through. x (N, H, D), cos and sin (N, R/2).
+ * rest pass through: (a, b) becomes (a cos - b sin, a sin + b cos). x (N, H, D), cos and sin (N, R/2), any float
+ * dtypes; the result has x's. No gradient flows to cos and sin.
  *
  * @param options.interleaved Pairs are (2i, 2i+1) instead of (i, i + R/2); default false, Llama's layout.
+ * @throws TensorError `shape`, `dtype`
  * @see Su et al. 2021, "RoFormer".
  *
  * @example
@@ -44,8 +46,11 @@ export function rope(x: Tensor, cos: Tensor, sin: Tensor, options: { readonly in
 }
 
 /**
- * act(gate) · up, the inner part of a gated feed-forward (SwiGLU with silu, GEGLU with geluErf or geluTanh).
+ * act(gate) · up, the inner part of a gated feed-forward (SwiGLU with silu, GEGLU with geluErf or geluTanh); gate and
+ * up of one shape and float dtype, which the result has.
  *
+ * @param options.activation Default silu, Llama's.
+ * @throws TensorError `shape`, `dtype`, `value` for an unknown activation.
  * @see Shazeer 2020, "GLU variants improve transformer".
  *
  * @example
@@ -78,6 +83,7 @@ export function gated(gate: Tensor, up: Tensor, options: { readonly activation?:
 export interface DropoutOptions {
   /** Probability of dropping an element, 0 <= p < 1. */
   readonly p: number;
+  /** An integer from 0 to below 2^53, or a bigint of 64 bits. */
   readonly seed: number | bigint;
   /** 32 bits: usually a hash of the step and the module's path; see `hash32`. */
   readonly stream: number;
@@ -86,9 +92,12 @@ export interface DropoutOptions {
 }
 
 /**
- * Drops elements of x (N, …) with probability p and scales the others by 1 / (1 - p). What is dropped is a function of
- * seed, stream, row key and column: the same in any batch, and again when recomputed under `checkpoint`.
+ * Drops elements of x (N, …) of a float dtype with probability p and scales the others by 1 / (1 - p). What is dropped
+ * is a function of seed, stream, row key and column: the same in any batch, and again when recomputed under
+ * `checkpoint`.
  *
+ * @returns x itself if p is 0.
+ * @throws TensorError `value` for a p or seed out of its range, `shape`, `dtype`.
  * @see Srivastava et al. 2014, "Dropout".
  *
  * @example

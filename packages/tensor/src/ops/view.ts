@@ -39,7 +39,17 @@ function throwReshape(x: Tensor, shape: readonly number[]): never {
   );
 }
 
-/** Axes `from` to `to` (inclusive) become one. A view. */
+/**
+ * Axes `from` to `to` (inclusive, default all) become one; a scalar becomes (1). A view.
+ *
+ * @throws TensorError `axis`
+ *
+ * @example
+ * ```ts
+ * import { flatten, zeros } from '@tessera-llm/tensor';
+ * console.log(flatten(zeros([2, 3, 4]), 1).shape); // [2, 12]
+ * ```
+ */
 export function flatten(x: Tensor, from = 0, to = -1): Tensor {
   wantTensor('flatten', x);
   if (x.rank === 0) return reshape(x, [1]);
@@ -50,14 +60,34 @@ export function flatten(x: Tensor, from = 0, to = -1): Tensor {
   return reshape(x, [...x.shape.slice(0, a), merged, ...x.shape.slice(b + 1)]);
 }
 
-/** A new axis of extent 1 at `axis`. A view. */
+/**
+ * A new axis of extent 1 at `axis`; -1 puts it last. A view.
+ *
+ * @throws TensorError `axis`
+ *
+ * @example
+ * ```ts
+ * import { unsqueeze, zeros } from '@tessera-llm/tensor';
+ * console.log(unsqueeze(zeros([2, 3]), -1).shape); // [2, 3, 1]
+ * ```
+ */
 export function unsqueeze(x: Tensor, axis: number): Tensor {
   wantTensor('unsqueeze', x);
   const at = normalizeAxis('unsqueeze', axis, x.rank + 1);
   return reshape(x, [...x.shape.slice(0, at), 1, ...x.shape.slice(at)]);
 }
 
-/** Drops an axis of extent 1, or all of them. A view. */
+/**
+ * Drops an axis of extent 1, or all of them if none is named. A view.
+ *
+ * @throws TensorError `shape` if the axis has another extent, `axis`.
+ *
+ * @example
+ * ```ts
+ * import { squeeze, zeros } from '@tessera-llm/tensor';
+ * console.log(squeeze(zeros([1, 3, 1])).shape, squeeze(zeros([1, 3, 1]), 0).shape); // [3] [3, 1]
+ * ```
+ */
 export function squeeze(x: Tensor, axis?: number): Tensor {
   wantTensor('squeeze', x);
   if (axis === undefined) {

@@ -111,7 +111,9 @@ const encoders: Readonly<Record<QuantizeFormat, (values: Float32Array, out: Data
  * quantisers do, int8 symmetric, s = max |w| / 127 over each group, codes from -127 to 127, halves to even.
  *
  * @param options.groupSize int8 only; see `quantizedWeight`.
- * @throws TensorError `value` for other formats, and for values that are not finite or too large for float16 scales.
+ * @param options.activations As in `quantizedWeight`; `options.backend` default: that of x.
+ * @throws TensorError `value` for other formats, and for values that are not finite or too large for float16 scales;
+ *   `shape` for columns that are not whole blocks; `dtype` unless x holds floats.
  *
  * @example
  * ```ts

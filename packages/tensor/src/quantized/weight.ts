@@ -143,7 +143,8 @@ export function checkActivations(where: string, activations: Activations): Activ
  *
  * @param bytes The M rows one after another. GGUF formats: a row is its blocks, as ggml stores them. int8: a row is
  *   ceil(K / groupSize) float32 scales (little-endian) and K int8 values.
- * @throws TensorError `shape` for columns that are not whole blocks; `value` for another number of bytes.
+ * @throws TensorError `shape` for columns that are not whole blocks; `value` for another number of bytes, or a setting
+ *   out of its range.
  *
  * @example
  * ```ts

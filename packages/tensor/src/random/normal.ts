@@ -4,8 +4,8 @@ const ln2 = Math.LN2;
 const step = 2 * Math.PI * 2 ** -24;
 
 /**
- * @internal Two standard normal numbers of two random words, by Box-Muller: r = √(-2 ln u), u = ((w >>> 8) + 1) 2^-24 in
- * (0, 1], angle 2π (w' >>> 8) 2^-24; out[at] is r cos and out[at + 1] r sin.
+ * @internal Two standard normal numbers of two random words, by Box-Muller: r = √(-2 ln u), u = ((w >>> 8) + 1) 2^-24
+ * in (0, 1], angle 2π (w' >>> 8) 2^-24; out[at] is r cos and out[at + 1] r sin.
  *
  * Math.log and Math.sin may differ in the last bit from engine to engine. Here whole numbers are reduced exactly and
  * the rest are products and sums, the same as in the native kernel: every backend and machine gets the same bits.

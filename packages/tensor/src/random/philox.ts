@@ -45,7 +45,8 @@ const block = new Uint32Array(4);
 
 /**
  * One block of Philox 4x32-10: four random 32-bit words that are a pure function of a 64-bit key and a 128-bit counter
- * (little-endian words). Samplers key it by seed and position, so that no state is carried and any draw can be repeated.
+ * (little-endian words). Samplers key it by seed and position, so that no state is carried and any draw can be
+ * repeated.
  *
  * A uniform number in [0, 1) is `(word >>> 8) * 2 ** -24`.
  *

@@ -28,12 +28,14 @@ import { gated, gatedGrad, linear, linearThen, rope } from './transformer';
 export type { HostMemory } from './steps';
 
 /**
- * Every fused and quantised kernel out of primitive ones, for a backend that has not written its own: spread it first, then what the
- * backend does better. What the steps make between is freed before the kernel returns.
+ * Every fused and quantised kernel out of primitive ones, for a backend that has not written its own: spread it first,
+ * then what the backend does better. What the steps make between is freed before the kernel returns.
  *
- * Each kernel is as row-invariant as the primitives are. Attention holds the (Hq, T, S) scores of one segment at a time.
+ * Each kernel is as row-invariant as the primitives are. Attention holds the (Hq, T, S) scores of one segment at a
+ * time.
  *
- * @param memory Brings host arrays (masks, indices) to the backend and frees intermediates: the backend's own functions.
+ * @param memory Brings host arrays (masks, indices) to the backend and frees intermediates: the backend's own
+ *   functions.
  *
  * @example
  * ```ts

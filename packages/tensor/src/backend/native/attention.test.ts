@@ -51,6 +51,37 @@ describe.skipIf(!haveNative)('against the reference backend', () => {
   });
 });
 
+describe.skipIf(!haveNative)('attention of 16-bit floats', () => {
+  it.each(['float16', 'bfloat16'] as const)('%s agrees with the reference backend, in any mixture', (dtype) => {
+    const lengths = [3, 0, 70];
+    const attrs = attrsOf(layoutOf(lengths));
+    const of16 = {
+      q: normalPair([73, 4, 10], 20, dtype),
+      kv: normalPair([73, 2, 10], 21, dtype),
+      s: normalPair([4], 24, dtype),
+    };
+    const of32 = { q: normalPair([73, 4, 10], 20), kv: normalPair([73, 2, 10], 21), s: normalPair([4], 24) };
+    const g = normalPair([73, 4, 10], 23);
+    const before = native().memory().liveBytes;
+    for (const [q, keys, values, sinks] of [
+      [of16.q, of16.kv, of16.kv, of16.s],
+      [of16.q, of32.kv, of32.kv, null],
+      [of32.q, of16.kv, of32.kv, of32.s],
+      [of32.q, of32.kv, of16.kv, of16.s],
+    ] as const) {
+      agree((kernels, of) => {
+        const [x, k, v, s] = [of(q), of(keys), of(values), sinks && of(sinks)];
+        const { y, lse } = kernels.attention(x, k, v, s, attrs);
+        const grads = kernels.attentionGrad(x, k, v, s, y, lse, of(g), attrs);
+        return { y, lse, ...grads };
+      }, 1e-2);
+    }
+    // The copies are gone: what is left is what came out.
+    const made = 4 * 73 * (4 * 10 * (4 + 4) + 4 * 4 + 2 * 2 * 10 * 4) + 4 * 64;
+    expect(native().memory().liveBytes - before).toBeLessThan(made);
+  });
+});
+
 describe.skipIf(!haveNative)('the numerics contract, bit for bit', () => {
   const k = () => native().kernels;
 

@@ -1,17 +1,27 @@
 import { dtypeCodes } from '@tessera-llm/native';
 import type { AttentionAttrs, FusedKernels, Kernels, NDArray } from '../contract';
-import { allFloat32, type NativeCalls } from './calls';
+import type { NativeCalls } from './calls';
+import type { Widened } from './widened';
 
 type Family = Pick<FusedKernels, 'attention' | 'attentionGrad'>;
 
-/** Attention by the addon; float16, and sinks that are not float32, go to the reference kernels on the same memory. */
-export function attentionKernels(calls: NativeCalls, host: Kernels): Family {
+/** Attention by the addon, of float32 and bfloat16, its gradients of float32; the rest is widened, and gradients cast back. */
+export function attentionKernels(calls: NativeCalls, widened: Widened, cast: Kernels['cast']): Family {
   const { args, memory } = calls;
   const forwardId = calls.kernel('attention');
   const backwardId = calls.kernel('attention_grad');
   const at = (x: NDArray | null): number => (x === null ? 0 : memory.address(x));
-  const supported = (sinks: NDArray | null, ...xs: readonly NDArray[]) =>
-    allFloat32(sinks) && xs.every((x) => x.dtype === 'float32' || x.dtype === 'bfloat16');
+  const isFloat32 = (x: NDArray) => x.dtype === 'float32';
+  /** The kernels take one dtype of k and v. */
+  const isTaken = (k: NDArray, v: NDArray, sinks: NDArray | null) => (x: NDArray) =>
+    isFloat32(x) || (x.dtype === 'bfloat16' && x !== sinks && (k.dtype === v.dtype || (x !== k && x !== v)));
+  /** A gradient in its tensor's dtype. */
+  const as = (x: NDArray, g: NDArray): NDArray => {
+    if (x.dtype === g.dtype) return g;
+    const narrow = cast(g, x.dtype);
+    memory.free(g.block);
+    return narrow;
+  };
 
   /** Places 0 … 25 of the argument record, which both kernels share. */
   function fill(p: {
@@ -64,27 +74,34 @@ export function attentionKernels(calls: NativeCalls, host: Kernels): Family {
   }
 
   return {
-    attention(q, k, v, sinks, attrs) {
-      if (!supported(sinks, q, k, v)) return host.attention(q, k, v, sinks, attrs);
-      const y = memory.allocate(q.shape, 'float32');
-      const lse = memory.allocate(q.shape.slice(0, 2), 'float32');
-      fill({ q, k, v, sinks, y, lse, attrs });
-      calls.run(forwardId, 26);
-      return { y, lse };
-    },
-    attentionGrad(q, k, v, sinks, y, lse, gy, attrs) {
-      if (!supported(sinks, q, k, v) || gy.dtype !== 'float32' || q.dtype !== 'float32' || k.dtype !== 'float32') {
-        return host.attentionGrad(q, k, v, sinks, y, lse, gy, attrs);
-      }
-      const [gq, gk, gv] = [q, k, v].map((x) => memory.allocate(x.shape, 'float32')) as [NDArray, NDArray, NDArray];
-      const gsinks = sinks === null ? null : memory.allocate(sinks.shape, 'float32');
-      fill({ q, k, v, sinks, y, lse, attrs });
-      const rest = [at(gy), at(gq), at(gk), at(gv), at(gsinks)];
-      rest.forEach((value, i) => {
-        args[26 + i] = value;
+    attention: (...[q, k, v, sinks, attrs]) =>
+      widened([q, k, v, sinks], isTaken(k, v, sinks), (taken) => {
+        const [q, k, v, sinks] = taken as [NDArray, NDArray, NDArray, NDArray | null];
+        const y = memory.allocate(q.shape, 'float32');
+        const lse = memory.allocate(q.shape.slice(0, 2), 'float32');
+        fill({ q, k, v, sinks, y, lse, attrs });
+        calls.run(forwardId, 26);
+        return { y, lse };
+      }),
+    attentionGrad(...[q, k, v, sinks, y, lse, gy, attrs]) {
+      const grads = widened([q, k, v, sinks, gy], isFloat32, (taken) => {
+        const [q, k, v, sinks, gy] = taken as [NDArray, NDArray, NDArray, NDArray | null, NDArray];
+        const [gq, gk, gv] = [q, k, v].map((x) => memory.allocate(x.shape, 'float32')) as [NDArray, NDArray, NDArray];
+        const gsinks = sinks === null ? null : memory.allocate(sinks.shape, 'float32');
+        fill({ q, k, v, sinks, y, lse, attrs });
+        const rest = [at(gy), at(gq), at(gk), at(gv), at(gsinks)];
+        rest.forEach((value, i) => {
+          args[26 + i] = value;
+        });
+        calls.run(backwardId, 31);
+        return { gq, gk, gv, gsinks };
       });
-      calls.run(backwardId, 31);
-      return { gq, gk, gv, gsinks };
+      return {
+        gq: as(q, grads.gq),
+        gk: as(k, grads.gk),
+        gv: as(v, grads.gv),
+        gsinks: sinks !== null && grads.gsinks !== null ? as(sinks, grads.gsinks) : null,
+      };
     },
   };
 }

@@ -33,7 +33,8 @@ const binaryCodes: Readonly<Partial<Record<string, number>>> = {
 };
 
 /**
- * Length of b where the addon can combine a and b: b has a's shape, one value, or is one row for a's last axes; else null.
+ * Length of b where the addon can combine a and b: b has a's shape, one value, or is one row for a's last axes; else
+ * null.
  */
 function operandLength(a: NDArray, b: NDArray): number | null {
   const lead = a.shape.length - b.shape.length;
@@ -43,9 +44,9 @@ function operandLength(a: NDArray, b: NDArray): number | null {
 }
 
 /**
- * Kernels of the addon besides products, attention and losses. Each takes dense float32; anything else goes to `host`, the
- * reference kernels on the same memory. Which of the two runs depends on dtype and attributes; sums, differences, products
- * and quotients of two arrays are rounded once and have the same bits in both, so there the shapes may choose.
+ * Kernels of the addon besides products, attention and losses. Each takes dense float32; anything else goes to `host`,
+ * the reference kernels on the same memory. Which of the two runs depends on dtype and attributes; sums, differences,
+ * products and quotients of two arrays are rounded once and have the same bits in both, so there the shapes may choose.
  */
 export function fusedKernels(calls: NativeCalls, host: Kernels, spread: Kernels['broadcastTo']): Partial<Kernels> {
   const { args, memory } = calls;

@@ -8,6 +8,7 @@ import { fusedKernels } from './fused';
 import { lossKernels } from './losses';
 import { lowRankKernels } from './low-rank';
 import { matmulKernels } from './matmul';
+import { widenedBy } from './widened';
 import { NativeMemory } from './memory';
 import { recordPlan } from './plan';
 import { moeKernels } from './moe';
@@ -26,19 +27,20 @@ function createNativeBackend(addon: NativeAddon): Backend {
   const calls = new NativeCalls(memory);
   // Kernels that the addon does not have run in TypeScript on the addon's memory.
   const host = referenceKernels(memory);
+  const widened = widenedBy(calls, (x) => host.cast(x, 'float32'));
   const moved = shapeKernels(calls);
   const kernels: Kernels = {
     ...host,
-    ...matmulKernels(calls, (x) => host.cast(x, 'float32')),
+    ...matmulKernels(calls, widened),
     ...moved,
     ...fusedKernels(calls, host, moved.broadcastTo),
     ...lossKernels(calls, host),
-    ...attentionKernels(calls, host),
+    ...attentionKernels(calls, widened, host.cast),
     ...lowRankKernels(calls),
     ...moeKernels(calls),
     ...reduceKernels(calls, host, moved.permute),
     ...selectKernels(calls, host),
-    ...quantizedKernels(calls, (x) => host.cast(x, 'float32')),
+    ...quantizedKernels(calls, widened),
   };
   return {
     name: 'native',

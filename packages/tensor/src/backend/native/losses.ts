@@ -24,7 +24,10 @@ type Family = Pick<
   | 'linearCrossEntropyGrad'
 >;
 
-/** What goes into a pass of `linear_cross_entropy` and what comes out of it; arrays that are absent or null are not wanted. */
+/**
+ * What goes into a pass of `linear_cross_entropy` and what comes out of it; arrays that are absent or null are not
+ * wanted.
+ */
 interface LinearPass extends Partial<LinearCrossEntropyGrads> {
   readonly hidden: NDArray;
   readonly weight: NDArray;
@@ -52,7 +55,10 @@ function rowsOf(x: NDArray): [rows: number, width: number] {
   return [x.shape.slice(0, -1).reduce((a, b) => a * b, 1), width];
 }
 
-/** Softmax and its kin and the cross-entropies by the addon, on float32 (a projection's weight also bfloat16); other dtypes go to `host`. */
+/**
+ * Softmax and its kin and the cross-entropies by the addon, on float32 (a projection's weight also bfloat16); other
+ * dtypes go to `host`.
+ */
 export function lossKernels(calls: NativeCalls, host: Kernels): Family {
   const id = {
     softmax: calls.kernel('softmax'),

@@ -2,6 +2,7 @@ import { computeCodes, dtypeCodes } from '@tessera-llm/native';
 import { broadcastShapes } from '../../shape';
 import type { Compute, Epilogue, FusedKernels, NDArray, PrimitiveKernels } from '../contract';
 import type { NativeCalls } from './calls';
+import type { Widened } from './widened';
 import { activationCodes } from './fused';
 
 /** Element strides, in matrices, of the leading axes `shape` read as if broadcast to `lead`. */
@@ -25,26 +26,14 @@ export function putEpilogue({ args, memory }: NativeCalls, at: number, after: Ep
   args[at + 2] = after === null || after.kind === 'add' ? 0 : (activationCodes[after.activation] as number);
 }
 
-/** Matrix products. `widen` casts float16, for which there are no panels, to float32. */
+/** Matrix products. float16, for which there are no panels, is widened. */
 export function matmulKernels(
   calls: NativeCalls,
-  widen: (x: NDArray) => NDArray,
+  widened: Widened,
 ): Pick<PrimitiveKernels, 'matmul'> & Pick<FusedKernels, 'linear' | 'linearThen'> {
   const { args, memory } = calls;
   const matmulId = calls.kernel('matmul');
   const linearId = calls.kernel('linear');
-
-  /** Runs with float16 operands (and others that `exact` names) widened; the copies go at once. */
-  function widened<T>(xs: readonly NDArray[], run: (xs: readonly NDArray[]) => T, exact?: NDArray): T {
-    const narrow = (x: NDArray): boolean => x.dtype === 'float16' || (x === exact && x.dtype !== 'float32');
-    if (!xs.some(narrow)) return run(xs);
-    const wide = xs.map((x) => (narrow(x) ? widen(x) : x));
-    try {
-      return run(wide);
-    } finally {
-      wide.forEach((x, i) => x !== xs[i] && memory.free(x.block));
-    }
-  }
 
   function linear(
     after: Epilogue | null,
@@ -57,15 +46,16 @@ export function matmulKernels(
     ]
   ): NDArray {
     return widened(
-      bias === null ? [input, matrix] : [input, matrix, bias],
+      [input, matrix, bias],
+      (x) => x.dtype !== 'float16' && (x !== bias || x.dtype === 'float32'),
       (operands) => {
-        const [x, weight, shift] = operands as [NDArray, NDArray, NDArray | undefined];
+        const [x, weight, shift] = operands as [NDArray, NDArray, NDArray | null];
         const [n, k] = x.shape as [number, number];
         const m = weight.shape[across ? 1 : 0] as number;
         const y = memory.allocate([n, m], 'float32');
         args[0] = memory.address(x);
         args[1] = memory.address(weight);
-        args[2] = shift === undefined ? 0 : memory.address(shift);
+        args[2] = shift === null ? 0 : memory.address(shift);
         args[3] = memory.address(y);
         args[4] = n;
         args[5] = m;
@@ -80,45 +70,48 @@ export function matmulKernels(
         calls.run(linearId, 16);
         return y;
       },
-      bias ?? undefined,
     );
   }
 
   return {
     matmul: (left, right, { transposeA, transposeB, compute, out }) =>
-      widened([left, right], (operands) => {
-        const [a, b] = operands as [NDArray, NDArray];
-        const [ra, ca] = a.shape.slice(-2) as [number, number];
-        const [rb, cb] = b.shape.slice(-2) as [number, number];
-        const [m, k] = transposeA ? [ca, ra] : [ra, ca];
-        const n = transposeB ? rb : cb;
-        const leadA = a.shape.slice(0, -2);
-        const leadB = b.shape.slice(0, -2);
-        const lead = broadcastShapes('matmul', leadA, leadB);
-        const y = memory.allocate([...lead, m, n], out);
-        const strideA = batchStrides(leadA, lead);
-        const strideB = batchStrides(leadB, lead);
-        args[0] = memory.address(a);
-        args[1] = memory.address(b);
-        args[2] = memory.address(y);
-        args[3] = m;
-        args[4] = n;
-        args[5] = k;
-        args[6] = transposeA ? 1 : 0;
-        args[7] = transposeB ? 1 : 0;
-        args[8] = dtypeCodes[a.dtype];
-        args[9] = dtypeCodes[b.dtype];
-        args[10] = dtypeCodes[out];
-        args[11] = computeCodes[compute];
-        args[12] = lead.length;
-        lead.forEach((extent, i) => {
-          args[13 + 3 * i] = extent;
-          args[14 + 3 * i] = strideA[i] as number;
-          args[15 + 3 * i] = strideB[i] as number;
-        });
-        calls.run(matmulId, 13 + 3 * lead.length);
-        return y;
-      }),
+      widened(
+        [left, right],
+        ({ dtype }) => dtype !== 'float16',
+        (operands) => {
+          const [a, b] = operands as [NDArray, NDArray];
+          const [ra, ca] = a.shape.slice(-2) as [number, number];
+          const [rb, cb] = b.shape.slice(-2) as [number, number];
+          const [m, k] = transposeA ? [ca, ra] : [ra, ca];
+          const n = transposeB ? rb : cb;
+          const leadA = a.shape.slice(0, -2);
+          const leadB = b.shape.slice(0, -2);
+          const lead = broadcastShapes('matmul', leadA, leadB);
+          const y = memory.allocate([...lead, m, n], out);
+          const strideA = batchStrides(leadA, lead);
+          const strideB = batchStrides(leadB, lead);
+          args[0] = memory.address(a);
+          args[1] = memory.address(b);
+          args[2] = memory.address(y);
+          args[3] = m;
+          args[4] = n;
+          args[5] = k;
+          args[6] = transposeA ? 1 : 0;
+          args[7] = transposeB ? 1 : 0;
+          args[8] = dtypeCodes[a.dtype];
+          args[9] = dtypeCodes[b.dtype];
+          args[10] = dtypeCodes[out];
+          args[11] = computeCodes[compute];
+          args[12] = lead.length;
+          lead.forEach((extent, i) => {
+            args[13 + 3 * i] = extent;
+            args[14 + 3 * i] = strideA[i] as number;
+            args[15 + 3 * i] = strideB[i] as number;
+          });
+          calls.run(matmulId, 13 + 3 * lead.length);
+          return y;
+        },
+      ),
     linear: (...args) => linear(null, ...args),
     linearThen: linear,
   };

@@ -3,9 +3,10 @@ import { TensorError } from '../../errors';
 import type { Activations, Epilogue, NDArray, QuantizedArray, QuantizedKernels, QuantizedSpec } from '../contract';
 import type { NativeCalls } from './calls';
 import { putEpilogue } from './matmul';
+import type { Widened } from './widened';
 
-/** Quantised weights, packed for the addon's kernels. `widen` casts to float32. */
-export function quantizedKernels(calls: NativeCalls, widen: (x: NDArray) => NDArray): QuantizedKernels {
+/** Quantised weights, packed for the addon's kernels. */
+export function quantizedKernels(calls: NativeCalls, widened: Widened): QuantizedKernels {
   const { args, memory } = calls;
   const bytesId = calls.kernel('quant_bytes');
   const packId = calls.kernel('quant_pack');
@@ -47,20 +48,6 @@ export function quantizedKernels(calls: NativeCalls, widen: (x: NDArray) => NDAr
     return memory.address({ block: weight.block, offset: 0, shape: [byteLength], dtype: 'uint8' });
   }
 
-  /** Runs with x and bias in the dtypes that kernels take; the copies go at once. */
-  function narrowed<T>(
-    xs: readonly (NDArray | null)[],
-    keep: (x: NDArray) => boolean,
-    run: (xs: readonly (NDArray | null)[]) => T,
-  ): T {
-    const wide = xs.map((x) => (x === null || keep(x) ? x : widen(x)));
-    try {
-      return run(wide);
-    } finally {
-      wide.forEach((x, i) => x !== null && x !== xs[i] && memory.free(x.block));
-    }
-  }
-
   function linear(
     after: Epilogue | null,
     ...[input, weight, shift, activations]: readonly [
@@ -70,7 +57,7 @@ export function quantizedKernels(calls: NativeCalls, widen: (x: NDArray) => NDAr
       activations: Activations,
     ]
   ): NDArray {
-    return narrowed(
+    return widened(
       [input, shift],
       (x) => x.dtype === 'float32' || (x === input && x.dtype === 'bfloat16' && activations !== 'int8'),
       (operands) => {

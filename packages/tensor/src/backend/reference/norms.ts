@@ -3,7 +3,9 @@ import { type KernelMemory, floatOutput, floatsOf } from './memory';
 
 type Family = Pick<FusedKernels, 'layerNorm' | 'layerNormGrad' | 'rmsNorm' | 'rmsNormGrad'>;
 
-/** Normalisations of rows (N, C); sums in float64 in the order of the row, weight gradients in the order of the rows. */
+/**
+ * Normalisations of rows (N, C); sums in float64 in the order of the row, weight gradients in the order of the rows.
+ */
 export function normKernels(memory: KernelMemory): Family {
   const optional = (x: NDArray | null): Float32Array | null => (x === null ? null : floatsOf(memory, x));
   const column = (values: Float64Array, width: number): NDArray => {

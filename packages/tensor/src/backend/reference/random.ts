@@ -5,9 +5,10 @@ import type { FusedKernels, PrimitiveKernels } from '../contract';
 import { type KernelMemory, floatOutput, floatsOf } from './memory';
 
 /**
- * Random numbers. `random`: elements 4b … 4b+3 come from Philox(key = seed; counter = b as 64 bits, stream); normals are
- * Box-Muller on words (0, 1) and (2, 3); see `normalsInto`. `dropout`: columns 4b … 4b+3 of a row come from Philox(key = seed; counter = b, stream, and the
- * row's two words); an element is dropped where its uniform number is below p.
+ * Random numbers. `random`: elements 4b … 4b+3 come from Philox(key = seed; counter = b as 64 bits, stream); normals
+ * are Box-Muller on words (0, 1) and (2, 3); see `normalsInto`. `dropout`: columns 4b … 4b+3 of a row come from
+ * Philox(key = seed; counter = b, stream, and the row's two words); an element is dropped where its uniform number is
+ * below p.
  */
 export function randomKernels(memory: KernelMemory): Pick<PrimitiveKernels, 'random'> & Pick<FusedKernels, 'dropout'> {
   const words = new Uint32Array(4);

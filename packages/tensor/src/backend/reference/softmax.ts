@@ -3,7 +3,10 @@ import { type KernelMemory, floatOutput, floatsOf } from './memory';
 
 type Family = Pick<FusedKernels, 'softmax' | 'softmaxGrad' | 'logSoftmax' | 'logSoftmaxGrad' | 'logSumExp'>;
 
-/** Largest of a row's values and the sum of e^(value - largest), in order. A row of -Infinity gives sum 0, NaN gives NaN. */
+/**
+ * Largest of a row's values and the sum of e^(value - largest), in order. A row of -Infinity gives sum 0, NaN gives
+ * NaN.
+ */
 export function rowSum(x: Float32Array, start: number, width: number): { largest: number; sum: number } {
   let largest = Number.NEGATIVE_INFINITY;
   for (let i = start; i < start + width; i++) {
