@@ -7,6 +7,7 @@ import {
   WordPiece,
   byteToChar,
   metaspace,
+  sequence,
   splitPattern,
   templateProcessor,
 } from './index';
@@ -35,6 +36,12 @@ describe('components made by hand', () => {
     }
   });
 
+  it('refuse vocabularies that are no maps', () => {
+    const vocab = { a: 1 } as unknown as Map<string, number>;
+    expect(codeOf(() => new Bpe({ vocab, merges: [] }))).toBe('invalid_file');
+    expect(codeOf(() => new WordLevel({ vocab }))).toBe('invalid_file');
+  });
+
   it('refuse scores that are no numbers', () => {
     expect(codeOf(() => new Unigram({ pieces: [['a', Number.NaN]] }))).toBe('invalid_file');
   });
@@ -51,6 +58,7 @@ describe('components made by hand', () => {
       () => templateProcessor({ single: [{ special: '</s>', typeId: 0 }], pair: [], tokens }),
       () => byteToChar(256),
       () => byteToChar(-1),
+      () => sequence(Array(1001).fill(splitPattern('-'))),
     ]) {
       expect(codeOf(make)).toBe('invalid_argument');
     }

@@ -147,6 +147,7 @@ function checkId(token: string, id: unknown, place: string): asserts id is numbe
 
 /** Token of each id. @throws TokenizerError `invalid_file` if two tokens share an id, or an id is none. */
 export function invertVocab(vocab: ReadonlyMap<string, number>, place: string): (string | undefined)[] {
+  if (Object.prototype.toString.call(vocab) !== '[object Map]') throw malformed(place, 'a Map from token to id', vocab);
   const tokens: (string | undefined)[] = [];
   for (const [token, id] of vocab) {
     checkId(token, id, place);

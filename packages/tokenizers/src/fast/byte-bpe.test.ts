@@ -2,7 +2,9 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { Bpe, Tokenizer, createPreTokenizer, trainBpe } from '../index';
 import { fastEncoder } from './create';
+import { IdList } from './id-list';
 import { patterns } from './scanners';
+import { WordLog } from './word-log';
 
 /** Letters and signs at which patterns differ, and words of every length that the encoder treats by itself. */
 const pieces = [
@@ -138,5 +140,45 @@ describe('words of many tokens', () => {
     const ids = tokenizer.encodeIds(text);
     expect(ids.length).toBe(text.length);
     expect(tokenizer.decode(ids)).toBe(text);
+  });
+});
+
+describe('two encoders that share their words', () => {
+  it('give each word its own ids where all words have just been forgotten', async () => {
+    const { parts } = await trainBpe(['xyxyxz'], { vocabSize: 258 });
+    const { options } = parts.model as Bpe;
+    const made = () => {
+      const encoder = fastEncoder(parts.preTokenizer ?? null, new Bpe(options));
+      if (encoder === null) throw new Error('byte-level BPE has a quick way');
+      return encoder;
+    };
+    const [one, other] = [made(), made()];
+    const [own, foreign] = [WordLog.memory(), WordLog.memory()];
+    one.share(new WordLog(own), [new WordLog(foreign)]);
+    other.share(new WordLog(foreign), [new WordLog(own)]);
+    const bytes = new Map([...options.vocab].map(([token, id]) => [id, token]));
+    const said = (encoder: typeof one, text: string) => {
+      const out = new IdList();
+      encoder.encode(text, 0, text.length, out);
+      return out
+        .toList()
+        .map((id) => bytes.get(id))
+        .join('');
+    };
+    const word = (i: number) =>
+      `a${[0, 1, 2, 3, 4].map((k) => String.fromCharCode(97 + (Math.floor(i / 26 ** k) % 26))).join('')}`;
+    said(other, 'qfirst');
+    other.exchange();
+    one.exchange();
+    const wrong: string[] = [];
+    for (let i = 0; i < 2 ** 17 + 100; i++) {
+      // Published just before the table of 2^17 words is full.
+      if (i === 2 ** 17 - 22) {
+        said(other, 'another');
+        other.exchange();
+      }
+      if (said(one, word(i)) !== word(i)) wrong.push(word(i));
+    }
+    expect(wrong).toEqual([]);
   });
 });

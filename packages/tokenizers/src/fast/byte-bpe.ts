@@ -211,7 +211,8 @@ export class ByteBpe {
     // What is one token is as soon found in the vocabulary as read in a log.
     if (count > 1 || this.tokens === null) this.log?.append(view, from, to, this.symbols, count);
     const value = this.remember(view, from, to, this.symbols, 0, count);
-    if (++this.learnt % wordsBetween === 0) this.exchange();
+    // Not where all were just forgotten: words of others would lie where the ids of this one still have to be read.
+    if (++this.learnt % wordsBetween === 0 && value !== ~0) this.exchange();
     return value;
   }
 
@@ -234,7 +235,7 @@ export class ByteBpe {
       for (let k = 0; k < count; k++) this.sets[this.used + 1 + k] = ids[begin + k] as number;
     }
     if (this.full) {
-      // All are forgotten, this word too; its ids are still there for the caller.
+      // All are forgotten, this word too; its ids are still there, until the next word is remembered.
       this.words.clear();
       if (count > 1) this.sets.copyWithin(0, this.used, this.used + count + 1);
       this.used = 0;

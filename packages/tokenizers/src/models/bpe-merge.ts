@@ -111,7 +111,7 @@ export class BytePairs {
   }
 }
 
-/** Waiting merges, the lowest (rank, place) on top: rank · 2^32 + place is exact in a double below rank 2^20. */
+/** Waiting merges, the lowest rank on top, of equals the one at the lowest place. */
 class MergeQueue {
   private ranks: Int32Array;
   private places: Int32Array;

@@ -107,4 +107,11 @@ describe('ByteLevel', () => {
   ])('trims offsets between characters: %s', (text, expected) => {
     expect(tokenizer.encode(text).offsets.flat()).toEqual(expected);
   });
+
+  it('takes as long as the spaces that a token takes with it', () => {
+    const space = { id: 256, content: '<mask>', special: true, normalized: false, lstrip: true };
+    const wide = Tokenizer.fromJSON({ ...(tokenizer.toJSON() as object), added_tokens: [space] });
+    const n = 300_000;
+    expect(wide.encode(`a${' '.repeat(n)}<mask>`).offsets.at(-1)).toEqual([n + 1, n + 7]);
+  });
 });

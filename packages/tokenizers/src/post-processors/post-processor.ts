@@ -57,14 +57,20 @@ function unprocessed(texts: readonly Rows[]): Rows {
 }
 
 const leadingSpace = /^[Ġ\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*/u;
-const trailingSpace = /[Ġ\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*$/u;
+const space = /[Ġ\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
+
+/** From the right: an expression that ends in $ would try every space of the token as the first. */
+function trailingSpaces(token: string): number {
+  let at = token.length;
+  while (at > 0 && space.test(token.charAt(at - 1))) at--;
+  return token.length - at;
+}
 
 /** Takes the whitespace that a byte-level token carries out of its offsets. */
 export function trimRow(row: Row, index: number, addPrefixSpace: boolean): Row {
   let leading = (leadingSpace.exec(row.token) as RegExpExecArray)[0].length;
   // From the right, as many as there are: the same characters as from the left if there are no others.
-  const trailing =
-    leading === row.token.length ? leading : (trailingSpace.exec(row.token) as RegExpExecArray)[0].length;
+  const trailing = leading === row.token.length ? leading : trailingSpaces(row.token);
   if (leading === 0 && trailing === 0) return row;
   // A space that was put before the text is in no offset; of several, none was put there.
   if (leading === 1 && addPrefixSpace && (index === 0 || row.start === 0)) leading = 0;

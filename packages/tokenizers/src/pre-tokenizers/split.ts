@@ -3,7 +3,7 @@ import type { Dialect } from '../regex/ast';
 import { type Pattern, compilePattern } from '../regex/pattern';
 import { toOniguruma } from '../regex/to-oniguruma';
 import type { AlignedText, SplitBehavior } from '../text/aligned-text';
-import { checkGrowth, mostUnits } from '../text/growth';
+import { checkGrowth, checkMatches, mostUnits } from '../text/growth';
 import type { PreTokenizer } from './pre-tokenizer';
 
 export const splitBehaviors: readonly SplitBehavior[] = [
@@ -13,6 +13,9 @@ export const splitBehaviors: readonly SplitBehavior[] = [
   'MergedWithNext',
   'Contiguous',
 ];
+
+/** Pre-tokenizers of a sequence beyond which only a broken or hostile file goes. */
+const mostParts = 1000;
 
 /** Settings of `splitPattern`. */
 export interface SplitOptions {
@@ -73,7 +76,10 @@ export function splitCharacters(
       for (let at = 0; at < length; ) {
         const code = content.codePointAt(at) as number;
         const end = at + (code > 0xffff ? 2 : 1);
-        if (code < 128 ? ascii[code] : is(content.slice(at, end))) matches.push(at, end);
+        if (code < 128 ? ascii[code] : is(content.slice(at, end))) {
+          matches.push(at, end);
+          checkMatches(matches);
+        }
         at = end;
       }
       if (matches.length === 0 && length > 0) return [text.slice(0, length)];
@@ -86,7 +92,7 @@ export function splitCharacters(
 /**
  * Splits the pieces of each pre-tokenizer with the next one. Of none it leaves the text in one piece.
  *
- * @throws TokenizerError `invalid_file` from `split` where the parts multiply a text without measure.
+ * @throws TokenizerError `invalid_argument` for more than 1,000 of them; `invalid_file` from `split` where the parts multiply a text without measure.
  *
  * @example
  * ```ts
@@ -97,6 +103,10 @@ export function splitCharacters(
  */
 export function sequence(given: readonly PreTokenizer[]): PreTokenizer {
   const parts = given.flatMap((part) => part.parts ?? [part]);
+  // Each calls the next one for its pieces.
+  if (parts.length > mostParts) {
+    throw wrongArgument('sequence', 'pretokenizers', `at most ${mostParts} of them`, parts.length);
+  }
   return {
     parts,
     split(text) {

@@ -1,4 +1,5 @@
 import { TokenizerError } from '../errors';
+import { checkMatches } from '../text/growth';
 import { unitsAt } from '../text/unicode';
 import { anchors } from './anchors';
 import type { Anchor, Backreference, Node } from './ast';
@@ -78,6 +79,7 @@ export class Matcher extends Trail {
       if (end === start && end === lastEnd) at += unitsAt(text, at);
       else {
         out.push(start, end);
+        checkMatches(out);
         lastEnd = end;
         at = end;
       }

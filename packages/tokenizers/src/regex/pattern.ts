@@ -1,5 +1,6 @@
 import { TokenizerError } from '../errors';
 import type { Matches } from '../text/aligned-text';
+import { checkMatches } from '../text/growth';
 import { unitsAt } from '../text/unicode';
 import type { Dialect } from './ast';
 import { Matcher } from './matcher';
@@ -20,6 +21,7 @@ export function literalPattern(content: string): Pattern {
       const out: number[] = [];
       for (let at = text.indexOf(content); at >= 0; at = text.indexOf(content, at + content.length)) {
         out.push(at, at + content.length);
+        checkMatches(out);
       }
       return out;
     },
@@ -69,11 +71,13 @@ function allMatches(expression: RegExp, text: string, pattern: string): number[]
       const inside = end === m.index && end > 0 && (text.codePointAt(end - 1) as number) > 0xffff;
       if (end > m.index || (m.index !== lastEnd && !inside)) {
         out.push(m.index, end);
+        checkMatches(out);
         lastEnd = end;
       }
       if (end === m.index) expression.lastIndex += unitsAt(text, end);
     }
   } catch (cause) {
+    if (cause instanceof TokenizerError) throw cause;
     // The engine's backtracking stack is full.
     throw new TokenizerError(
       'step_limit',

@@ -1,5 +1,6 @@
 import { type Edit, changesOf, stitched } from './edits';
 import { type Matches, type SplitBehavior, splitRanges } from './split-ranges';
+import { replacedUnits } from './growth';
 import { unitsAt } from './unicode';
 
 export type { Matches, SplitBehavior } from './split-ranges';
@@ -205,14 +206,16 @@ export class AlignedText {
       pieces.push(this.text.slice(done));
       return this.tracked ? this.respelled(pieces.join('')) : this.plain(pieces.join(''));
     }
-    const starts: number[] = [];
-    const ends: number[] = [];
+    const units = replacedUnits(this.text.length, matches, content);
+    const starts = new Int32Array(units);
+    const ends = new Int32Array(units);
+    let made = 0;
     const copy = (from: number, to: number) => {
       pieces.push(this.text.slice(from, to));
-      for (let i = from; i < to; i++) {
+      for (let i = from; i < to; i++, made++) {
         const [first, last] = this.unitRange(i);
-        starts.push(first);
-        ends.push(last);
+        starts[made] = first;
+        ends[made] = last;
       }
     };
     let done = 0;
@@ -220,14 +223,13 @@ export class AlignedText {
       copy(done, matches[m] as number);
       done = matches[m + 1] as number;
       const [start, end] = done > 0 ? this.unitRange(done - 1) : [this.origin, this.origin];
-      for (let k = 0; k < content.length; k++) {
-        starts.push(start);
-        ends.push(end);
-      }
+      starts.fill(start, made, made + content.length);
+      ends.fill(end, made, made + content.length);
+      made += content.length;
       pieces.push(content);
     }
     copy(done, this.text.length);
-    return new AlignedText(pieces.join(''), this.origin, Int32Array.from(starts), Int32Array.from(ends));
+    return new AlignedText(pieces.join(''), this.origin, starts, ends);
   }
 
   /** Puts a text before this one; it belongs to the first character. Nothing is put before nothing. */

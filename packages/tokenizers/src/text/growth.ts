@@ -21,6 +21,18 @@ export function checkGrowth(place: string, made: number, most: number): void {
   );
 }
 
+/** Most matches in a text: V8 ends the process at lists of twice as many numbers. */
+const mostMatches = 2 ** 25;
+
+/** @throws TokenizerError `invalid_text` for more matches than a list takes. */
+export function checkMatches(found: Matches): void {
+  if (found.length <= 2 * mostMatches) return;
+  throw new TokenizerError(
+    'invalid_text',
+    `[tokenizer] expected at most ${mostMatches} matches of a pattern in one text, got more; encode it in parts`,
+  );
+}
+
 /** Units of a text of `length` once `content` stands in the place of each match. */
 export function replacedUnits(length: number, matches: Matches, content: string): number {
   let made = length + (matches.length / 2) * content.length;

@@ -1,4 +1,4 @@
-import { seam } from '../fast/chunks';
+import { seamFrom } from '../fast/chunks';
 
 /** Units of a piece that a long text is cut into: what a worker makes of one stays in its cache. */
 const pieceUnits = 1 << 16;
@@ -25,10 +25,8 @@ export function cut(text: string, from: number, to: number): Piece[] {
   const out: Piece[] = [];
   let begin = from;
   while (to - begin > pieceUnits) {
-    seam.lastIndex = begin + pieceUnits - 1;
-    const found = seam.exec(text);
-    const end = found === null ? to : found.index + found[0].length;
-    if (end >= to) break;
+    const end = seamFrom(text, begin + pieceUnits - 1, to);
+    if (end < 0 || end >= to) break;
     out.push(pieceOf(text, begin, end));
     begin = end;
   }

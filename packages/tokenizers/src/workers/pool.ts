@@ -8,7 +8,7 @@ import { checkObject, wrongArgument } from '../arguments';
 import { Bpe } from '../models/bpe';
 import type { EncodeIdsOptions } from '../options';
 import { checkText } from '../text/well-formed';
-import type { Tokenizer } from '../tokenizer';
+import { Tokenizer } from '../tokenizer';
 import { EncodeThread } from './encode-thread';
 import { Job } from './job';
 import type { TokenizerData } from './messages';
@@ -70,6 +70,8 @@ export class TokenizerPool {
    *   components that tokenizer.json does not know; `worker_failed` if a worker can't start.
    */
   static async create(tokenizer: Tokenizer, options: TokenizerPoolOptions = {}): Promise<TokenizerPool> {
+    if (!(tokenizer instanceof Tokenizer)) throw wrongArgument('TokenizerPool', 'tokenizer', 'a Tokenizer', tokenizer);
+    checkObject('TokenizerPool', 'options', 'an object', options);
     const { workers = availableParallelism() } = options;
     if (!Number.isInteger(workers) || workers < 1 || workers > 1024) {
       throw new TokenizerError(
