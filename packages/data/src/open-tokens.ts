@@ -55,7 +55,7 @@ export async function openTokens(
   { vocabSize, verify = false }: OpenTokensOptions = {},
 ): Promise<TokenSource> {
   const index = await readTokenIndex(folder);
-  if (vocabSize !== undefined && vocabSize < index.vocab_size) {
+  if (vocabSize !== undefined && !(vocabSize >= index.vocab_size)) {
     throw new DataError(
       'vocab_mismatch',
       `[openTokens] expected data for a vocabulary of at most ${vocabSize}, got ${index.vocab_size} (${folder}); encode the texts with this model's tokenizer`,

@@ -63,7 +63,7 @@ export async function readAdapter(folder: string): Promise<AdapterFiles> {
  * Writes an adapter folder whole or not at all: both files are complete beside the old folder before they take its
  * place. Other files of the folder stay. The weights have the metadata `{ format: 'pt' }`, as PEFT's.
  *
- * @throws FormatsError `invalid_argument` for tensors that `writeSafetensors` refuses, `write_failed`; what was there
+ * @throws FormatsError `invalid_argument` for tensors that `writeSafetensors` refuses and a config without `peft_type`, `write_failed`; what was there
  * before is untouched.
  *
  * @example
@@ -84,6 +84,13 @@ export async function writeAdapter(
   folder: string,
   { config, tensors }: { readonly config: AdapterFiles['config']; readonly tensors: NamedTensors<TensorToWrite> },
 ): Promise<void> {
+  if (typeof config.peft_type !== 'string') {
+    const got = JSON.stringify(config.peft_type) ?? 'nothing';
+    throw new FormatsError(
+      'invalid_argument',
+      `[writeAdapter] expected peft_type to be a string, such as 'LORA', got ${got}`,
+    );
+  }
   await writeFolderAtomic(folder, async (staged) => {
     await keepOthers(folder, staged);
     await writeJsonFile(join(staged, files.config), config);

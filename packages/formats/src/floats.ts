@@ -154,13 +154,13 @@ export function toFloat32(tensor: Pick<RawTensor, 'dtype' | 'bytes'>): Float32Ar
   const { dtype, bytes } = tensor;
   switch (dtype) {
     case 'F32':
-      return new Float32Array(aligned(bytes, 4, true));
+      return new Float32Array(aligned('toFloat32', bytes, 4, true));
     case 'F64':
-      return Float32Array.from(new Float64Array(aligned(bytes, 8)));
+      return Float32Array.from(new Float64Array(aligned('toFloat32', bytes, 8)));
     case 'BF16':
-      return bfloat16ToFloat32(new Uint16Array(aligned(bytes, 2)));
+      return bfloat16ToFloat32(new Uint16Array(aligned('toFloat32', bytes, 2)));
     case 'F16':
-      return float16ToFloat32(new Uint16Array(aligned(bytes, 2)));
+      return float16ToFloat32(new Uint16Array(aligned('toFloat32', bytes, 2)));
     case 'F8_E4M3':
       return byTable(e4m3Bits, bytes);
     case 'F8_E5M2':
@@ -231,15 +231,15 @@ export function toTypedArray(tensor: Pick<RawTensor, 'dtype' | 'bytes'>): TypedA
   const { dtype, bytes } = tensor;
   if (!(dtype in constructors)) return bytes.slice();
   const Constructor = constructors[dtype as keyof TypedArrays];
-  return new Constructor(aligned(bytes, Constructor.BYTES_PER_ELEMENT, true));
+  return new Constructor(aligned('toTypedArray', bytes, Constructor.BYTES_PER_ELEMENT, true));
 }
 
 /** The bytes as a buffer of their own that starts at 0, copied only where they are part of another or `fresh` asks. */
-function aligned(bytes: Uint8Array, elementBytes: number, fresh = false): ArrayBuffer {
+function aligned(op: string, bytes: Uint8Array, elementBytes: number, fresh = false): ArrayBuffer {
   if (bytes.byteLength % elementBytes !== 0) {
     throw new FormatsError(
       'invalid_argument',
-      `[toTypedArray] expected a multiple of ${elementBytes} bytes, got ${bytes.byteLength}`,
+      `[${op}] expected a multiple of ${elementBytes} bytes, got ${bytes.byteLength}`,
     );
   }
   const { buffer } = bytes;

@@ -103,13 +103,23 @@ export async function writeTrainingState(
   options: Progressed & WriteTrainingStateOptions,
 ): Promise<void> {
   const { saveModel, ...progressed } = options;
+  const loader = z.json().safeParse(parts.loader.state());
+  if (!loader.success) {
+    throw new TrainingError('data', '[writeTrainingState] expected a loader whose state() is plain JSON', {
+      cause: loader.error,
+    });
+  }
   const { steps, tensors } = parts.optimizer.state();
   if (saveModel) await saveModel(folder);
   else await writeCheckpoint(folder, rawTensors(parts.model.namedParameters()));
-  await mkdir(join(folder, optimizerFolder));
+  await mkdir(join(folder, optimizerFolder), { recursive: true });
   await writeCheckpoint(join(folder, optimizerFolder), rawTensors(Object.entries(tensors)));
-  const loader: JsonValue = z.json().parse(parts.loader.state());
-  await writeJsonFile(join(folder, stateFile), { format: 1, ...progressed, optimizerSteps: { ...steps }, loader });
+  await writeJsonFile(join(folder, stateFile), {
+    format: 1,
+    ...progressed,
+    optimizerSteps: { ...steps },
+    loader: loader.data,
+  });
 }
 
 async function readTensors(folder: string): Promise<Map<string, Tensor>> {

@@ -89,6 +89,7 @@ export interface GgufTensor {
  * ```
  */
 export function ggufByteLength(type: GgufTensorType, shape: readonly number[]): number | undefined {
+  if (!isGgufTensorType(type)) return undefined;
   const { blockSize, typeSize } = ggufTypes[type];
   let blocks = 1;
   for (const [axis, dim] of shape.entries()) {

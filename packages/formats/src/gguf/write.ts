@@ -80,7 +80,11 @@ export function serializeGguf(contents: GgufContents): Uint8Array {
   const out = new Uint8Array(size);
   out.set(header);
   for (const { name, bytes, offset } of planned) {
-    if (!(bytes instanceof Uint8Array)) throw wrong(`the bytes of ${quote(name)}`, 'a function; use writeGguf');
+    if (!(bytes instanceof Uint8Array)) {
+      const got =
+        typeof bytes === 'function' ? 'a function; use writeGguf' : Object.prototype.toString.call(bytes).slice(8, -1);
+      throw wrong(`the bytes of ${quote(name)} as a Uint8Array`, got);
+    }
     out.set(bytes, header.byteLength + offset);
   }
   return out;
@@ -188,7 +192,9 @@ function writeValue(out: Growing, key: string, value: GgufValue, depth = 0): voi
 
 function writeArray(out: Growing, key: string, array: GgufArray, depth: number): void {
   if (depth > maxGgufDepth) throw wrong(`at most ${maxGgufDepth} nested arrays in ${quote(key)}`, 'more');
-  out.u32(ggufValueTypes.indexOf(array.itemType));
+  const itemType = ggufValueTypes.indexOf(array.itemType);
+  if (itemType < 0) throw wrong(`a known type of the items of ${quote(key)}`, String(array.itemType));
+  out.u32(itemType);
   out.u64(array.value.length);
   // Elements are written as values of their type; nested arrays are values already.
   for (const item of array.value) {

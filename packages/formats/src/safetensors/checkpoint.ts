@@ -216,7 +216,17 @@ export async function writeCheckpoint(
   const kept = new Set(shards.length > 1 ? [...names, indexFile] : names);
   for (const old of await readdir(folder)) {
     const ours = old === singleFile || old === indexFile || shardName.test(old);
-    if (ours && !kept.has(old)) await rm(join(folder, old));
+    if (!ours || kept.has(old)) continue;
+    await rm(join(folder, old)).catch((cause: unknown) => {
+      const code = systemCode(cause) ?? 'an error';
+      throw new FormatsError(
+        'write_failed',
+        `[writeCheckpoint] expected an old file, got ${code}: ${join(folder, old)}`,
+        {
+          cause,
+        },
+      );
+    });
   }
   return names;
 }
