@@ -20,7 +20,7 @@ const linkFlags = {
     '-pthread',
   ],
   darwin: ['-bundle', '-undefined', 'dynamic_lookup'],
-  windows: ['-shared', '-static', '-pthread', '-Wl,--gc-sections'],
+  windows: ['-shared', '-static', '-pthread', '-Wl,--gc-sections', '-lsynchronization'],
 };
 
 /** Import libraries of node.exe from the lists of exports that node-api-headers brings; Windows resolves nothing late. */

@@ -57,7 +57,11 @@ await compileAndLink({
   entries: readdirSync(tests)
     .filter((name) => name.endsWith('.cc'))
     .map((name) => join(tests, name)),
-  link: target === undefined ? ['-pthread'] : ['-static', '-pthread'],
+  link: [
+    ...(target === undefined ? [] : ['-static']),
+    '-pthread',
+    ...(compiler.system === 'windows' ? ['-lsynchronization'] : []),
+  ],
   isas,
   extraFlags: ['-I', root, ...(sanitize ? sanitizers : [])],
   jobs: Math.max(2, availableParallelism()),

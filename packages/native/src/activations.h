@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "math.h"
+#include "vector_math.h"
 
 namespace ts::TS_ISA {
 

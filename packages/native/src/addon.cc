@@ -57,9 +57,12 @@ napi_value number(napi_env env, double value) {
 bool read_double(napi_env env, napi_value value, double& out) { return napi_get_value_double(env, value, &out) == napi_ok; }
 
 // A block that this environment holds, from its address; null and a pending exception otherwise.
+// Whole numbers up to here are exact in JavaScript, and addresses lie below.
+constexpr double kMostAddress = 9007199254740992.0;
+
 void* read_block(napi_env env, Environment* environment, napi_value value) {
   double address = 0;
-  if (read_double(env, value, address)) {
+  if (read_double(env, value, address) && address >= 0 && address <= kMostAddress) {
     void* block = reinterpret_cast<void*>(static_cast<uintptr_t>(address));
     if (environment->held.count(block) != 0) return block;
   }

@@ -74,6 +74,16 @@ TEST(packed_forms_of_a_block_are_bounded_and_the_oldest_go) {
       if (made != nullptr) ts::release(made);
     }
   }
+  // What is used again and again outlives any number of views that are seen once.
+  ts::packed_drop(block);
+  ts::release(use_twice(block, {block, 1024, 512, 1, 0}, 2 * kBytes));
+  for (int64_t i = 1; i < 1000; ++i) {
+    ts::packed_find(block, {block + i * 512, 64, 512, 0, 0}, 128 << 10, true);
+    if (i % 10 == 0) CHECK(use_twice(block, {block, 1024, 512, 1, 0}, 2 * kBytes) == nullptr);
+    // Nor do views that are used twice drive it out.
+    if (i % 5 == 0) ts::release(use_twice(block, {block + i * 512, 64, 512, 0, 0}, 128 << 10));
+  }
+  CHECK(use_twice(block, {block, 1024, 512, 1, 0}, 2 * kBytes) == nullptr);
   // So does one form that is larger than all that: the panel of a single row.
   ts::packed_drop(block);
   ts::release(use_twice(block, {block, 1, 1, 0, 0}, 10 * kBytes));

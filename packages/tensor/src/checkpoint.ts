@@ -1,6 +1,6 @@
 import { vjp } from './autograd';
 import { isTracked, noGrad, record } from './tape';
-import { collect, release } from './scope';
+import { collect, release, synchronous } from './scope';
 import { type Tensor, viewOf } from './tensor';
 
 /**
@@ -21,7 +21,7 @@ import { type Tensor, viewOf } from './tensor';
  * ```
  */
 export function checkpoint(fn: (inputs: readonly Tensor[]) => Tensor, inputs: readonly Tensor[]): Tensor {
-  if (!isTracked(inputs)) return fn(inputs);
+  if (!isTracked(inputs)) return synchronous('checkpoint', () => fn(inputs))();
   const { result, made } = collect('checkpoint', () => noGrad<Tensor>(() => fn(inputs)));
   // fn may give an input back, or a tensor from elsewhere; the op's output on the tape is its own.
   const y = viewOf(result, result.shape);

@@ -84,11 +84,15 @@ Status run_kernel(int id, Args& args) {
   return best[static_cast<size_t>(id)]->fn(args);
 }
 
+// Far more than there are: what is beyond is no number of a kernel.
+constexpr double kMostKernels = 1e6;
+
 Status run_plan(const double* plan, int64_t words, double* record) {
   for (int64_t at = 0; at < words;) {
-    const int id = at + 2 <= words ? static_cast<int>(plan[at]) : 0;
-    const int64_t count = at + 2 <= words ? static_cast<int64_t>(plan[at + 1]) : -1;
-    if (count < 0 || count > kMaxArgs || count > words - at - 2) return fail(Status::value, "[native] the plan is cut off or broken");
+    const bool whole = at + 2 <= words && plan[at] >= kStale && plan[at] <= kMostKernels && plan[at + 1] >= 0 && plan[at + 1] <= kMaxArgs;
+    const int64_t count = whole ? static_cast<int64_t>(plan[at + 1]) : 0;
+    if (!whole || count > words - at - 2) return fail(Status::value, "[native] the plan is cut off or broken");
+    const int id = static_cast<int>(plan[at]);
     std::memcpy(record, plan + at + 2, static_cast<size_t>(count) * sizeof(double));
     Args args(record);
     if (id == kStale) {

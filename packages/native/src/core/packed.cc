@@ -1,5 +1,6 @@
 #include "core/packed.h"
 
+#include <algorithm>
 #include <mutex>
 #include <new>
 #include <unordered_map>
@@ -43,17 +44,27 @@ Form* find(Forms& forms, const PackedKey& key) {
   return nullptr;
 }
 
-// The oldest forms go until the others have room; the newest stays whatever it takes. Forms have no forms of their own, so
-// that releasing one does not come back here.
+// The forms stand in the order in which they were used last.
+void use(Forms& forms, Form* form) { std::rotate(form, form + 1, forms.data() + forms.size()); }
+
+// Of the forms that are made, or of those that were seen once, the ones used longest ago go until the others have room; the
+// newest stays whatever it takes. Each kind has its own room: views that come once leave alone what is used again and again.
+// Forms have no forms of their own, so that releasing one does not come back here.
 void make_room(Forms& forms, size_t block_bytes) {
   const size_t most = kMost * block_bytes > kAlways ? kMost * block_bytes : kAlways;
-  size_t total = 0, gone = 0;
-  for (const Form& form : forms) total += form.bytes;
-  for (; total > most && gone + 1 < forms.size(); ++gone) {
-    total -= forms[gone].bytes;
-    if (forms[gone].data != nullptr) release(forms[gone].data);
+  const bool made = forms.back().data != nullptr;
+  size_t total = 0;
+  for (const Form& form : forms) total += (form.data != nullptr) == made ? form.bytes : 0;
+  for (size_t i = 0; total > most && i + 1 < forms.size();) {
+    const Form form = forms[i];
+    if ((form.data != nullptr) != made) {
+      ++i;
+      continue;
+    }
+    total -= form.bytes;
+    if (made) release(form.data);
+    forms.erase(forms.begin() + static_cast<std::ptrdiff_t>(i));
   }
-  forms.erase(forms.begin(), forms.begin() + static_cast<std::ptrdiff_t>(gone));
 }
 
 }  // namespace
@@ -64,8 +75,10 @@ PackedLookup packed_find(void* block, const PackedKey& key, size_t bytes, bool w
   const auto found = c.blocks.find(block);
   Form* form = found == c.blocks.end() ? nullptr : find(found->second, key);
   if (form != nullptr && form->data != nullptr) {
-    retain(form->data);
-    return {form->data, false, 0};
+    void* const data = form->data;
+    retain(data);
+    use(found->second, form);
+    return {data, false, 0};
   }
   if (!worthwhile) return {nullptr, false, 0};
   if (form == nullptr) {
@@ -91,6 +104,8 @@ void packed_insert(void* block, const PackedKey& key, uint64_t version, void* da
   if (form == nullptr || form->data != nullptr) return;
   retain(data);
   form->data = data;
+  use(found->second, form);
+  make_room(found->second, allocated_bytes(block));
 }
 
 void packed_drop(void* block) {

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "core/quota.h"
+#include "core/system.h"
 
 #if defined(__linux__)
 #include <sched.h>
@@ -55,7 +56,7 @@ struct Pool {
   std::atomic<int> callers{0};  // at work
   std::atomic<int> sleeping{0};  // threads of the pool
   std::atomic<int> waiting{0};   // callers asleep
-  std::atomic<int> size{1};      // threads in use, a caller's included
+  std::atomic<uint32_t> size{1};  // threads in use, a caller's included
   Job jobs[kJobs];
   std::mutex mutex;  // of growing
   int started = 0;
@@ -127,9 +128,11 @@ bool has_work(const Job& job, int count) {
   return false;
 }
 
+int size_of(const Pool& pool) { return static_cast<int>(pool.size.load(std::memory_order_relaxed)); }
+
 // Whether this thread of the pool may work: callers of several environments work too, and leave room for fewer helpers.
 bool has_room(const Pool& pool, int index) {
-  return index < pool.size.load(std::memory_order_relaxed) - pool.callers.load(std::memory_order_relaxed);
+  return index < size_of(pool) - pool.callers.load(std::memory_order_relaxed);
 }
 
 // Takes part in a job that still has ranges and room; false if there is none.
@@ -145,7 +148,7 @@ bool help(Pool& pool, int index) {
     const uint64_t before = job.gate.fetch_sub(kInside, std::memory_order_seq_cst);
     if ((before & kOpen) == 0 && (before & kInsideMask) == kInside && pool.waiting.load(std::memory_order_seq_cst) > 0) {
       pool.finished.fetch_add(1, std::memory_order_release);
-      pool.finished.notify_all();
+      wake_all(pool.finished);
     }
     return true;
   }
@@ -154,8 +157,10 @@ bool help(Pool& pool, int index) {
 
 // What a smaller pool has no use for sleeps apart: each job would wake it, and its spinning would take a processor away.
 void sleep_while_spare(Pool& pool, int index) {
-  for (int size = pool.size.load(std::memory_order_acquire); index >= size - 1; size = pool.size.load(std::memory_order_acquire)) {
-    pool.size.wait(size, std::memory_order_acquire);
+  for (;;) {
+    const uint32_t size = pool.size.load(std::memory_order_acquire);
+    if (index + 1 < static_cast<int>(size)) return;
+    sleep_while(pool.size, size);
   }
 }
 
@@ -171,7 +176,7 @@ void worker_loop(Pool& pool, int index) {
     uint32_t now = pool.posted.load(std::memory_order_acquire);
     if (now == seen) {
       pool.sleeping.fetch_add(1, std::memory_order_seq_cst);
-      pool.posted.wait(seen, std::memory_order_seq_cst);
+      sleep_while(pool.posted, seen);
       pool.sleeping.fetch_sub(1, std::memory_order_seq_cst);
       now = pool.posted.load(std::memory_order_acquire);
     }
@@ -183,7 +188,7 @@ void worker_loop(Pool& pool, int index) {
 // that makes room posts again, and what was posted before it came is visible to whom it wakes.
 void post(Pool& pool, int callers) {
   pool.posted.fetch_add(1, std::memory_order_seq_cst);
-  if (callers < pool.size.load(std::memory_order_relaxed) && pool.sleeping.load(std::memory_order_seq_cst) > 0) pool.posted.notify_all();
+  if (callers < size_of(pool) && pool.sleeping.load(std::memory_order_seq_cst) > 0) wake_all(pool.posted);
 }
 
 // A job of the caller's; null while all are taken.
@@ -197,6 +202,7 @@ Job* take_job(Pool& pool) {
 
 void grow(Pool& pool, int count) {
   std::lock_guard lock(pool.mutex);
+  if (pool.started == 0) keep_loaded();
   while (pool.started < count - 1) {
     try {
       std::thread(worker_loop, std::ref(pool), pool.started).detach();
@@ -205,8 +211,8 @@ void grow(Pool& pool, int count) {
     }
     ++pool.started;
   }
-  pool.size.store(std::min(count, pool.started + 1), std::memory_order_release);
-  pool.size.notify_all();
+  pool.size.store(static_cast<uint32_t>(std::min(count, pool.started + 1)), std::memory_order_release);
+  wake_all(pool.size);
   post(pool, 0);  // a larger pool has room in jobs under way
 }
 
@@ -246,7 +252,7 @@ int available_threads() {
 }
 
 int threads() {
-  const int size = pool().size.load(std::memory_order_relaxed);
+  const int size = size_of(pool());
   told = std::min(told, size);
   return size;
 }
@@ -261,7 +267,7 @@ void parallel_ranges(int64_t n, int64_t grain, RangeFn fn, void* context) {
   if (n <= grain || inside_job) return fn(context, 0, n, 0);
   Pool& p = pool();
   // Not more than the kernel has scratch for, whatever another environment sets meanwhile.
-  const int threads = std::min(p.size.load(std::memory_order_relaxed), told);
+  const int threads = std::min(size_of(p), told);
   Job* const job = threads > 1 ? take_job(p) : nullptr;
   if (job == nullptr) return fn(context, 0, n, 0);
   constexpr int64_t kMostGrains = int64_t{1} << 31;  // a range counts them in 32 bits
@@ -290,7 +296,7 @@ void parallel_ranges(int64_t n, int64_t grain, RangeFn fn, void* context) {
   while (busy()) {
     p.waiting.fetch_add(1, std::memory_order_seq_cst);
     const uint32_t before = p.finished.load(std::memory_order_acquire);
-    if (busy()) p.finished.wait(before, std::memory_order_acquire);
+    if (busy()) sleep_while(p.finished, before);
     p.waiting.fetch_sub(1, std::memory_order_seq_cst);
   }
   // What a helper carried from one slot to its own while this thread looked for it, and left there to make room.

@@ -9,7 +9,7 @@
 
 #include "core/memory.h"
 #include "core/pool.h"
-#include "math.h"
+#include "vector_math.h"
 
 #include "kernels/attention_query.h"
 #include "kernels/attention_tiles.h"
@@ -119,11 +119,11 @@ int64_t list_tasks(const AttentionCall& c, int64_t together, Task* out) {
 
 // Key heads of a single query's task: all that it can take, if every thread finds several chunks even then.
 template <class T>
-int64_t key_heads_together(const AttentionCall& c) {
+int64_t key_heads_together(const AttentionCall& c, int64_t threads) {
   int64_t chunks = 0;
   for (int64_t b = 0; b < c.segments; ++b) chunks += c.queries(b) == 1 ? ceil_div(c.key_lengths[b], kChunk) : 0;
   const int64_t most = key_heads_of_query<T>(c);
-  return chunks >= 4 * threads() && most > 1 ? most : 1;
+  return chunks >= 4 * threads && most > 1 ? most : 1;
 }
 
 Status no_memory() { return fail(Status::out_of_memory, "[attention] could not allocate its scratch memory"); }
@@ -211,7 +211,8 @@ Status run_chunks(const AttentionCall& c, const Task* tasks, int64_t count, int6
 
 template <class T>
 Status run(const AttentionCall& c) {
-  const int64_t together = key_heads_together<T>(c), count = list_tasks(c, together, nullptr);
+  // Asked once: another environment may change it meanwhile.
+  const int64_t most = threads(), together = key_heads_together<T>(c, most), count = list_tasks(c, together, nullptr);
   const Scratch list(static_cast<size_t>(count + 1) * sizeof(Task));
   const Spaces<T> spaces(c);
   if (!list || !spaces) return no_memory();
@@ -219,12 +220,12 @@ Status run(const AttentionCall& c) {
   list_tasks(c, together, tasks);
   // Few tasks over long rows are shared out by their chunks.
   int64_t units = 0, rows = 0;
-  for (int64_t i = 0; i < count && count < 4 * threads(); ++i) {
+  for (int64_t i = 0; i < count && count < 4 * most; ++i) {
     const Chunks chunks(c, tasks[i]);
     units += chunks.end - chunks.first;
     if (whole_vectors(tasks[i].rows()) > rows) rows = whole_vectors(tasks[i].rows());
   }
-  if (threads() > 1 && units > count) return run_chunks<T>(c, tasks, count, units, rows, spaces);
+  if (most > 1 && units > count) return run_chunks<T>(c, tasks, count, units, rows, spaces);
   run_tasks<T>(c, tasks, count, spaces);
   return Status::ok;
 }

@@ -4,7 +4,7 @@
 // vectors, and only the task's queries are ever transposed, once for all blocks.
 #pragma once
 
-#include "math.h"
+#include "vector_math.h"
 
 #include "kernels/attention_call.h"
 

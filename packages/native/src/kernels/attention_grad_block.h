@@ -2,16 +2,16 @@
 #pragma once
 
 #include "kernels/attention_grad_tiles.h"
-#include "math.h"
+#include "vector_math.h"
 
 namespace ts::TS_ISA {
 
-struct Task {
+struct GradTask {
   int64_t segment, key_head, chunk;  // of queries
-  float* share;  // (2, kChunk, padded) for the gradients of k and v, or null: they go to gk and gv at once
+  float* share;  // (2, kGradChunk, padded) for the gradients of k and v, or null: they go to gk and gv at once
 };
 
-struct Space {
+struct GradSpace {
   int64_t padded;
   mutable Lost lost;
   // Of the chunk's keys and values: columns for the scores' products, rows for the queries' gradients.
@@ -21,17 +21,17 @@ struct Space {
   float *weights, *slopes, *query_sums, *share, *staged;
   TileSpace tiles;
 
-  static int64_t own_floats(int64_t padded) { return padded * (5 * kChunk + 5 * kQueries + kLanes) + 2 * kQueries * kKeys; }
+  static int64_t own_floats(int64_t padded) { return padded * (5 * kGradChunk + 5 * kQueries + kLanes) + 2 * kQueries * kKeys; }
   static int64_t floats(const AttentionCall& c) { return own_floats(c.padded()) + TileSpace::floats(c); }
-  Space(const AttentionCall& c, float* data) : padded(c.padded()), tiles(c, data + own_floats(padded)) {
+  GradSpace(const AttentionCall& c, float* data) : padded(c.padded()), tiles(c, data + own_floats(padded)) {
     const auto take = [&](int64_t count) {
       float* place = data;
       data += count;
       return place;
     };
-    key_columns = take(kChunk * padded);
-    value_columns = take(kChunk * padded);
-    key_rows = take(kChunk * padded);
+    key_columns = take(kGradChunk * padded);
+    value_columns = take(kGradChunk * padded);
+    key_rows = take(kGradChunk * padded);
     query_columns = take(kQueries * padded);
     grad_columns = take(kQueries * padded);
     query_rows = take(kQueries * padded);
@@ -39,14 +39,14 @@ struct Space {
     query_sums = take(kQueries * padded);
     weights = take(kQueries * kKeys);
     slopes = take(kQueries * kKeys);
-    share = take(2 * kChunk * padded);
+    share = take(2 * kGradChunk * padded);
     staged = take(kLanes * padded);
   }
 };
 
 // Weights and slopes (d loss / d product) of a strip of rows, in place of the scores and of gy · v.
 TS_INLINE void slopes_of(const AttentionCall& c, const Gradients& g, const Queries& t, int64_t block, int64_t first_row, int64_t rows,
-                         const Columns& cols, const Space& s) {
+                         const Columns& cols, const GradSpace& s) {
   const auto rounded = [&](vf x) { return c.round ? round_bf16(x) : x; };
   for (int64_t r = first_row; r < first_row + rows; ++r) {
     const int64_t slot = t.slot(c, r);
@@ -66,7 +66,7 @@ TS_INLINE void slopes_of(const AttentionCall& c, const Gradients& g, const Queri
 }
 
 // One tile of queries against one block of keys of the chunk.
-inline void add_block(const AttentionCall& c, const Gradients& g, const Queries& t, int64_t from, int64_t place, float* gk, float* gv, const Space& s) {
+inline void add_block(const AttentionCall& c, const Gradients& g, const Queries& t, int64_t from, int64_t place, float* gk, float* gv, const GradSpace& s) {
   const int64_t left = c.key_lengths[t.segment] - from, keys = left < kKeys ? left : kKeys, padded = s.padded;
   const auto seen = [&](int64_t first, int64_t last) {
     return Columns(c.first(t.position + first), c.last(t.segment, t.position + last), from);
@@ -108,10 +108,10 @@ inline void add_block(const AttentionCall& c, const Gradients& g, const Queries&
 
 // Adds the shares of a chunk's keys to gk and gv.
 inline void add_keys(const AttentionCall& c, const Gradients& g, int64_t segment, int64_t key_head, int64_t from, const float* share, int64_t padded) {
-  const int64_t left = c.key_lengths[segment] - from, count = left < kChunk ? left : kChunk;
+  const int64_t left = c.key_lengths[segment] - from, count = left < kGradChunk ? left : kGradChunk;
   for (int64_t j = 0; j < count; ++j) {
     const int64_t at = (c.key_row(segment, from + j) * c.key_heads + key_head) * c.width;
-    const float *keys = share + j * padded, *values = keys + kChunk * padded;
+    const float *keys = share + j * padded, *values = keys + kGradChunk * padded;
     for (int64_t d = 0; d < c.width; ++d) {
       g.gk[at + d] += keys[d];
       g.gv[at + d] += values[d];
@@ -120,7 +120,7 @@ inline void add_keys(const AttentionCall& c, const Gradients& g, int64_t segment
 }
 
 // The float32 operands of a task's keys.
-inline void stage_keys(const AttentionCall& c, const Task& task, int64_t from, int64_t blocks, const Space& s) {
+inline void stage_keys(const AttentionCall& c, const GradTask& task, int64_t from, int64_t blocks, const GradSpace& s) {
   const int64_t padded = s.padded;
   s.lost.any_keys = false;
   for (int64_t i = 0; i < blocks; ++i) {
@@ -136,7 +136,7 @@ inline void stage_keys(const AttentionCall& c, const Task& task, int64_t from, i
 }
 
 // The same of a tile of queries.
-inline void stage_queries(const AttentionCall& c, const Gradients& g, const Queries& t, const Space& s) {
+inline void stage_queries(const AttentionCall& c, const Gradients& g, const Queries& t, const GradSpace& s) {
   const auto start = [&](int64_t r) { return t.slot(c, r) * c.width; };
   stage_columns(c.query_rows(), t.count, s.padded, kQueries, start, s.staged, s.query_columns);
   stage_columns(g.grad_rows(c), t.count, s.padded, kQueries, start, s.staged, s.grad_columns);
@@ -147,12 +147,12 @@ inline void stage_queries(const AttentionCall& c, const Gradients& g, const Quer
 }
 
 // A chunk of queries of every head of a key head, against the chunk of keys from `from`.
-inline void backward(const AttentionCall& c, const Gradients& g, const Task& task, int64_t from, const Space& s) {
+inline void backward(const AttentionCall& c, const Gradients& g, const GradTask& task, int64_t from, const GradSpace& s) {
   const int64_t padded = s.padded, b = task.segment, groups = c.groups();
   float* gk = task.share != nullptr ? task.share : s.share;
-  float* gv = gk + kChunk * padded;
-  std::memset(gk, 0, static_cast<size_t>(2 * kChunk * padded) * 4);
-  const int64_t left = c.key_lengths[b] - from, blocks = left < kChunk ? (left + kKeys - 1) / kKeys : kBlocks;
+  float* gv = gk + kGradChunk * padded;
+  std::memset(gk, 0, static_cast<size_t>(2 * kGradChunk * padded) * 4);
+  const int64_t left = c.key_lengths[b] - from, blocks = left < kGradChunk ? (left + kKeys - 1) / kKeys : kBlocks;
   const bool by_tiles = kHaveTiles && c.round;
   [[maybe_unused]] const TileRegisters registers;
   if (by_tiles) {
@@ -160,11 +160,11 @@ inline void backward(const AttentionCall& c, const Gradients& g, const Task& tas
   } else {
     stage_keys(c, task, from, blocks, s);
   }
-  const int64_t first = task.chunk * kChunk, most = c.queries(b), end = first + kChunk < most ? first + kChunk : most;
+  const int64_t first = task.chunk * kGradChunk, most = c.queries(b), end = first + kGradChunk < most ? first + kGradChunk : most;
   for (int64_t head = task.key_head * groups; head < (task.key_head + 1) * groups; ++head) {
     for (int64_t q = first; q < end; q += kQueries) {
       const Queries t{b, c.query_offsets[b] + q, end - q < kQueries ? end - q : kQueries, head, c.query_starts[b] + q};
-      if (!c.touches(b, t.position, t.position + t.count, from, from + kChunk)) continue;
+      if (!c.touches(b, t.position, t.position + t.count, from, from + kGradChunk)) continue;
       const auto each_block = [&](const auto& add) {
         for (int64_t i = 0; i < blocks; ++i) {
           const int64_t at = from + i * kKeys;

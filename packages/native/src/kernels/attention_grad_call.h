@@ -6,8 +6,8 @@
 namespace ts::TS_ISA {
 
 // Keys and queries of a chunk: its keys' operands stay in the second-level cache.
-constexpr int64_t kChunk = 256;
-constexpr int64_t kBlocks = kChunk / kKeys;
+constexpr int64_t kGradChunk = 256;
+constexpr int64_t kBlocks = kGradChunk / kKeys;
 constexpr int64_t kQueries = 64;  // queries of a tile
 
 struct Gradients {
@@ -27,7 +27,7 @@ struct Queries {
 // Which keys of the chunk, and which queries and gradients of the tile, had values taken out of the rows that are multiplied.
 struct Lost {
   bool any_keys, any_queries, any_grads;
-  uint8_t keys[kChunk], queries[kQueries], grads[kQueries];
+  uint8_t keys[kGradChunk], queries[kQueries], grads[kQueries];
 };
 
 // Gives them back to what sees them, after a block's products. weight(r, j) and slope(r, j) are of query r and key j of the

@@ -4,7 +4,7 @@
 // what the keys' gradients multiply, and only the slopes are transposed, for the queries' gradients.
 #pragma once
 
-#include "math.h"
+#include "vector_math.h"
 
 #include "kernels/attention_grad_call.h"
 
@@ -28,7 +28,7 @@ struct TileSpace {
 
   static int64_t floats(const AttentionCall& c) {
     const int64_t words = c.words(2), padded = c.padded();
-    return kChunk * (2 * words + padded / 2) + kQueries * (2 * words + padded) + 3 * kKeys * kKeyPairs + kLanes * (words + 2 * kLanes) +
+    return kGradChunk * (2 * words + padded / 2) + kQueries * (2 * words + padded) + 3 * kKeys * kKeyPairs + kLanes * (words + 2 * kLanes) +
            2 * kKeys * kQueries + 4 * kQueries;
   }
   TileSpace(const AttentionCall& c, float* data) : words(c.words(2)), padded(c.padded()) {
@@ -38,9 +38,9 @@ struct TileSpace {
       return place;
     };
     const auto take_words = [&](int64_t count) { return reinterpret_cast<uint32_t*>(take(count)); };
-    keys = take_words(kChunk * words);
-    values = take_words(kChunk * words);
-    key_pairs = take_words(kChunk / 2 * padded);
+    keys = take_words(kGradChunk * words);
+    values = take_words(kGradChunk * words);
+    key_pairs = take_words(kGradChunk / 2 * padded);
     queries = take_words(kQueries * words);
     grads = take_words(kQueries * words);
     query_pairs = take_words(kQueries / 2 * padded);

@@ -22,7 +22,7 @@ constexpr int kStrip = 4;
 #endif
 
 // Rows that are few enough for tiles of four vectors, whose sums would else be too few to hide an addition's latency.
-constexpr int kFewRows = kStrip == 12 ? 4 : 2;
+constexpr int kTileFewRows = kStrip == 12 ? 4 : 2;
 
 // What operands consist of: float32 values, or pairs of bfloat16 along the inner dimension for the dot product instruction.
 struct Singles {
@@ -125,7 +125,7 @@ __attribute__((noinline)) void tile_of(const Tile<T>& t, int64_t row, int64_t co
 template <class T, bool kRowMajor, From kFrom, int R>
 TS_INLINE void tiles_of(const Tile<T>& t, int64_t row, int64_t cols) {
   int64_t col = 0;
-  if constexpr (R <= kFewRows) {
+  if constexpr (R <= kTileFewRows) {
     for (; col + 4 * kLanes <= cols; col += 4 * kLanes) tile_of<T, kRowMajor, kFrom, R, 4>(t, row, col);
   }
   for (; col + 2 * kLanes <= cols; col += 2 * kLanes) tile_of<T, kRowMajor, kFrom, R, 2>(t, row, col);
@@ -141,9 +141,9 @@ inline void strip(const Tile<T>& t, int64_t rows, int64_t cols) {
     tiles_of<T, kRowMajor, kFrom, kStrip / 2>(t, 0, cols);
     row = kStrip / 2;
   }
-  for (; row + kFewRows <= rows; row += kFewRows) tiles_of<T, kRowMajor, kFrom, kFewRows>(t, row, cols);
+  for (; row + kTileFewRows <= rows; row += kTileFewRows) tiles_of<T, kRowMajor, kFrom, kTileFewRows>(t, row, cols);
   const int64_t left = rows - row;
-  if constexpr (kFewRows == 4) {
+  if constexpr (kTileFewRows == 4) {
     if (left == 3) return tiles_of<T, kRowMajor, kFrom, 3>(t, row, cols);
     if (left == 2) return tiles_of<T, kRowMajor, kFrom, 2>(t, row, cols);
   }

@@ -54,10 +54,10 @@ void serial_as(const Product& p, char* scratch) {
 
 // f<T>() for what p's operands consist of.
 template <class F>
-auto with_operands(const Product& p, const F& f) {
-  if (p.compute == Compute::bfloat16) return f.template operator()<BFloat16>();
+auto with_operands(Compute compute, const F& f) {
+  if (compute == Compute::bfloat16) return f.template operator()<BFloat16>();
 #if defined(TS_TILES)
-  if (p.compute == Compute::apart) return f.template operator()<Float32Parts>();
+  if (compute == Compute::apart) return f.template operator()<Float32Parts>();
 #endif
   return f.template operator()<Float32>();
 }
@@ -70,7 +70,7 @@ Status multiply(const Product& p) {
     if (!p.accumulate) fill_without_k(p);
     return Status::ok;
   }
-  return with_operands(p, [&]<class T>() { return multiply_as<T>(p); });
+  return with_operands(p.compute, [&]<class T>() { return multiply_as<T>(p); });
 }
 
 // The most rows for which a packed weight is worth its memory: with more, packing is a small part of the product. Weights of
@@ -97,28 +97,27 @@ Status multiply_kept(Product p, void* block) {
 }
 
 size_t multiply_scratch_bytes(const Product& p) {
-  return with_operands(p, [&]<class T>() {
+  return with_operands(p.compute, [&]<class T>() {
     return static_cast<size_t>(packed_a_bytes<T>(min64(p.m, kTaskM<T>), p.k) + thread_b_bytes<T>() + align64(kTaskM<T> * kTaskN * 4));
   });
 }
 
 void multiply_serial(const Product& p, void* scratch) {
   if (p.m <= 0 || p.n <= 0) return;
-  if (p.k <= 0) return fill_without_k(p);
-  with_operands(p, [&]<class T>() { serial_as<T>(p, static_cast<char*>(scratch)); });
+  if (p.k <= 0) {
+    if (!p.accumulate) fill_without_k(p);
+    return;
+  }
+  with_operands(p.compute, [&]<class T>() { serial_as<T>(p, static_cast<char*>(scratch)); });
 }
 
 size_t packed_b_bytes(int64_t n, int64_t k, Compute compute) {
-  return static_cast<size_t>(compute == Compute::bfloat16 ? packed_bytes<BFloat16>(n, k) : packed_bytes<Float32>(n, k));
+  return with_operands(compute, [&]<class T>() { return static_cast<size_t>(packed_bytes<T>(n, k)); });
 }
 
 void pack_b(const Matrix& b, int64_t n, int64_t k, Compute compute, void* out) {
   parallel_for(ceil_div(n, kTileN), 1, [&](int64_t begin, int64_t end, int) {
-    if (compute == Compute::bfloat16) {
-      pack_b_panels<BFloat16>(b, n, k, begin, end, out);
-    } else {
-      pack_b_panels<Float32>(b, n, k, begin, end, out);
-    }
+    with_operands(compute, [&]<class T>() { pack_b_panels<T>(b, n, k, begin, end, out); });
   });
 }
 

@@ -28,13 +28,22 @@ struct LanesUpTo<0, kLane...> {
   using List = Lanes<kLane...>;
 };
 
+// Lanes of a and, from kLanes on, of b. The one builtin is clang's, the other that of GCC before 12.
+template <int... kFrom>
+TS_INLINE vu shuffled(vu a, vu b) {
+#if defined(__clang__)
+  return __builtin_shufflevector(a, b, kFrom...);
+#else
+  constexpr vi from{kFrom...};
+  return __builtin_shuffle(a, b, from);
+#endif
+}
+
 // Exchanges the upper lanes of every block of 2 kStep lanes of a for the lower ones of b.
 template <int kStep, int... kLane>
 TS_INLINE void exchange(vu& a, vu& b, Lanes<kLane...>) {
-  constexpr vi low{((kLane & kStep) != 0 ? kLanes + kLane - kStep : kLane)...};
-  constexpr vi high{((kLane & kStep) != 0 ? kLanes + kLane : kLane + kStep)...};
-  const vu first = __builtin_shuffle(a, b, low);
-  b = __builtin_shuffle(a, b, high);
+  const vu first = shuffled<((kLane & kStep) != 0 ? kLanes + kLane - kStep : kLane)...>(a, b);
+  b = shuffled<((kLane & kStep) != 0 ? kLanes + kLane : kLane + kStep)...>(a, b);
   a = first;
 }
 

@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "core/kernel.h"
-#include "math.h"
+#include "vector_math.h"
 #include "rows.h"
 
 namespace ts::TS_ISA {

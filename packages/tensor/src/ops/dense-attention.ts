@@ -3,7 +3,7 @@ import { TensorError } from '../errors';
 import type { Tensor } from '../tensor';
 import { tanh } from './activations';
 import { add, div, mul } from './binary';
-import { wantFloat, wantScale, wantShape, wantSoftcap, wantVector } from './common';
+import { wantDtype, wantScale, wantShape, wantSoftcap, wantVector } from './common';
 import { matmul } from './matmul';
 import { where } from './select';
 import { broadcastTo, concat } from './shape';
@@ -82,7 +82,7 @@ export function scaledDotProductAttention(
     [k, 'k'],
     [v, 'v'],
   ] as const) {
-    wantFloat('attention', x, name);
+    wantDtype('attention', x, name, 'float32');
     wantShape('attention', x, name, [null, null, null, null]);
   }
   const [batch, heads, queries, width] = q.shape as [number, number, number, number];

@@ -3,7 +3,7 @@ import type { DType } from '../dtype';
 import { TensorError } from '../errors';
 import { sameShape } from '../shape';
 import { record } from '../tape';
-import { isTensor, type Tensor } from '../tensor';
+import { isTensor, type Tensor, wantTensor } from '../tensor';
 import { kernelsFor, like, wantDtype, wantIds, wantShape } from './common';
 import { equal } from './compare';
 import { where } from './select';
@@ -86,6 +86,10 @@ function paddingRow(paddingIdx: number | undefined, rows: number): number | null
  */
 export function oneHot(ids: Int32Array, classes: number, options: { readonly like?: Tensor } = {}): Tensor {
   wantIds('oneHot', 'ids', ids);
+  if (!Number.isSafeInteger(classes) || classes < 0) {
+    throw new TensorError('value', `[oneHot] expected a whole number of classes, got ${classes}`);
+  }
+  if (options.like !== undefined) wantTensor('oneHot', options.like, 'like');
   const values = hostValues('oneHot', Float32Array, ids.length * classes);
   ids.forEach((id, i) => {
     if (id < 0 || id >= classes) {

@@ -134,6 +134,12 @@ export function indexSelect(x: Tensor, index: Tensor, options: { readonly dim: n
 export function indexAdd(x: Tensor, index: Tensor, options: { readonly dim: number; readonly src: Tensor }): Tensor {
   const axis = axisOf('indexAdd', x, options.dim);
   const { src } = options;
+  if (x.dtype === 'bool') {
+    throw new TensorError(
+      'dtype',
+      '[indexAdd] expected numbers, got bool; cast() both to int32 and the sum back to bool',
+    );
+  }
   wantDtype('indexAdd', index, 'index', 'int32');
   wantShape('indexAdd', index, 'index', [null]);
   sameDtype('indexAdd', x, src);

@@ -3,7 +3,7 @@ import { TensorError } from '../errors';
 import { sameShape, showShape } from '../shape';
 import { isTracked } from '../tape';
 import { type Tensor, wantTensor, written } from '../tensor';
-import { firstOf, kernelsFor, like, wantDtype, wantShape } from './common';
+import { firstOf, kernelsFor, like, wantDtype, wantIds, wantShape } from './common';
 
 function wantSame(op: string, target: Tensor, source: Tensor): void {
   wantTensor(op, target, 'target');
@@ -135,6 +135,7 @@ export function copyInPlace(target: Tensor, source: Tensor): void {
  */
 export function writeRowsInPlace(target: Tensor, rows: Int32Array, source: Tensor): void {
   wantTensor('writeRowsInPlace', target, 'target');
+  wantIds('writeRowsInPlace', 'rows', rows);
   const count = target.shape[0];
   if (count === undefined) {
     throw new TensorError('shape', '[writeRowsInPlace] expected a target (R, …), got a scalar; use copyInPlace()');

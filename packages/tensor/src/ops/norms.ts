@@ -16,6 +16,11 @@ function present(...xs: readonly (Tensor | null)[]): Tensor[] {
   return xs.filter((x) => x !== null);
 }
 
+function wantEps(op: string, eps: number): void {
+  if (eps >= 0 && Number.isFinite(eps)) return;
+  throw new TensorError('value', `[${op}] expected a finite eps of 0 or more, got ${eps}`);
+}
+
 /**
  * (x - mean) / √(variance + eps) · weight + bias over the last axis of x (…, C), with the biased variance; in x's float
  * dtype.
@@ -36,6 +41,7 @@ export function layerNorm(
   options: { readonly weight?: Tensor | null; readonly bias?: Tensor | null; readonly eps?: number } = {},
 ): Tensor {
   const { weight = null, bias = null, eps = 1e-5 } = options;
+  wantEps('layerNorm', eps);
   const rows = rowsOf('layerNorm', x);
   const width = rows.shape[1] as number;
   if (weight !== null) wantVector('layerNorm', weight, 'weight', width);
@@ -77,6 +83,7 @@ export function rmsNorm(
   options: { readonly weight?: Tensor | null; readonly eps?: number; readonly offset?: number } = {},
 ): Tensor {
   const { weight = null, eps = 1e-6, offset = 0 } = options;
+  wantEps('rmsNorm', eps);
   const rows = rowsOf('rmsNorm', x);
   if (weight !== null) wantVector('rmsNorm', weight, 'weight', rows.shape[1] as number);
   const inputs = present(rows, weight);

@@ -6,7 +6,7 @@ import { scope } from '../scope';
 import { showShape, sizeOf } from '../shape';
 import { kernelsOf } from '../state';
 import type { Tensor } from '../tensor';
-import { kernelsFor, like, wantFloat, wantVector } from './common';
+import { kernelsFor, like, wantFloat, wantIds, wantVector } from './common';
 import { type ProductEpilogue, applyEpilogue, checkEpilogue } from './epilogue';
 import { narrow } from './slice';
 import { reshape } from './view';
@@ -153,6 +153,7 @@ export function quantizedRows(weight: QuantizedWeight, ids: Int32Array): Tensor 
   if (!isQuantizedWeight(weight)) {
     throw new TensorError('value', '[quantizedRows] expected a QuantizedWeight; a dense table goes to embedding()');
   }
+  wantIds('quantizedRows', 'ids', ids);
   const count = weight.shape[0];
   for (const id of ids) {
     if (id < 0 || id >= count) {

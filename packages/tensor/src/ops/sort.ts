@@ -6,12 +6,13 @@ import { permute } from './shape';
 import { narrow } from './slice';
 
 function alongLast<T>(
+  op: string,
   x: Tensor,
   dim: number,
   fn: (last: Tensor) => T,
   back: (result: T, undo: (y: Tensor) => Tensor) => T,
 ): T {
-  const axis = axisOf('sort', x, dim);
+  const axis = axisOf(op, x, dim);
   if (axis === x.rank - 1) return fn(x);
   const order = x.shape.map((_, i) => i).filter((i) => i !== axis);
   order.push(axis);
@@ -59,6 +60,7 @@ function selection(name: string, x: Tensor, made: { values: Tensor; indices: Ten
  */
 export function sort(x: Tensor, options: { readonly dim?: number; readonly descending?: boolean } = {}): Selection {
   return alongLast(
+    'sort',
     x,
     options.dim ?? -1,
     (last) => {
@@ -111,6 +113,7 @@ export function topk(
   }
   const largest = options.largest ?? true;
   return alongLast(
+    'topk',
     x,
     axis,
     (last) => {

@@ -17,6 +17,9 @@ const foldMin: Fold = (x, p, acc, q, step, n) => {
 const foldProd: Fold = (x, p, acc, q, step, n) => {
   for (let i = 0; i < n; i++) acc[q + i * step] = (acc[q + i * step] as number) * (x[p + i] as number);
 };
+const foldProdInt32: Fold = (x, p, acc, q, step, n) => {
+  for (let i = 0; i < n; i++) acc[q + i * step] = Math.imul(acc[q + i * step] as number, x[p + i] as number);
+};
 const foldSum: Fold = (x, p, acc, q, step, n) => {
   if (step === 0) {
     let sum = acc[q] as number;
@@ -36,13 +39,16 @@ const folds: { readonly [F in ReduceFn]: { readonly fold: Fold; readonly start: 
   sum: { fold: foldSum, start: 0 },
 };
 
-/** Reductions. Every result is accumulated in float64 in the order of the reduced elements, then rounded once. */
+/**
+ * Reductions. Every result is accumulated in float64 in the order of the reduced elements, then rounded once; products of
+ * int32 wrap at each step.
+ */
 export function reduceKernels(memory: KernelMemory): Family {
   return {
     reduce(fn, x, axes) {
       const shape = x.shape.filter((_, i) => !axes.includes(i));
       const out = outputOf(memory, shape, x.dtype);
-      const { fold, start } = folds[fn];
+      const { fold, start } = fn === 'prod' && x.dtype === 'int32' ? { fold: foldProdInt32, start: 1 } : folds[fn];
       const acc = new Float64Array(out.values.length).fill(start);
       const own = stridesOf(shape);
       let kept = 0;

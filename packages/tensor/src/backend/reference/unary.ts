@@ -112,6 +112,11 @@ export const unaryLoops: { readonly [F in UnaryFn | StepFn]: Loop } = {
     for (let i = 0; i < n; i++) y[i] = Math.sqrt(x[i] as number);
   },
   square: (x, y, n) => {
+    if (y instanceof Int32Array) {
+      // Wraps, as products of integers do; a float64 would lose the low bits first.
+      for (let i = 0; i < n; i++) y[i] = Math.imul(x[i] as number, x[i] as number);
+      return;
+    }
     for (let i = 0; i < n; i++) y[i] = (x[i] as number) * (x[i] as number);
   },
   tanh: (x, y, n) => {
