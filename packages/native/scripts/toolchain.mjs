@@ -53,9 +53,10 @@ const common = [
   '-Wall',
   '-Wextra',
   '-Wno-psabi',
-  '-Wno-maybe-uninitialized',
   '-pthread',
 ];
+// A warning that clang has not heard of.
+const gccFlags = ['-Wno-maybe-uninitialized'];
 // Windows' stacks are aligned to 16 bytes, and the compiler moves spilled vectors as if they were to more.
 const systemFlags = { windows: ['-D__USE_MINGW_ANSI_STDIO=1', '-Wa,-muse-unaligned-vector-move'] };
 // An exception would need frames of another instruction family's library code.
@@ -224,6 +225,7 @@ export async function compileAndLink({
   const shared = [
     ...compiler.args,
     ...common,
+    ...(/clang/i.test(compiler.version) ? [] : gccFlags),
     ...(systemFlags[compiler.system] ?? []),
     ...extraFlags,
     ...userFlags,
