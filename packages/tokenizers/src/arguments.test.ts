@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   Bpe,
+  Tokenizer,
   TokenizerError,
   Unigram,
   WordLevel,
@@ -62,5 +63,50 @@ describe('components made by hand', () => {
     ]) {
       expect(codeOf(make)).toBe('invalid_argument');
     }
+  });
+});
+
+describe('tokenizers made by hand', () => {
+  const model = new WordLevel({
+    vocab: new Map([
+      ['<unk>', 0],
+      ['a', 1],
+    ]),
+  });
+  const withTokens = (...addedTokens: { id: number; content: string }[]) =>
+    new Tokenizer({ model, addedTokens: addedTokens.map((token) => ({ ...token, special: true })) });
+
+  it('refuse added tokens that no file could hold', () => {
+    for (const make of [
+      () => withTokens({ id: 2, content: 'b' }, { id: 2, content: 'c' }),
+      () => withTokens({ id: 2, content: 'b' }, { id: 3, content: 'b' }),
+      () => withTokens({ id: 2, content: '' }),
+      () => withTokens({ id: 2, content: '\ud83d' }),
+      () => withTokens({ id: 2, content: 5 as never }),
+      () => Tokenizer.fromJSON({ model: model.toJSON(), added_tokens: [{ id: 2, content: '\ud83d', special: true }] }),
+    ]) {
+      expect(codeOf(make)).toBe('invalid_file');
+    }
+  });
+
+  it('keep to the options that there were', () => {
+    const tokenizer = withTokens({ id: 2, content: '<b>' });
+    const allowedSpecial: string[] = [];
+    const options = { allowedSpecial };
+    const encoding = tokenizer.encode('<b>', options);
+    allowedSpecial.push('<b>');
+    expect([...encoding.ids]).toEqual([0]);
+    expect(encoding.tokens).toEqual(['<unk>']);
+    // Looked at again and again, as in a loop over places.
+    expect(encoding.offsets).toBe(encoding.offsets);
+  });
+
+  it('refuse lists that can be gone through but once', () => {
+    const once = (function* () {
+      yield '<b>';
+    })();
+    const tokenizer = withTokens({ id: 2, content: '<b>' });
+    const options = { allowedSpecial: 'none', disallowedSpecial: once as never } as const;
+    expect(codeOf(() => tokenizer.encodeIds('<b>', options))).toBe('invalid_argument');
   });
 });

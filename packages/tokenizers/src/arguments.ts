@@ -1,11 +1,4 @@
-import { isRecord, shown } from './config';
-import { TokenizerError } from './errors';
-
-/** For what a caller gave instead of something of another type. Data is told by its type only. */
-export function wrongArgument(loader: string, name: string, expected: string, got: unknown): TokenizerError {
-  const what = typeof got === 'object' && got !== null ? Object.prototype.toString.call(got).slice(8, -1) : shown(got);
-  return new TokenizerError('invalid_argument', `[${loader}] ${name}: expected ${expected}, got ${what}`);
-}
+import { isRecord, wrongArgument } from './config';
 
 /** @throws TokenizerError `invalid_argument` unless the value is an object. */
 export function checkObject(loader: string, name: string, expected: string, value: unknown): void {

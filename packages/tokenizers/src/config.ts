@@ -159,3 +159,9 @@ export function invertVocab(vocab: ReadonlyMap<string, number>, place: string): 
   }
   return tokens;
 }
+
+/** For what a caller gave instead of something of another type. Data is told by its type only. */
+export function wrongArgument(loader: string, name: string, expected: string, got: unknown): TokenizerError {
+  const what = typeof got === 'object' && got !== null ? Object.prototype.toString.call(got).slice(8, -1) : shown(got);
+  return new TokenizerError('invalid_argument', `[${loader}] ${name}: expected ${expected}, got ${what}`);
+}

@@ -1,7 +1,8 @@
-import { maxId, shown } from './config';
+import { shown, wrongArgument } from './config';
 import { DecodeStream, type DecodeOptions } from './decode-stream';
 import { AddedTokens, type AddedToken, type AllowedSpecial } from './encode/added-tokens';
-import { checkAllowed, encodedRows } from './encode/encoded-rows';
+import { checkAddedTokens } from './encode/added-tokens-json';
+import { checkAllowed, encodedRows, unchanging } from './encode/encoded-rows';
 import { checkIds, ofBatch } from './encode/arguments';
 import { Encoding } from './encode/encoding';
 import { padRows } from './encode/padding';
@@ -12,7 +13,7 @@ import type { ByteBpe } from './fast/byte-bpe';
 import { fastEncoder } from './fast/create';
 import { IdList } from './fast/id-list';
 import { readTokenizer, tokenizerToJson } from './json';
-import { checkObject, wrongArgument } from './arguments';
+import { checkObject } from './arguments';
 import type { EncodeBatchOptions, EncodeIdsOptions, EncodeOptions, TextInput, TokenizerParts } from './options';
 import { idsAround } from './post-processors/post-processor';
 import { looksAtPlaces } from './pre-tokenizers/places';
@@ -39,16 +40,9 @@ export class Tokenizer {
   private readonly placed: boolean;
   private fast: ByteBpe | null | undefined;
 
-  /** @throws TokenizerError `invalid_file` for added tokens whose ids are not whole numbers from 0 to 2^24 - 1. */
+  /** @throws TokenizerError `invalid_file` for added tokens that no tokenizer.json could hold: an id or a content twice, and the like. */
   constructor(readonly parts: TokenizerParts) {
-    for (const { id, content } of parts.addedTokens ?? []) {
-      if (!Number.isInteger(id) || id < 0 || id > maxId) {
-        throw new TokenizerError(
-          'invalid_file',
-          `[Tokenizer] expected an id from 0 to ${maxId} for ${JSON.stringify(content)}, got ${id}`,
-        );
-      }
-    }
+    checkAddedTokens(parts.addedTokens ?? []);
     this.added = new AddedTokens(parts.addedTokens ?? [], parts.normalizer ?? null);
     this.placed = parts.normalizer != null && looksAtPlaces(parts.preTokenizer?.toJSON());
     let largest = -1;
@@ -204,7 +198,9 @@ export class Tokenizer {
     const isPlain = typeof text === 'string' && pair === undefined && truncation === null && padding === null;
     // What is made later must be of the same cuts.
     if (isPlain && this.parts.model.random !== true) {
-      return new Encoding(this.listIds(text, options).toArray(), () => this.rows(text, options));
+      const ids = this.listIds(text, options).toArray();
+      const later = unchanging(options);
+      return new Encoding(ids, () => this.rows(text, later));
     }
     const rows = this.rows(text, options);
     return Encoding.of(padding === null ? rows : (padRows([rows], padding)[0] as Rows));

@@ -1,4 +1,5 @@
 import { Reader, malformed, maxId } from '../config';
+import { findLoneSurrogate } from '../text/unicode';
 import type { AddedToken } from './added-tokens';
 
 /**
@@ -33,6 +34,7 @@ export function readAddedTokens(
     const content = c.string('content');
     // Hugging Face's library drops a token without content: it takes no id.
     if (content === '') return [];
+    if (findLoneSurrogate(content) >= 0) throw malformed(c.at('content'), 'well-formed text', content);
     for (const [key, one] of [
       ['id', id],
       ['content', content],
@@ -55,6 +57,28 @@ export function readAddedTokens(
       },
     ];
   });
+}
+
+/**
+ * What a tokenizer.json can say of added tokens that were made by hand.
+ *
+ * @throws TokenizerError `invalid_file` for an id out of range or twice, and a content that is empty, no well-formed
+ *   text, or there twice.
+ */
+export function checkAddedTokens(tokens: readonly AddedToken[]): void {
+  const places = new Map<number | string, number>();
+  for (const [i, { id, content }] of tokens.entries()) {
+    const at = `addedTokens[${i}]`;
+    if (!Number.isInteger(id) || id < 0 || id > maxId) throw malformed(`${at}.id`, `an id from 0 to ${maxId}`, id);
+    if (typeof content !== 'string' || content === '' || findLoneSurrogate(content) >= 0) {
+      throw malformed(`${at}.content`, 'a well-formed text of some characters', content);
+    }
+    for (const one of [id, content]) {
+      const other = places.get(one);
+      if (other !== undefined) throw malformed(at, `another id and content than addedTokens[${other}]`, one);
+      places.set(one, i);
+    }
+  }
 }
 
 /** An added token as tokenizer.json has it. */

@@ -1,6 +1,5 @@
-import { isRecord } from '../config';
+import { isRecord, wrongArgument } from '../config';
 import { TokenizerError } from '../errors';
-import { wrongArgument } from '../arguments';
 
 /** @throws TokenizerError `invalid_argument` unless the value is a text, or one that is cut into words. */
 export function checkInput(name: string, value: unknown): void {
@@ -41,7 +40,8 @@ export function checkSpecial(name: string, value: unknown, stretches: boolean): 
     }
     return;
   }
-  if (typeof value !== 'object' || value === null || !(Symbol.iterator in value))
+  // Nothing that can be gone through but once: what reads it next would find it empty.
+  if (!Array.isArray(value) && !(value instanceof Set))
     throw wrong(name, `'all', 'none'${stretches ? ', { outside }' : ''} or a list of tokens`, value);
   let i = 0;
   for (const token of value as Iterable<unknown>) {

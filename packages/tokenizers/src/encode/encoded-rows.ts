@@ -23,6 +23,14 @@ export function checkAllowed(added: AddedTokens, text: TextInput, options: Encod
   }
 }
 
+/** Options as they are now, for what is made of them later. */
+export function unchanging(options: EncodeOptions): EncodeOptions {
+  const { allowedSpecial: allowed } = options;
+  if (allowed === undefined || typeof allowed === 'string') return { ...options };
+  const outside = 'outside' in allowed ? allowed.outside.map(([from, to]) => [from, to] as const) : null;
+  return { ...options, allowedSpecial: outside === null ? [...(allowed as readonly string[])] : { outside } };
+}
+
 /** One text or two through all parts but padding and the decoder. */
 export function encodedRows(parts: TokenizerParts, added: AddedTokens, text: TextInput, options: EncodeOptions): Rows {
   const { addSpecialTokens = true, allowedSpecial = 'all', pair, truncation = parts.truncation ?? null } = options;

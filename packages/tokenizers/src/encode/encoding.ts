@@ -1,5 +1,17 @@
 import type { Row, Rows } from './rows';
 
+/** Lists that were asked for. A second look, as in a loop over places, costs nothing. */
+interface Lists {
+  tokens?: string[];
+  offsets?: [number, number][];
+  codePointOffsets?: [number, number][];
+  wordIds?: (number | null)[];
+  sequenceIds?: (number | null)[];
+  typeIds?: number[];
+  attentionMask?: number[];
+  specialTokensMask?: number[];
+}
+
 /**
  * What a text became: ids (N,), and beside each its token, its place in the text and to what it belongs. All lists have
  * N entries, padding and added tokens included; all but `ids` are made when they are asked for. Made by
@@ -18,6 +30,7 @@ import type { Row, Rows } from './rows';
 export class Encoding {
   private known: Rows | null = null;
   private further: Encoding[] | null = null;
+  private readonly lists: Lists = {};
 
   /** @internal */
   constructor(
@@ -47,45 +60,53 @@ export class Encoding {
 
   /** Tokens as the vocabulary spells them; Unigram shows the surface of what it does not know. */
   get tokens(): string[] {
-    return this.rows.map((row) => row.token);
+    this.lists.tokens ??= this.rows.map((row) => row.token);
+    return this.lists.tokens;
   }
 
   /** [start, end) of each token in its text, in UTF-16 units; [0, 0] for tokens that were added. */
   get offsets(): [number, number][] {
-    return this.rows.map((row) => [row.start, row.end]);
+    this.lists.offsets ??= this.rows.map((row) => [row.start, row.end]);
+    return this.lists.offsets;
   }
 
   /** The same in Unicode code points. */
   get codePointOffsets(): [number, number][] {
-    return this.rows.map((row) => [row.startPoint, row.endPoint]);
+    this.lists.codePointOffsets ??= this.rows.map((row) => [row.startPoint, row.endPoint]);
+    return this.lists.codePointOffsets;
   }
 
   /** The word a token is part of: a piece of the pre-tokenizer, or a given word; null for tokens that were added. */
   get wordIds(): (number | null)[] {
-    return this.rows.map((row) => row.word);
+    this.lists.wordIds ??= this.rows.map((row) => row.word);
+    return this.lists.wordIds;
   }
 
   /** 0 or 1 for the first or second text, null for tokens that were added. */
   get sequenceIds(): (number | null)[] {
-    return this.rows.map((row) => row.sequence);
+    this.lists.sequenceIds ??= this.rows.map((row) => row.sequence);
+    return this.lists.sequenceIds;
   }
 
   /** Segment ids, as the post-processor assigns them; without one, 0 for the first text and 1 for the second. */
   get typeIds(): number[] {
-    return this.rows.map((row) => row.typeId);
+    this.lists.typeIds ??= this.rows.map((row) => row.typeId);
+    return this.lists.typeIds;
   }
 
   /** 1 for tokens, 0 for padding. */
   get attentionMask(): number[] {
-    return this.rows.map((row) => (row.attended ? 1 : 0));
+    this.lists.attentionMask ??= this.rows.map((row) => (row.attended ? 1 : 0));
+    return this.lists.attentionMask;
   }
 
   /** 1 for what the post-processor added, and padding. */
   get specialTokensMask(): number[] {
-    return this.rows.map((row) => (row.special ? 1 : 0));
+    this.lists.specialTokensMask ??= this.rows.map((row) => (row.special ? 1 : 0));
+    return this.lists.specialTokensMask;
   }
 
-  /** Further windows, if truncation left something over. */
+  /** Further windows, if truncation left something over; not of a whole document: see `TruncationOptions.stride`. */
   get overflowing(): readonly Encoding[] {
     this.known ??= this.compute();
     this.further ??= this.known.overflowing.map((rows) => Encoding.of({ rows, overflowing: [] }));

@@ -1,6 +1,6 @@
-import { Reader, maxId } from '../config';
+import { Reader, maxId, wrongArgument } from '../config';
 import { TokenizerError } from '../errors';
-import { checkObject, wrongArgument } from '../arguments';
+import { checkObject } from '../arguments';
 import { type Row, type Rows, addedRow } from './rows';
 
 /** Padding takes memory whatever the text: this much may be asked for, no more. */

@@ -1,6 +1,5 @@
-import { Reader } from '../config';
+import { Reader, wrongArgument } from '../config';
 import { TokenizerError } from '../errors';
-import { wrongArgument } from '../arguments';
 import type { Row, Rows } from './rows';
 
 /** Which of two texts is cut: the longer one, both to the same length where that is not enough; or this one only. */
@@ -10,7 +9,11 @@ export type TruncationStrategy = 'longest_first' | 'only_first' | 'only_second';
 export interface TruncationOptions {
   /** Most tokens of a window, those that the post-processor adds included; 0 leaves only those. */
   readonly maxLength: number;
-  /** Tokens that a further window shares with the one before; fewer than a window has of the text, default 0. */
+  /**
+   * Tokens that a further window shares with the one before; fewer than a window has of the text, default 0. As in
+   * Hugging Face's library 0.23.2 there are further windows only up to the word in which a text has as many tokens as one
+   * window: cut a long document into texts of your own.
+   */
   readonly stride?: number;
   /** Default `longest_first`. */
   readonly strategy?: TruncationStrategy;

@@ -1,11 +1,11 @@
-import { readVocab, shown } from '../config';
+import { readVocab, shown, wrongArgument } from '../config';
 import { byteLevelDecoder } from '../decoders/bytes';
 import { TokenizerError } from '../errors';
 import { Bpe } from '../models/bpe';
 import { byteLevel } from '../pre-tokenizers/byte-level';
 import { createPostProcessor } from '../post-processors/create';
 import { Tokenizer } from '../tokenizer';
-import { checkObject, wrongArgument } from '../arguments';
+import { checkObject } from '../arguments';
 
 /** The two files of a GPT-2 tokenizer, and what they do not say. */
 export interface Gpt2Files {

@@ -1,4 +1,4 @@
-import { maxId, shown } from '../config';
+import { maxId, shown, wrongArgument } from '../config';
 import { byteLevelDecoder } from '../decoders/bytes';
 import { TokenizerError } from '../errors';
 import { Bpe } from '../models/bpe';
@@ -6,7 +6,7 @@ import { byteLevel } from '../pre-tokenizers/byte-level';
 import { sequence, splitPattern } from '../pre-tokenizers/split';
 import { byteToChar } from '../text/byte-alphabet';
 import { Tokenizer } from '../tokenizer';
-import { bytesOf, checkObject, wrongArgument } from '../arguments';
+import { bytesOf, checkObject } from '../arguments';
 
 /** How a published encoding splits text, and its special tokens. */
 export interface TiktokenEncoding {

@@ -1,5 +1,4 @@
-import { wrongArgument } from '../arguments';
-import { type Reader, isRecord, malformed } from '../config';
+import { type Reader, isRecord, malformed, wrongArgument } from '../config';
 import { type Row, type Rows, addedRow, mapRows } from '../encode/rows';
 import { TokenizerError } from '../errors';
 import type { PostProcessor } from './post-processor';

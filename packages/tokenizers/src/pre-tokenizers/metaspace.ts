@@ -1,4 +1,4 @@
-import { wrongArgument } from '../arguments';
+import { wrongArgument } from '../config';
 import { literalPattern } from '../regex/pattern';
 import type { PreTokenizer } from './pre-tokenizer';
 

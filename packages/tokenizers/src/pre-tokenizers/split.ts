@@ -1,4 +1,4 @@
-import { wrongArgument } from '../arguments';
+import { wrongArgument } from '../config';
 import type { Dialect } from '../regex/ast';
 import { type Pattern, compilePattern } from '../regex/pattern';
 import { toOniguruma } from '../regex/to-oniguruma';

@@ -1,4 +1,4 @@
-import { wrongArgument } from '../arguments';
+import { wrongArgument } from '../config';
 
 /**
  * GPT-2's byte alphabet: each of the 256 bytes has a visible character, so that a vocabulary of byte strings can be

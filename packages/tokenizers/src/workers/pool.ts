@@ -1,14 +1,15 @@
+import { wrongArgument } from '../config';
 import { availableParallelism } from 'node:os';
 import { ofBatch } from '../encode/arguments';
 import type { QuickPart } from '../encode/quick-parts';
 import { TokenizerError } from '../errors';
 import { IdList } from '../fast/id-list';
 import { WordLog } from '../fast/word-log';
-import { checkObject, wrongArgument } from '../arguments';
+import { checkObject } from '../arguments';
 import { Bpe } from '../models/bpe';
 import type { EncodeIdsOptions } from '../options';
 import { checkText } from '../text/well-formed';
-import { Tokenizer } from '../tokenizer';
+import type { Tokenizer } from '../tokenizer';
 import { EncodeThread } from './encode-thread';
 import { Job } from './job';
 import type { TokenizerData } from './messages';
@@ -70,7 +71,9 @@ export class TokenizerPool {
    *   components that tokenizer.json does not know; `worker_failed` if a worker can't start.
    */
   static async create(tokenizer: Tokenizer, options: TokenizerPoolOptions = {}): Promise<TokenizerPool> {
-    if (!(tokenizer instanceof Tokenizer)) throw wrongArgument('TokenizerPool', 'tokenizer', 'a Tokenizer', tokenizer);
+    // Not by its class: it may be another copy's.
+    if (typeof tokenizer?.toJSON !== 'function')
+      throw wrongArgument('TokenizerPool', 'tokenizer', 'a Tokenizer', tokenizer);
     checkObject('TokenizerPool', 'options', 'an object', options);
     const { workers = availableParallelism() } = options;
     if (!Number.isInteger(workers) || workers < 1 || workers > 1024) {
