@@ -11,7 +11,7 @@ export interface AdamVariantSettings {
   /** Learning rate; default 1e-3 for RAdam, 2e-3 for Adamax and NAdam. */
   readonly lr: number;
   /**
-   * [b1, b2]: decay of the averages of the gradient and of its square (Adamax: of its largest); default [0.9, 0.999].
+   * (b1, b2): decay of the averages of the gradient and of its square (Adamax: of its largest); default [0.9, 0.999].
    */
   readonly betas: readonly [number, number];
   /** Added to the root (Adamax: to |g|); default 1e-8. */

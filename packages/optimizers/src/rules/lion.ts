@@ -10,7 +10,7 @@ import { checkBetas } from './adam.js';
 export interface LionSettings {
   /** Learning rate; default 1e-4: three to ten times smaller than AdamW's, because every element moves by it. */
   readonly lr: number;
-  /** [b1, b2]: interpolation of the update and decay of the momentum; default [0.9, 0.99]. */
+  /** (b1, b2): interpolation of the update and decay of the momentum; default [0.9, 0.99]. */
   readonly betas: readonly [number, number];
   /** Decoupled; default 0. Three to ten times larger than AdamW's. */
   readonly weightDecay: number;

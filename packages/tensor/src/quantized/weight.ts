@@ -68,7 +68,7 @@ export class QuantizedWeight implements QuantizedArray {
     return this.packed.backend;
   }
 
-  /** @internal The memory, for kernels. */
+  /** The memory: a weight is what a backend's kernels take. */
   get block(): Block {
     return this.packed.block;
   }
